@@ -1,0 +1,151 @@
+"""Finding the splits and classes of an ImageFolder-style tree, and checking every picture before a run starts.
+
+DIR/train/<class>/*.jpg, DIR/valid/ (or val/) and optionally DIR/test/. Nothing here writes.
+"""
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from data_preprocessing.errors import DataError
+from data_preprocessing.images import EXTENSIONS, check_image
+
+SPLIT_FOLDERS = {"train": ("train",), "valid": ("valid", "val"), "test": ("test",)}
+_LAYOUT = "expected DIR/train/<class>/*.jpg, DIR/valid/<class>/... and optionally DIR/test/<class>/..."
+
+
+@dataclass(frozen=True)
+class Split:
+    """The pictures of one split: `labels[i]` is the index into `classes` of picture `paths[i]` (relative to folder)."""
+
+    name: str
+    folder: Path
+    classes: tuple[str, ...]
+    paths: tuple[str, ...]
+    labels: tuple[int, ...]
+
+    def counts(self) -> dict[str, int]:
+        """Pictures a class, in class order."""
+        return {name: self.labels.count(k) for k, name in enumerate(self.classes)}
+
+    def reordered(self, classes: tuple[str, ...]) -> "Split":
+        """The same pictures with labels that index `classes`, which holds every class of this split."""
+        return replace(self, classes=classes, labels=tuple(classes.index(self.classes[k]) for k in self.labels))
+
+
+def find_splits(root: Path | str) -> dict[str, Path]:
+    """The split folders that exist under `root`, by their standard name. Raises DataError where there is none."""
+    root = Path(root)
+    if not root.exists():
+        raise DataError(f"--data {root}: no such folder")
+    if not root.is_dir():
+        raise DataError(f"--data {root}: this is a file; give the folder that holds train/ and valid/")
+    found = {}
+    for name, folders in SPLIT_FOLDERS.items():
+        existing = [root / folder for folder in folders if (root / folder).is_dir()]
+        if len(existing) > 1:
+            raise DataError(f"--data {root}: has both {' and '.join(f'{p.name}/' for p in existing)}; keep one")
+        if existing:
+            found[name] = existing[0]
+    if not found:
+        raise DataError(f"--data {root}: no train/, valid/ or test/ folder ({_contents(root)}); {_LAYOUT}")
+    return found
+
+
+def read_split(name: str, folder: Path) -> Split:
+    """List the classes (sorted by name, as torchvision's ImageFolder does) and pictures of one split folder.
+
+    Raises DataError where there is no class folder, fewer than two, or an empty one.
+    """
+    class_folders = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "__MACOSX")))
+    if not class_folders:
+        raise DataError(f"{folder}: no class folders ({_contents(folder)}); {_flat_remedy(folder)}")
+    if len(class_folders) < 2:
+        raise DataError(f"{folder}: only one class folder, {class_folders[0].name}; a classifier needs at least 2")
+    paths, labels = [], []
+    for label, class_folder in enumerate(class_folders):
+        pictures = _pictures_below(class_folder)
+        if not pictures:
+            raise DataError(f"{class_folder}: no pictures in this class folder; fill it or remove it from every split")
+        paths += [p.relative_to(folder).as_posix() for p in pictures]
+        labels += [label] * len(pictures)
+    classes = tuple(unicodedata.normalize("NFC", p.name) for p in class_folders)
+    return Split(name, folder, classes, tuple(paths), tuple(labels))
+
+
+def check_same_classes(splits: Iterable[Split]) -> None:
+    """Raises DataError naming the classes by which two splits differ."""
+    first, *others = splits
+    for other in others:
+        missing = [c for c in first.classes if c not in other.classes]
+        extra = [c for c in other.classes if c not in first.classes]
+        if missing or extra:
+            parts = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"adds {', '.join(extra)}"] * bool(extra)
+            raise DataError(f"{other.folder}: its classes differ from those of {first.folder}: it {' and '.join(parts)}")
+
+
+def check_pictures(
+    split: Split, skip_bad: bool, progress: Callable[[Iterable, int, str], Iterable] = lambda items, total, text: items
+) -> tuple[Split, list[str], str]:
+    """Decode every picture of `split` once.
+
+    skip_bad: drop unreadable pictures instead of stopping. progress: wraps the iteration, given its length and a text.
+    Returns the split without unreadable pictures, "path: reason" of each dropped one, and a SHA-256 fingerprint over
+    names and contents. Raises DataError naming an unreadable picture, or a class that has none left.
+    """
+    bad, digests = {}, []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(lambda path: _inspect(split.folder / path), split.paths)
+        for path, (digest, problem) in zip(split.paths, progress(results, len(split.paths), f"checking {split.name}")):
+            if problem and not skip_bad:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise DataError(f"{split.folder / path}: unreadable picture ({problem}); mend it, or --skip-bad-images")
+            if problem:
+                bad[path] = problem
+            else:
+                digests.append(f"{path} {digest}\n")
+    kept = [(p, k) for p, k in zip(split.paths, split.labels) if p not in bad]
+    for label, name in enumerate(split.classes):
+        if not any(k == label for _, k in kept):
+            raise DataError(f"{split.folder}: no readable picture is left in class {name}")
+    clean = replace(split, paths=tuple(p for p, _ in kept), labels=tuple(k for _, k in kept))
+    fingerprint = hashlib.sha256("".join(digests).encode("utf-8", "surrogateescape")).hexdigest()
+    return clean, [f"{split.folder / path}: {problem}" for path, problem in bad.items()], fingerprint
+
+
+def _inspect(path: Path) -> tuple[str, str | None]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return "", error.strerror or str(error)
+    return hashlib.sha256(data).hexdigest(), check_image(data)
+
+
+def _pictures_below(folder: Path) -> list[Path]:
+    found = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        found += [Path(parent, f) for f in sorted(files) if f.lower().endswith(EXTENSIONS) and not f.startswith(".")]
+    return found
+
+
+def _contents(folder: Path, most: int = 3) -> str:
+    names = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir())
+    if not names:
+        return "it is empty"
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"found {', '.join(names[:most])}{more}"
+
+
+def _flat_remedy(folder: Path) -> str:
+    """What to do about pictures that lie directly in a split folder, above all RAF-DB as it is distributed."""
+    if any(p.name.startswith(("train_", "test_")) and p.suffix == ".jpg" for p in folder.iterdir()):
+        return (
+            "these are RAF-DB's flat files: move each picture into a folder named after its label, "
+            f"{folder.name}/1 ... {folder.name}/7, by the lines 'name label' of list_patition_label.txt"
+        )
+    return "put each class's pictures into a folder of its own; " + _LAYOUT

@@ -1,0 +1,124 @@
+"""Checkpoints: what they hold, writing them whole, and reading ours and the published ones.
+
+Ours is one flat dict, read with weights_only=True: format, version, run, model, model_options, classes, state_dict,
+optimizer, epoch (epochs completed), best, history (rows of metrics.csv), rng, args, fingerprints.
+"""
+
+import os
+import pickle
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine.errors import UsageError
+from engine.foreign import recorder_history, stand_ins
+from models.errors import WeightsError
+from models.weights import HEAD_KEYS, without_prefix
+
+FORMAT = "poster-reproduction"
+VERSION = 1
+
+
+@dataclass
+class Checkpoint:
+    """A checkpoint file's content. classes, optimizer and rng are None where a published file does not hold them."""
+
+    path: Path
+    state_dict: dict[str, Tensor]
+    num_outputs: int
+    model: str
+    classes: tuple[str, ...] | None = None
+    model_options: dict = field(default_factory=dict)
+    optimizer: dict | None = None
+    epoch: int = 0
+    best: dict | None = None
+    history: list[dict] = field(default_factory=list)
+    rng: dict | None = None
+    args: dict = field(default_factory=dict)
+    run: str | None = None
+    fingerprints: dict = field(default_factory=dict)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the file comes from a published implementation, or holds bare weights."""
+        return self.classes is None
+
+
+def save_checkpoint(path: Path, content: dict) -> None:
+    """Write `content` and the format's name and version to `path`, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with open(partial, "wb") as file:
+            torch.save({"format": FORMAT, "version": VERSION, **content}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: Path | str, flag: str) -> Checkpoint:
+    """Read a checkpoint, ours or a published one, on the CPU; no code of the file runs.
+
+    flag: the option that named it, for messages. Raises UsageError in one line where it cannot be used.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UsageError(f"{flag} {path}: no such file")
+    content = _read(path, flag)
+    if not isinstance(content, dict) or not content:
+        raise UsageError(f"{flag} {path}: is no checkpoint, it holds a {type(content).__name__}")
+    if set(content) == {"state", "param_groups"}:
+        raise UsageError(
+            f"{flag} {path}: holds an optimiser's state and no weights, as the published code's 'best' files do; "
+            "use the file that it wrote every epoch"
+        )
+    try:
+        return _from_ours(path, content) if content.get("format") == FORMAT else _from_published(path, content)
+    except (WeightsError, UsageError) as error:
+        raise UsageError(f"{flag} {path}: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"{flag} {path}: damaged checkpoint ({type(error).__name__}: {error})") from None
+
+
+def _read(path: Path, flag: str) -> object:
+    try:
+        with torch.serialization.safe_globals(stand_ins()):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
+        if wanted:
+            raise UsageError(f"{flag} {path}: refused, the file wants to run {wanted[1]}; nothing of it was run") from None
+        raise UsageError(f"{flag} {path}: refused, not a file of weights; nothing of it was run") from None
+    except Exception as error:  # truncated or damaged files end in many kinds
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+        raise UsageError(f"{flag} {path}: truncated or damaged ({reason}); use another copy") from None
+
+
+def _from_ours(path: Path, content: dict) -> Checkpoint:
+    if content["version"] > VERSION:
+        raise UsageError(f"written by a newer version (format {content['version']}, known up to {VERSION}); update the program")
+    names = ("model", "model_options", "optimizer", "epoch", "best", "history", "rng", "args", "run", "fingerprints")
+    classes = tuple(content["classes"])
+    state = without_prefix(content["state_dict"])
+    return Checkpoint(path, state, len(classes), classes=classes, **{name: content[name] for name in names})
+
+
+def _from_published(path: Path, content: dict) -> Checkpoint:
+    state = without_prefix(content["state_dict"] if "state_dict" in content else content)
+    model = next((name for name, key in HEAD_KEYS.items() if key in state), None)
+    if model is None:
+        raise UsageError(f"holds no network known here (no {' or '.join(HEAD_KEYS.values())} among its keys)")
+    epoch = content.get("epoch", 0) if "state_dict" in content else 0
+    if not isinstance(epoch, int) or epoch < 0:
+        raise UsageError("its epoch is no number")
+    checkpoint = Checkpoint(path, state, state[HEAD_KEYS[model]].shape[0], model=model, epoch=epoch)
+    checkpoint.history = recorder_history(content.get("recorder"), epoch)
+    if isinstance(content.get("best_acc"), (int, float, Tensor)):
+        rows = checkpoint.history
+        best_epoch = max(rows, key=lambda row: row["valid_accuracy"])["epoch"] if rows else epoch
+        checkpoint.best = {"epoch": best_epoch, "valid_accuracy": float(content["best_acc"]) / 100}
+    return checkpoint

@@ -1,0 +1,21 @@
+"""The errors that a user can cause. `main.py` turns each into one line and an exit status."""
+
+from data_preprocessing.errors import DataError
+from models.errors import WeightsError
+
+
+class UsageError(ValueError):
+    """A wrong flag, or a checkpoint that cannot be used; the message names it and the remedy in one line."""
+
+
+class TrainingStopped(RuntimeError):
+    """Training cannot go on; the last good checkpoint is on disk."""
+
+
+WRONG_INPUT = (UsageError, DataError, WeightsError)  # exit status 2
+
+
+def one_line(error: BaseException) -> str:
+    """The message alone: a loader's worker process sends its whole traceback, which ends in the message."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1].removeprefix(f"{type(error).__module__}.").removeprefix(f"{type(error).__name__}: ")

@@ -1,0 +1,52 @@
+"""Evaluating one whole split, without gradients and without any random transform."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader
+
+from engine.metrics import Metrics, compute_metrics
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """labels (N,) and probabilities (N, C) in the data set's order; loss: mean cross-entropy."""
+
+    labels: np.ndarray
+    probabilities: np.ndarray
+    loss: float
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """(N,) the most probable class."""
+        return self.probabilities.argmax(axis=1)
+
+    def metrics(self) -> Metrics:
+        """The figures of these predictions."""
+        return compute_metrics(self.labels, self.predicted, self.probabilities.shape[1])
+
+
+@torch.inference_mode()
+def predict(model: nn.Module, loader: DataLoader, device: torch.device, progress=lambda items, total, text: items) -> Predictions:
+    """Run `model` in evaluation mode over every picture of `loader`, each counted once."""
+    model.eval()
+    logits, labels = [], []
+    for images, targets, _ in progress(loader, len(loader), f"evaluating {loader.dataset.split.name}"):
+        logits.append(model(images.to(device, non_blocking=True)).float().cpu())
+        labels.append(targets)
+    logits, labels = torch.cat(logits), torch.cat(labels)
+    return Predictions(labels.numpy(), logits.softmax(dim=1).numpy(), F.cross_entropy(logits, labels).item())
+
+
+def write_predictions(path: Path, predictions: Predictions, paths: tuple[str, ...], classes: tuple[str, ...]) -> None:
+    """A CSV with a row a picture: path, true and predicted class name, a probability a class."""
+    with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "true", "predicted", *(f"p_{name}" for name in classes)])
+        for name, label, guess, row in zip(paths, predictions.labels, predictions.predicted, predictions.probabilities):
+            writer.writerow([name, classes[label], classes[guess], *(f"{p:.9g}" for p in row)])

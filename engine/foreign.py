@@ -1,0 +1,82 @@
+"""Reading the published implementations' checkpoints, which are pickles, without running any code of theirs.
+
+They hold instances of classes of the training script (RecorderMeter, RecorderMeter1) and numpy arrays. Here both are
+read into inert stand-ins; any other class or function that a file asks for makes it refused.
+"""
+
+import numpy as np
+
+_KINDS = ("f2", "f4", "f8", "i4", "i8")
+LOSS_SCALE = 30  # the published recorders store losses times 30, for their plot
+
+
+class Recorder:
+    """Stand-in for the published recorders: keeps the attributes that the file sets, and has no behaviour."""
+
+
+class ForeignDtype:
+    """Stand-in for numpy.dtype: keeps its code ("f4") and byte order."""
+
+    def __init__(self, kind: str = "", *_):
+        self.kind, self.order = kind, "<"
+
+    def __setstate__(self, state: tuple) -> None:
+        self.order = state[1] if state[1] in ("<", ">") else "<"
+
+
+class ForeignArray:
+    """Stand-in for numpy.ndarray: keeps shape, type and bytes as the pickle states them."""
+
+    shape, dtype, data = (), ForeignDtype(), b""
+
+    def __setstate__(self, state: tuple) -> None:
+        _, self.shape, self.dtype, self.fortran, self.data = state
+
+    def to_numpy(self) -> np.ndarray | None:
+        """The array, or None where it is no plain array of numbers whose bytes are all there."""
+        kind = getattr(self.dtype, "kind", None)
+        if kind not in _KINDS or not isinstance(self.data, bytes) or not isinstance(self.shape, tuple):
+            return None
+        try:
+            flat = np.frombuffer(self.data, self.dtype.order + kind)
+            return flat.reshape(self.shape, order="F" if self.fortran else "C")
+        except (ValueError, TypeError):
+            return None
+
+
+def _reconstruct(*_) -> ForeignArray:
+    return ForeignArray()
+
+
+def _scalar(dtype: ForeignDtype, data: bytes = b"") -> ForeignArray:
+    array = ForeignArray()
+    array.dtype, array.data, array.fortran = dtype, data, False
+    return array
+
+
+def stand_ins() -> list[tuple[object, str]]:
+    """Pairs for torch.serialization.safe_globals: what a name in a pickle stands for here."""
+    pairs = [(Recorder, f"__main__.{name}") for name in ("RecorderMeter", "RecorderMeter1")]
+    pairs += [(ForeignArray, "numpy.ndarray"), (ForeignDtype, "numpy.dtype")]
+    for package in ("numpy.core", "numpy._core"):  # numpy 2 renamed the package
+        pairs += [(_reconstruct, f"{package}.multiarray._reconstruct"), (_scalar, f"{package}.multiarray.scalar")]
+    return pairs
+
+
+def recorder_history(recorder: object, epochs: int) -> list[dict]:
+    """Rows as in metrics.csv from a published RecorderMeter's arrays (epochs, 2), train and valid; [] where unusable."""
+    arrays = [getattr(recorder, name, None) for name in ("epoch_losses", "epoch_accuracy")]
+    arrays = [a.to_numpy() if isinstance(a, ForeignArray) else None for a in arrays]
+    if any(a is None or a.ndim != 2 or a.shape[1] != 2 or len(a) < epochs for a in arrays):
+        return []
+    losses, accuracies = arrays
+    return [
+        {
+            "epoch": k + 1,
+            "train_loss": float(losses[k, 0]) / LOSS_SCALE,
+            "train_accuracy": float(accuracies[k, 0]) / 100,
+            "valid_loss": float(losses[k, 1]) / LOSS_SCALE,
+            "valid_accuracy": float(accuracies[k, 1]) / 100,
+        }
+        for k in range(epochs)
+    ]

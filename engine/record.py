@@ -1,0 +1,102 @@
+"""The folder of a run: its log, its arguments, its table of epochs."""
+
+import csv
+import json
+import platform
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from engine.errors import UsageError
+
+LOG_ROOT, CHECKPOINT_ROOT = Path("log"), Path("checkpoint")
+COLUMNS = (
+    "epoch",
+    "learning_rate",
+    "train_loss",
+    "train_accuracy",
+    "valid_loss",
+    "valid_accuracy",
+    "valid_balanced_accuracy",
+    "valid_macro_f1",
+)
+_PACKAGES = ("torch", "torchvision", "scikit-learn", "matplotlib", "numpy", "pillow", "tqdm")
+
+
+class Log:
+    """Says a line on the console and keeps it; once `open` names a file, every line so far and to come is in it."""
+
+    def __init__(self):
+        self._early: list[str] = []
+        self._path: Path | None = None
+
+    def say(self, text: str) -> None:
+        """Print `text` and add it to the log with the time."""
+        print(text, flush=True)
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+        self._early += [f"{stamp}  {line}" for line in text.splitlines()]
+        self._write()
+
+    def open(self, path: Path) -> None:
+        """Keep the log at `path` from now on, after what is there already."""
+        self._path = path
+        self._write()
+
+    def _write(self) -> None:
+        if self._path:
+            with open(self._path, "a", encoding="utf-8", errors="backslashreplace") as file:
+                file.writelines(line + "\n" for line in self._early)
+            self._early = []
+
+
+def create_run(kind: str, name: str | None = None) -> str:
+    """Make a new folder log/<run> and return its name: `name`, or the time and `kind`, numbered where that exists.
+
+    Raises UsageError where a folder for the given `name` exists.
+    """
+    base = name or f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{kind}"
+    for number in range(1, 1000):
+        run = base if number == 1 else f"{base}_{number}"
+        if (CHECKPOINT_ROOT / run).exists():
+            taken = CHECKPOINT_ROOT / run
+        else:
+            try:
+                (LOG_ROOT / run).mkdir(parents=True)
+                return run
+            except FileExistsError:
+                taken = LOG_ROOT / run
+            except OSError as error:
+                raise UsageError(f"{LOG_ROOT / run}: cannot be written ({error.strerror})") from None
+        if name:
+            raise UsageError(f"--run {name}: {taken} exists; choose another name, or --resume that run's last.pth")
+    raise UsageError(f"{LOG_ROOT / base}: a thousand runs of this second exist")
+
+
+def write_arguments(folder: Path, arguments: dict, **facts) -> None:
+    """args.json: the settings that ran, the command, package versions and `facts` such as fingerprints."""
+    record = {
+        "command": sys.argv,
+        "arguments": arguments,
+        **facts,
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
+        "platform": platform.platform(),
+    }
+    (folder / "args.json").write_text(json.dumps(record, indent=2, ensure_ascii=False, default=str), encoding="utf-8")
+
+
+def write_history(folder: Path, history: list[dict]) -> None:
+    """metrics.csv: a row an epoch; losses are cross-entropies, accuracies fractions."""
+    partial = folder / "metrics.csv.partial"
+    with open(partial, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        writer.writeheader()
+        writer.writerows(history)
+    partial.replace(folder / "metrics.csv")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,65 @@
+"""IR-50, the face-recognition ResNet that POSTER uses as its image backbone.
+
+Source: ArcFace (Deng et al., 2019, arXiv:1801.07698, section 3.2 "improved residual unit"), the variant of
+face.evoLVe; only the first three of its four stages are used by POSTER V2 (Mao et al., 2023, arXiv:2301.12149).
+"""
+
+from torch import Tensor, nn
+
+# (in channels, out channels, blocks) of the three stages; the first block of each has stride 2
+STAGES = ((64, 64, 3), (64, 128, 4), (128, 256, 14))
+
+
+class Bottleneck(nn.Module):
+    """Improved residual unit: BN, 3×3 convolution, PReLU, strided 3×3 convolution, BN; no activation after the sum.
+
+    x: (B, in_channels, H, W) -> (B, out_channels, H / stride, W / stride)
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int):
+        super().__init__()
+        self.stride = stride
+        if in_channels != out_channels:
+            self.shortcut_layer = nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
+            )
+        else:
+            self.shortcut_layer = None
+        self.res_layer = nn.Sequential(
+            nn.BatchNorm2d(in_channels),
+            nn.Conv2d(in_channels, out_channels, 3, 1, 1, bias=False),
+            nn.PReLU(out_channels),
+            nn.Conv2d(out_channels, out_channels, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(out_channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.shortcut_layer is not None:
+            shortcut = self.shortcut_layer(x)
+        else:  # the original's MaxPool2d(1, stride) only picks every stride-th pixel
+            shortcut = x[:, :, :: self.stride, :: self.stride]
+        return shortcut + self.res_layer(x)
+
+
+def make_stage(in_channels: int, out_channels: int, blocks: int) -> nn.Sequential:
+    """`blocks` bottlenecks, the first of which halves the map and changes the width."""
+    first = Bottleneck(in_channels, out_channels, stride=2)
+    rest = (Bottleneck(out_channels, out_channels, stride=1) for _ in range(blocks - 1))
+    return nn.Sequential(first, *rest)
+
+
+class IR50(nn.Module):
+    """IR-50 without its fourth stage and its output layer, which POSTER never runs.
+
+    x: (B, 3, 112, 112) -> (B, 64, 56, 56), (B, 128, 28, 28), (B, 256, 14, 14)
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.input_layer = nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64))
+        self.body1, self.body2, self.body3 = (make_stage(*stage) for stage in STAGES)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        level1 = self.body1(self.input_layer(x))
+        level2 = self.body2(level1)
+        return level1, level2, self.body3(level2)

@@ -1,0 +1,86 @@
+"""POSTER V2 (POSTER++): IR-50 and MobileFaceNet joined by window cross-attention, then a small transformer.
+
+Source: Mao et al., 2023, "POSTER V2: A simpler and stronger facial expression recognition network",
+arXiv:2301.12149, figure 3. Attribute names follow the keys of the published weights.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from models.ir50 import IR50
+from models.mobilefacenet import MobileFaceNet
+from models.vit import VisionTransformer
+from models.window_attention import FeedForward, WindowCrossAttention, WindowNorm
+
+IMAGE_SIZE = 224
+DIMS = (64, 128, 256)  # channels of the three levels
+SIDES = (28, 14, 7)  # side of the map at each level
+DROP_PATH = (0.0, 0.125, 0.25)  # entries 0-2 of linspace(0, 0.5, 5)
+EMBED_DIM = 768
+HEAD_DIM = 32
+
+
+class PatchProjection(nn.Module):
+    """1×1 convolution to the transformer's width, under the key that the published weights use."""
+
+    def __init__(self, in_channels: int, dim: int):
+        super().__init__()
+        self.proj = nn.Conv2d(in_channels, dim, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.proj(x)
+
+
+class PosterV2(nn.Module):
+    """POSTER V2 for any number of classes.
+
+    The landmark backbone's parameters are frozen. As in the reference its BatchNorms follow train mode all the same:
+    they normalise by batch statistics and their running statistics move; `freeze_landmark_bn` keeps them still.
+
+    x: (B, 3, 224, 224), ImageNet-normalised -> logits (B, num_classes)
+    """
+
+    def __init__(self, num_classes: int, freeze_landmark_bn: bool = False):
+        super().__init__()
+        self.freeze_landmark_bn = freeze_landmark_bn
+        self.face_landback = MobileFaceNet().requires_grad_(False)
+        self.ir_back = IR50()
+        self.last_face_conv = nn.Conv2d(512, DIMS[2], 3, padding=1)
+        self.conv1, self.conv2, self.conv3 = (nn.Conv2d(d, d, 3, stride=2, padding=1) for d in DIMS)
+        self.window1, self.window2, self.window3 = (WindowNorm(d) for d in DIMS)
+        self.attn1, self.attn2, self.attn3 = (
+            WindowCrossAttention(d, side, num_heads=d // HEAD_DIM) for d, side in zip(DIMS, SIDES)
+        )
+        self.ffn1, self.ffn2, self.ffn3 = (FeedForward(d, rate) for d, rate in zip(DIMS, DROP_PATH))
+        self.embed_q = nn.Sequential(
+            nn.Conv2d(DIMS[0], EMBED_DIM, 3, stride=2, padding=1), nn.Conv2d(EMBED_DIM, EMBED_DIM, 3, stride=2, padding=1)
+        )
+        self.embed_k = nn.Sequential(nn.Conv2d(DIMS[1], EMBED_DIM, 3, stride=2, padding=1))
+        self.embed_v = PatchProjection(DIMS[2], EMBED_DIM)
+        self.VIT = VisionTransformer(num_tokens=3 * SIDES[2] ** 2, num_classes=num_classes)
+
+    def train(self, mode: bool = True) -> "PosterV2":
+        super().train(mode)
+        if self.freeze_landmark_bn:
+            self.face_landback.eval()
+        return self
+
+    def fuse(self, level: int, image: Tensor, landmark: Tensor) -> Tensor:
+        """Cross-fusion at one level: two maps (B, dim, side, side) -> (B, dim, side, side)."""
+        tokens = getattr(self, f"window{level}")(image)
+        attention = getattr(self, f"attn{level}")(tokens, landmark)
+        fused = getattr(self, f"ffn{level}")(attention, tokens)
+        return fused.transpose(1, 2).reshape(image.shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() != 4 or x.shape[1:] != (3, IMAGE_SIZE, IMAGE_SIZE):
+            raise ValueError(f"POSTER V2 takes pictures (B, 3, {IMAGE_SIZE}, {IMAGE_SIZE}), not {tuple(x.shape)}")
+        x = x[:, :, ::2, ::2]  # both backbones see 112², reached by nearest neighbour
+        with torch.no_grad():
+            land1, land2, land3 = self.face_landback(x)
+        image1, image2, image3 = self.ir_back(x)
+        fused1 = self.fuse(1, self.conv1(image1), land1)
+        fused2 = self.fuse(2, self.conv2(image2), land2)
+        fused3 = self.fuse(3, self.conv3(image3), self.last_face_conv(land3))
+        maps = self.embed_q(fused1), self.embed_k(fused2), self.embed_v(fused3)
+        return self.VIT(torch.cat([m.flatten(2).transpose(1, 2) for m in maps], dim=1))

@@ -1,0 +1,129 @@
+"""Weight files of the published implementations: which keys they hold that we do not, and how they load exactly.
+
+Nothing here decides anything silently: every tensor of a file is either loaded, or named as dropped, or an error.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from models.errors import WeightsError
+
+# Stored by the published networks and never run, by model: the one list of what is dropped when such a file loads.
+DEAD_KEYS = {
+    "poster_v2": re.compile(
+        r"VIT\.(patch_embed\.proj|IRLinear1|IRLinear2)\.(weight|bias)"
+        r"|VIT\.(CON1|eca_block\.conv)\.weight"
+        r"|VIT\.blocks\.[01]\.conv\.(weight|bias)"
+        r"|ir_back\.output_layer\.(0|3|4)\.(weight|bias|running_mean|running_var|num_batches_tracked)"
+        r"|face_landback\.output_layer\..+"
+    ),
+}
+# The classification layer's weight (num_classes, dim), by which a bare state dict's network and class count are known
+HEAD_KEYS = {"poster_v2": "VIT.head.linear.weight"}
+IR50_FILE = "ir50.pth"
+MOBILEFACENET_FILE = "mobilefacenet_model_best.pth.tar"
+_IR50_STAGES = (("body1", 0, 3), ("body2", 3, 7), ("body3", 7, 21))  # our stage holds blocks first .. last - 1 of `body`
+_IR50_UNUSED = re.compile(r"body\.(21|22|23)\..+|body4\..+|output_layer\..+")
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a file gave: tensors loaded, and the keys that were dropped because nothing ever runs them."""
+
+    loaded: int
+    dropped: tuple[str, ...]
+
+
+def without_prefix(state: dict) -> dict:
+    """The same state dict without DataParallel's `module.`; WeightsError where it is no dict of named tensors."""
+    if not isinstance(state, dict) or not state:
+        raise WeightsError("holds no weights")
+    for key, value in state.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise WeightsError(f"is no state dict: entry {str(key)[:60]!r} is a {type(value).__name__}, not a tensor")
+    return {key.removeprefix("module."): value for key, value in state.items()}
+
+
+def load_exact(module: nn.Module, state: dict[str, Tensor], dead: re.Pattern | None = None) -> LoadReport:
+    """Load `state` into `module`: its keys all present with their shapes, those matching `dead` dropped, no others.
+
+    Raises WeightsError naming missing, unexpected or mis-shaped keys; the module is then unchanged.
+    """
+    state = without_prefix(state)
+    own = module.state_dict()
+    dropped = tuple(k for k in state if k not in own and dead and dead.fullmatch(k))
+    problems = [("missing", [k for k in own if k not in state])]
+    problems += [("unexpected", [k for k in state if k not in own and k not in dropped])]
+    wrong = [f"{k} {tuple(state[k].shape)} instead of {tuple(own[k].shape)}" for k in own if k in state and state[k].shape != own[k].shape]
+    problems += [("mis-shaped", wrong)]
+    text = "; ".join(f"{len(keys)} {what}: {_some(keys)}" for what, keys in problems if keys)
+    if text:
+        raise WeightsError(text)
+    for key, value in own.items():
+        # index tables are constants of the architecture, and values out of range would read foreign memory
+        if key.endswith("_index") and not torch.equal(value.cpu(), state[key].cpu()):
+            raise WeightsError(f"{key} is not the architecture's table")
+    module.load_state_dict({k: state[k] for k in own})
+    return LoadReport(len(own), dropped)
+
+
+def read_tensors(path: Path) -> object:
+    """What a weight file holds, on the CPU; no code of the file runs. Raises WeightsError naming the file."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch, zipfile and pickle each have their own kinds
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(f"{path}: cannot be read as a weight file ({reason[:160]}); fetch it again") from None
+
+
+def _some(keys: list[str], most: int = 3) -> str:
+    return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")
+
+
+def ir50_keys(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Any published naming of IR-50 -> our keys, and the keys of its fourth stage and output layer, which are dropped."""
+    kept, dropped = {}, []
+    for key, value in without_prefix(state).items():
+        if _IR50_UNUSED.fullmatch(key):
+            dropped.append(key)
+            continue
+        match = re.fullmatch(r"body\.(\d+)\.(.+)", key)
+        if match:
+            block = int(match[1])
+            for stage, first, end in _IR50_STAGES:
+                if first <= block < end:
+                    key = f"{stage}.{block - first}.{match[2]}"
+        kept[key] = value
+    return kept, tuple(dropped)
+
+
+def load_pretrained(model: nn.Module, folder: Path) -> tuple[dict[str, LoadReport], tuple[str, ...]]:
+    """Load the backbones' published files from `folder` into a POSTER (`ir_back`, `face_landback`).
+
+    Returns a report per file found, and the names of the files not found. Raises WeightsError naming file and keys
+    where a found file lacks a tensor or has one of another shape.
+    """
+    reports, missing = {}, []
+    for name, module, unused in (
+        (IR50_FILE, model.ir_back, None),
+        (MOBILEFACENET_FILE, model.face_landback, re.compile(r"output_layer\..+")),
+    ):
+        path = Path(folder) / name
+        if not path.is_file():
+            missing.append(name)
+            continue
+        content = read_tensors(path)
+        try:
+            state = content["state_dict"] if isinstance(content, dict) and "state_dict" in content else content
+            dropped = ()
+            if name == IR50_FILE:
+                state, dropped = ir50_keys(state)
+            report = load_exact(module, state, unused)
+        except WeightsError as error:
+            raise WeightsError(f"{path}: {error}") from None
+        reports[name] = LoadReport(report.loaded, report.dropped + dropped)
+    return reports, tuple(missing)
