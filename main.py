@@ -1,14 +1,14 @@
 """Train, evaluate and resume facial expression recognition with the POSTER family.
 
-    python main.py --data DIR --lr 3.5e-5          train
-    python main.py --data DIR --evaluate FILE      test a checkpoint
-    python main.py --resume FILE                   continue a run
+python main.py --data DIR --lr 3.5e-5          train
+python main.py --data DIR --evaluate FILE      test a checkpoint
+python main.py --resume FILE                   continue a run
 """
 
 import argparse
 import sys
 
-from engine.errors import WRONG_INPUT, TrainingStopped, UsageError, one_line
+from engine.errors import WRONG_INPUT, TrainingStopped, one_line
 from engine.protocols import DEFAULTS, PROTOCOLS, SYNTHETIC
 from engine.settings import check_flags
 from models import MODELS
@@ -35,7 +35,10 @@ def _by_protocol(field: str) -> str:
 def get_args_parser() -> argparse.ArgumentParser:
     """The command line. Flags that are not given are absent from the result: protocol or checkpoint fill them in."""
     parser = _Parser(
-        prog="main.py", description=__doc__, argument_default=argparse.SUPPRESS, allow_abbrev=False,
+        prog="main.py",
+        description=__doc__,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument_group("data").add_argument
@@ -48,7 +51,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     add = parser.add_argument_group("model").add_argument
     add("--model", choices=sorted(MODELS), help=_default("model"))
     add("--pretrained", metavar="DIR", help=f"folder of the backbones' files, or none {_default('pretrained')}")
-    add("--init", choices=("reference", "spread"), help=f"how weights start without files {_default('init')}")
+    add("--init", choices=("reference", "positions"), help=f"how the transformer starts {_default('init')}")
     add("--freeze-landmark-bn", action="store_true", help="keep the landmark network's BatchNorm still (default: it moves)")
 
     add = parser.add_argument_group("optimisation").add_argument
@@ -57,6 +60,12 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("-b", "--batch-size", type=int, metavar="N", help=f"pictures a step {_by_protocol('batch_size')}")
     add("--optimizer", choices=("adam", "adamw", "sgd"), help=f"what SAM drives {_default('optimizer')}")
     add("--lr", "--learning-rate", type=float, metavar="X", help=f"rate of the first epoch, × 0.98 each {_by_protocol('lr')}")
+    add(
+        "--feature-lr-scale",
+        type=float,
+        metavar="X",
+        help=f"rate of all that feeds the transformer, as a fraction of --lr {_default('feature_lr_scale')}",
+    )
     add("--momentum", type=float, metavar="X", help=f"SGD's; above 0 it replaces Adam's β1, 0.9 {_default('momentum')}")
     add("--wd", "--weight-decay", dest="weight_decay", type=float, metavar="X", help=_default("weight_decay"))
     add("--rho", type=float, metavar="X", help=f"SAM's radius; 0: the plain optimiser, one pass {_default('rho')}")
@@ -70,6 +79,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--seed", type=int, metavar="N", help=f"of every random draw {_default('seed')}")
     add("-p", "--print-freq", type=int, metavar="N", help=f"steps between two reports {_default('print_freq')}")
     add("--device", choices=("auto", "cpu", "cuda", "mps"), help=_default("device"))
+    add("--precision", choices=("auto", "fp32", "bf16"), help=f"auto: bf16 where the hardware has it {_default('precision')}")
     add("--gpu", type=int, metavar="N", help="number of the CUDA GPU (default: 0)")
     return parser
 
@@ -82,9 +92,11 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
         flags["augmentation"] = False
     try:
         check_flags(flags)
-        from engine import session  # imports torch: not before --help and wrong flags are answered
-
-        session.evaluate(flags) if "evaluate" in flags else session.train(flags)
+        if "evaluate" in flags:  # both import torch: not before --help and wrong flags are answered
+            from engine.run_evaluate import evaluate as run
+        else:
+            from engine.run_train import train as run
+        run(flags)
     except WRONG_INPUT as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 2

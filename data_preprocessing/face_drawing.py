@@ -163,10 +163,12 @@ def _draw_eye(canvas: _Canvas, who: Identity, side: int) -> None:
     cx, cy = side * who.eye_gap, -0.22
     opening = 0.55 + 0.42 * unit[5] - 0.22 * unit[7] - 0.16 * unit[6] - 0.12 * unit[9]
     upper, lower = who.eye_size * opening, who.eye_size * (0.42 - 0.20 * unit[7] - 0.26 * unit[6] + 0.10 * unit[5])
-    lid = np.concatenate((
-        _curve(cx - who.eye_size, cx + who.eye_size, lambda t: cy - upper * (1 - t**2)),
-        _curve(cx + who.eye_size, cx - who.eye_size, lambda t: cy + lower * (1 - t**2)),
-    ))
+    lid = np.concatenate(
+        (
+            _curve(cx - who.eye_size, cx + who.eye_size, lambda t: cy - upper * (1 - t**2)),
+            _curve(cx + who.eye_size, cx - who.eye_size, lambda t: cy + lower * (1 - t**2)),
+        )
+    )
     canvas.area(lid, (245, 243, 240))
     iris = _ellipse(cx, cy - 0.008, 0.42 * who.eye_size, 0.42 * who.eye_size)
     iris[:, 1] = np.clip(iris[:, 1], cy - upper * 0.92, cy + lower * 0.92)
@@ -180,7 +182,7 @@ def _draw_eye(canvas: _Canvas, who: Identity, side: int) -> None:
 
 def _draw_brow(canvas: _Canvas, who: Identity, side: int) -> None:
     unit = canvas.look.units
-    inner, outer = side * (who.eye_gap - 0.17 - 0.0 * unit[2] + 0.03 * (1 - unit[4])), side * (who.eye_gap + 0.19)
+    inner, outer = side * (who.eye_gap - 0.14 - 0.03 * unit[4]), side * (who.eye_gap + 0.19)
     base = -0.22 - who.eye_size - 0.10
     inner_y = base - 0.13 * unit[1] + 0.12 * unit[4] + 0.06 * unit[9]
     outer_y = base + 0.03 - 0.12 * unit[2] + 0.02 * unit[4]
@@ -198,8 +200,8 @@ def _draw_nose(canvas: _Canvas, who: Identity) -> None:
     canvas.line(np.array([(half * 0.55, -0.12), (half * 0.8, 0.12 - lift)]), who.skin * 0.85, 0.02)
     if unit[9] > 0.3:  # AU9: wrinkles over the root of the nose
         for k in range(3):
-            y = -0.20 + 0.055 * k
-            canvas.line(_curve(-0.075, 0.075, lambda t: y - 0.02 * (1 - t**2)), who.skin * (1 - 0.3 * unit[9]), 0.016)
+            wrinkle = _curve(-0.075, 0.075, lambda t: -0.02 * (1 - t**2)) + (0, -0.20 + 0.055 * k)
+            canvas.line(wrinkle, who.skin * (1 - 0.3 * unit[9]), 0.016)
     if unit[4] > 0.3:  # AU4: furrows between the brows
         for side in (-1, 1):
             canvas.line(np.array([(side * 0.04, -0.40), (side * 0.035, -0.28)]), who.skin * (1 - 0.35 * unit[4]), 0.016)
@@ -256,8 +258,10 @@ def _draw_headset(canvas: _Canvas, who: Identity, rng: np.random.Generator) -> N
     y = (top + bottom) / 2 + (bottom - top) / 2 * np.sign(np.sin(t)) * np.abs(np.sin(t)) ** 0.35
     canvas.area(np.stack((x, y), axis=1), shell)
     glint = rng.uniform(-0.4, 0.2)
-    canvas.area(np.array([(glint, top + 0.08), (glint + 0.2, top + 0.08), (glint + 0.1, bottom - 0.1), (glint - 0.1, bottom - 0.1)]),
-                shell + 25)
+    canvas.area(
+        np.array([(glint, top + 0.08), (glint + 0.2, top + 0.08), (glint + 0.1, bottom - 0.1), (glint - 0.1, bottom - 0.1)]),
+        shell + 25,
+    )
 
 
 def _light(image: Image.Image, look: Appearance, rng: np.random.Generator) -> Image.Image:

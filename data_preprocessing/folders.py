@@ -6,10 +6,13 @@ DIR/train/<class>/*.jpg, DIR/valid/ (or val/) and optionally DIR/test/. Nothing 
 import hashlib
 import os
 import unicodedata
+import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from PIL import Image
 
 from data_preprocessing.errors import DataError
 from data_preprocessing.images import EXTENSIONS, check_image
@@ -61,7 +64,8 @@ def read_split(name: str, folder: Path) -> Split:
 
     Raises DataError where there is no class folder, fewer than two, or an empty one.
     """
-    class_folders = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "__MACOSX")))
+    folders = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "__MACOSX"))]
+    class_folders = sorted(folders, key=_class_name)
     if not class_folders:
         raise DataError(f"{folder}: no class folders ({_contents(folder)}); {_flat_remedy(folder)}")
     if len(class_folders) < 2:
@@ -73,7 +77,9 @@ def read_split(name: str, folder: Path) -> Split:
             raise DataError(f"{class_folder}: no pictures in this class folder; fill it or remove it from every split")
         paths += [p.relative_to(folder).as_posix() for p in pictures]
         labels += [label] * len(pictures)
-    classes = tuple(unicodedata.normalize("NFC", p.name) for p in class_folders)
+    classes = tuple(_class_name(p) for p in class_folders)
+    if len(set(classes)) < len(classes):
+        raise DataError(f"{folder}: two class folders have the same name in two Unicode forms; merge them")
     return Split(name, folder, classes, tuple(paths), tuple(labels))
 
 
@@ -98,7 +104,8 @@ def check_pictures(
     names and contents. Raises DataError naming an unreadable picture, or a class that has none left.
     """
     bad, digests = {}, []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # around the threads: the filter is global
         results = pool.map(lambda path: _inspect(split.folder / path), split.paths)
         for path, (digest, problem) in zip(split.paths, progress(results, len(split.paths), f"checking {split.name}")):
             if problem and not skip_bad:
@@ -115,6 +122,11 @@ def check_pictures(
     clean = replace(split, paths=tuple(p for p, _ in kept), labels=tuple(k for _, k in kept))
     fingerprint = hashlib.sha256("".join(digests).encode("utf-8", "surrogateescape")).hexdigest()
     return clean, [f"{split.folder / path}: {problem}" for path, problem in bad.items()], fingerprint
+
+
+def _class_name(folder: Path) -> str:
+    """Composed (NFC), whatever form the file system keeps: macOS decomposes accents and Hangul."""
+    return unicodedata.normalize("NFC", folder.name)
 
 
 def _inspect(path: Path) -> tuple[str, str | None]:

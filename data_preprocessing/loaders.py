@@ -1,6 +1,7 @@
 """Batches: which pictures in which order, and the loader that decodes them."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -48,7 +49,7 @@ class EpochBatchSampler(Sampler):
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         order, bounds = self.order(), self._bounds()
-        for start, end in zip(bounds, bounds[1:]):
+        for start, end in pairwise(bounds):
             yield [(self.epoch, index) for index in order[start:end]]
 
 

@@ -17,7 +17,7 @@ from data_preprocessing.errors import DataError
 from data_preprocessing.face_drawing import EXPRESSIONS, Identity, draw_face
 
 CLASSES = ("anger", "happiness", "surprise")
-PEOPLE = {"train": 240, "valid": 40, "test": 80}
+PEOPLE = {"train": 160, "valid": 30, "test": 60}
 RECORD = "synthetic.json"
 
 
@@ -40,9 +40,9 @@ def write_synthetic(
     if unknown or len(set(classes)) < 2:
         reason = f"unknown: {', '.join(unknown)}" if unknown else "at least 2 are needed"
         raise DataError(f"--classes: {reason}; choose from {', '.join(EXPRESSIONS)}")
-    out = Path(out)
+    out = Path(out).absolute()
     record = dict(classes=sorted(set(classes)), people=people, views=views, size=size, vr=vr, seed=seed)
-    if (out / RECORD).is_file() and json.loads((out / RECORD).read_text()) == record:
+    if (out / RECORD).is_file() and (out / RECORD).read_text() == json.dumps(record):
         return out
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: already holds something else; remove it or choose another --out")

@@ -3,9 +3,9 @@
 Every pipeline is a torchvision one: PIL picture -> float32 tensor (3, 224, 224), ImageNet-normalised.
 """
 
+import torch
 from PIL import Image, ImageOps
 from torchvision.transforms import v2
-import torch
 
 IMAGE_SIZE = 224
 MEAN = (0.485, 0.456, 0.406)

@@ -7,6 +7,7 @@ optimizer, epoch (epochs completed), best, history (rows of metrics.csv), rng, a
 import os
 import pickle
 import re
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,6 +61,17 @@ def save_checkpoint(path: Path, content: dict) -> None:
         partial.unlink(missing_ok=True)
 
 
+def share_checkpoint(last: Path, best: Path) -> None:
+    """Let `best` name the file that `last` is now: a link, or a copy where the file system has none."""
+    partial = best.with_name(best.name + ".partial")
+    partial.unlink(missing_ok=True)
+    try:
+        os.link(last, partial)
+    except OSError:
+        shutil.copyfile(last, partial)
+    partial.replace(best)
+
+
 def load_checkpoint(path: Path | str, flag: str) -> Checkpoint:
     """Read a checkpoint, ours or a published one, on the CPU; no code of the file runs.
 
@@ -108,7 +120,7 @@ def _from_ours(path: Path, content: dict) -> Checkpoint:
 
 
 def _from_published(path: Path, content: dict) -> Checkpoint:
-    state = without_prefix(content["state_dict"] if "state_dict" in content else content)
+    state = without_prefix(content.get("state_dict", content))
     model = next((name for name, key in HEAD_KEYS.items() if key in state), None)
     if model is None:
         raise UsageError(f"holds no network known here (no {' or '.join(HEAD_KEYS.values())} among its keys)")

@@ -55,9 +55,8 @@ def _require_same_names(checkpoint: Checkpoint, split: Split) -> None:
     extra = [c for c in split.classes if c not in checkpoint.classes]
     if missing or extra:
         parts = [f"without {', '.join(missing)}"] * bool(missing) + [f"with {', '.join(extra)} instead"] * bool(extra)
-        raise UsageError(
-            f"{checkpoint.path}: was trained on the classes {', '.join(checkpoint.classes)}; {split.folder} is {' and '.join(parts)}"
-        )
+        trained = ", ".join(checkpoint.classes)
+        raise UsageError(f"{checkpoint.path}: was trained on the classes {trained}; {split.folder} is {' and '.join(parts)}")
 
 
 def _published_order(checkpoint: Checkpoint, split: Split, data_type: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Evaluating one whole split, without gradients and without any random transform."""
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from engine.metrics import Metrics, compute_metrics
+from engine.precision import autocast
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,16 @@ class Predictions:
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, loader: DataLoader, device: torch.device, progress=lambda items, total, text: items) -> Predictions:
+def predict(
+    model: nn.Module, loader: DataLoader, device: torch.device, precision: torch.dtype, progress: Callable
+) -> Predictions:
     """Run `model` in evaluation mode over every picture of `loader`, each counted once."""
     model.eval()
     logits, labels = [], []
     for images, targets, _ in progress(loader, len(loader), f"evaluating {loader.dataset.split.name}"):
-        logits.append(model(images.to(device, non_blocking=True)).float().cpu())
+        images = images.to(device, non_blocking=True, memory_format=torch.channels_last)
+        with autocast(device, precision):
+            logits.append(model(images).float().cpu())
         labels.append(targets)
     logits, labels = torch.cat(logits), torch.cat(labels)
     return Predictions(labels.numpy(), logits.softmax(dim=1).numpy(), F.cross_entropy(logits, labels).item())

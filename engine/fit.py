@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from engine.errors import TrainingStopped
 from engine.evaluate import Predictions, predict
+from engine.optim import set_learning_rate
 from engine.protocols import LR_DECAY
 from engine.train import train_one_epoch
 
@@ -34,6 +35,7 @@ def fit(
     valid_loader: DataLoader,
     optimizer: torch.optim.Optimizer,
     device: torch.device,
+    precision: torch.dtype,
     state: FitState,
     *,
     lr: float,
@@ -50,25 +52,26 @@ def fit(
     """
     for epoch in range(state.epoch, epochs):
         rate = learning_rate(lr, epoch)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        set_learning_rate(optimizer, rate)
         train_loader.batch_sampler.set_epoch(epoch)
-        trained = train_one_epoch(model, train_loader, optimizer, device, epoch + 1, print_freq, say)
-        predictions = predict(model, valid_loader, device, progress)
+        trained = train_one_epoch(model, train_loader, optimizer, device, precision, epoch + 1, print_freq, say)
+        predictions = predict(model, valid_loader, device, precision, progress)
         if not np.isfinite(predictions.loss):
             raise TrainingStopped(f"the validation loss is not finite after epoch {epoch + 1}; lower --lr")
         valid = predictions.metrics()
         state.epoch = epoch + 1
-        state.history.append({
-            "epoch": epoch + 1,
-            "learning_rate": rate,
-            "train_loss": trained["loss"],
-            "train_accuracy": trained["accuracy"],
-            "valid_loss": predictions.loss,
-            "valid_accuracy": valid.accuracy,
-            "valid_balanced_accuracy": valid.balanced_accuracy,
-            "valid_macro_f1": valid.macro_f1,
-        })
+        state.history.append(
+            {
+                "epoch": epoch + 1,
+                "learning_rate": rate,
+                "train_loss": trained["loss"],
+                "train_accuracy": trained["accuracy"],
+                "valid_loss": predictions.loss,
+                "valid_accuracy": valid.accuracy,
+                "valid_balanced_accuracy": valid.balanced_accuracy,
+                "valid_macro_f1": valid.macro_f1,
+            }
+        )
         is_best = state.best is None or valid.accuracy > state.best["valid_accuracy"]
         if is_best:
             state.best = {"epoch": epoch + 1, "valid_accuracy": valid.accuracy}

@@ -90,9 +90,3 @@ def plot_f1(metrics: Metrics, classes: tuple[str, ...], title: str, path: Path) 
         axes.legend(loc="lower right")
 
     _save(draw, path, (max(6.0, 2.2 + 1.35 * len(classes)), 4.4))
-
-
-def plot_title(model: str, split: str, metrics: Metrics) -> str:
-    """One line: model, split, accuracy with its 95 % interval."""
-    low, high = metrics.interval
-    return f"{model} on {split}: {100 * metrics.accuracy:.2f} % [{100 * low:.1f}, {100 * high:.1f}], n = {metrics.support.sum()}"

@@ -13,6 +13,7 @@ DEFAULTS = {  # where neither the command line, nor a resumed checkpoint, nor th
     "momentum": 0.0,
     "weight_decay": 0.0,
     "rho": 0.05,
+    "feature_lr_scale": 1.0,
     "init": "reference",
     "pretrained": "models/pretrain",
     "freeze_landmark_bn": False,
@@ -20,6 +21,7 @@ DEFAULTS = {  # where neither the command line, nor a resumed checkpoint, nor th
     "workers": 2,
     "print_freq": 10,
     "device": "auto",
+    "precision": "fp32",
     "skip_bad_images": False,
 }
 
@@ -61,6 +63,15 @@ PROTOCOLS = {
     ),
     "VR": Protocol(3.5e-5, batch_size=64, epochs=50, train_transform="jitter-affine-erase", eval_transform="pad"),
     SYNTHETIC: Protocol(
-        lr=3e-4, batch_size=16, epochs=3, overrides=(("rho", 0.0), ("init", "spread"), ("pretrained", "none"))
+        lr=3e-4,
+        batch_size=16,
+        epochs=3,
+        overrides=(
+            ("rho", 0.0),
+            ("precision", "auto"),
+            ("init", "positions"),
+            ("feature_lr_scale", 0.1),
+            ("pretrained", "none"),
+        ),
     ),
 }

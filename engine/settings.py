@@ -7,7 +7,13 @@ from engine.errors import UsageError
 from engine.protocols import DEFAULTS, PROTOCOLS, SYNTHETIC
 
 _MINIMUM = {"epochs": 1, "batch_size": 1, "workers": 0, "start_epoch": 0, "seed": 0, "print_freq": 1, "gpu": 0}
-_FLAGS = {"batch_size": "--batch-size", "weight_decay": "--wd", "start_epoch": "--start-epoch", "print_freq": "--print-freq"}
+_FLAGS = {
+    "batch_size": "--batch-size",
+    "weight_decay": "--wd",
+    "start_epoch": "--start-epoch",
+    "print_freq": "--print-freq",
+    "feature_lr_scale": "--feature-lr-scale",
+}
 
 
 def check_flags(flags: dict) -> None:
@@ -15,9 +21,9 @@ def check_flags(flags: dict) -> None:
     for name, least in _MINIMUM.items():
         if name in flags and flags[name] < least:
             raise UsageError(f"{_FLAGS.get(name, '--' + name)} {flags[name]}: must be at least {least}")
-    for name in ("lr", "rho", "weight_decay", "momentum"):
+    for name in ("lr", "rho", "weight_decay", "momentum", "feature_lr_scale"):
         value = flags.get(name, 0)
-        if not (math.isfinite(value) and (value > 0 if "lr" == name and name in flags else value >= 0)):
+        if not (math.isfinite(value) and (value > 0 if name == "lr" and name in flags else value >= 0)):
             bound = "above 0" if name == "lr" else "at least 0"
             raise UsageError(f"{_FLAGS.get(name, '--' + name)} {value}: must be a finite number {bound}")
     if flags.get("momentum", 0) >= 1:

@@ -10,6 +10,7 @@ from engine.checkpoint import Checkpoint
 from engine.errors import UsageError
 from models import create_model
 from models.errors import WeightsError
+from models.initialization import spread_positions_
 from models.weights import DEAD_KEYS, load_exact, load_pretrained
 
 
@@ -30,6 +31,12 @@ def choose_device(name: str, gpu: int | None, say: Callable[[str], None]) -> tor
 def build_model(name: str, num_classes: int, options: dict, device: torch.device) -> nn.Module:
     """A new network with random weights on `device`, in channels-last memory, the faster order for its convolutions."""
     return create_model(name, num_classes, **options).to(device, memory_format=torch.channels_last)
+
+
+def start_from_scratch(model: nn.Module, init: str) -> None:
+    """Change the random start as --init says: reference leaves it, positions lets the transformer tell places apart."""
+    if init == "positions":
+        spread_positions_(model.VIT)
 
 
 def load_weights(model: nn.Module, checkpoint: Checkpoint, flag: str, say: Callable[[str], None]) -> None:

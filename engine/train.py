@@ -11,22 +11,30 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from engine.errors import TrainingStopped
+from engine.precision import autocast
 from engine.sam import SAM
 
 
-def train_step(model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def train_step(
+    model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor, precision: torch.dtype = torch.float32
+) -> tuple[Tensor, Tensor]:
     """One optimiser step; with SAM two forward and backward passes.
 
     images: (B, C, H, W), labels: (B,) -> loss, a scalar that is not finite where any pass's loss is not, and the number
     of correct predictions. Both are of the first pass, at the weights themselves: SAM's second pass tells of w + ε.
     """
-    logits = model(images)
+
+    def forward() -> Tensor:
+        with autocast(images.device, precision):
+            return model(images).float()
+
+    logits = forward()
     loss = F.cross_entropy(logits, labels)
     loss.backward()
     watched = loss.detach()
     if isinstance(optimizer, SAM):
         optimizer.first_step(zero_grad=True)
-        perturbed_loss = F.cross_entropy(model(images), labels)
+        perturbed_loss = F.cross_entropy(forward(), labels)
         perturbed_loss.backward()
         optimizer.second_step(zero_grad=True)
         watched = watched + 0 * perturbed_loss.detach()
@@ -41,6 +49,7 @@ def train_one_epoch(
     loader: DataLoader,
     optimizer: torch.optim.Optimizer,
     device: torch.device,
+    precision: torch.dtype,
     epoch: int,
     print_freq: int,
     say: Callable[[str], None],
@@ -57,7 +66,7 @@ def train_one_epoch(
     bar = tqdm(loader, desc=f"epoch {epoch}", unit="batch", leave=False, disable=not sys.stderr.isatty())
     for step, (images, labels, _) in enumerate(bar):
         images = images.to(device, non_blocking=True, memory_format=torch.channels_last)
-        loss, hit = train_step(model, optimizer, images, labels.to(device, non_blocking=True))
+        loss, hit = train_step(model, optimizer, images, labels.to(device, non_blocking=True), precision)
         losses.append(loss)
         hits.append(hit)
         sizes.append(len(labels))

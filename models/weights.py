@@ -58,7 +58,11 @@ def load_exact(module: nn.Module, state: dict[str, Tensor], dead: re.Pattern | N
     dropped = tuple(k for k in state if k not in own and dead and dead.fullmatch(k))
     problems = [("missing", [k for k in own if k not in state])]
     problems += [("unexpected", [k for k in state if k not in own and k not in dropped])]
-    wrong = [f"{k} {tuple(state[k].shape)} instead of {tuple(own[k].shape)}" for k in own if k in state and state[k].shape != own[k].shape]
+    wrong = [
+        f"{k} {tuple(state[k].shape)} instead of {tuple(own[k].shape)}"
+        for k in own
+        if k in state and state[k].shape != own[k].shape
+    ]
     problems += [("mis-shaped", wrong)]
     text = "; ".join(f"{len(keys)} {what}: {_some(keys)}" for what, keys in problems if keys)
     if text:

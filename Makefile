@@ -1,0 +1,21 @@
+# make .venv: the Python environment. make test: the tests. make demo: train and test POSTER V2 on drawn faces.
+PYTHON ?= python3
+RUN := demo_$(shell date +%Y-%m-%d_%H-%M-%S)
+
+.PHONY: .venv test demo
+
+.venv: .venv/.installed
+
+# the stamp is written last: an installation that broke off is done again
+.venv/.installed: requirements.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet -r requirements.txt
+	touch $@
+
+test: .venv/.installed
+	.venv/bin/python -m pip install --quiet -r tests/requirements.txt
+	.venv/bin/python -m pytest
+
+demo: .venv/.installed
+	.venv/bin/python main.py --run $(RUN)
+	.venv/bin/python main.py --evaluate checkpoint/$(RUN)/best.pth --run $(RUN)_test

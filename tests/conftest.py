@@ -1,0 +1,34 @@
+"""Fixtures that several test files share: generated pictures and folders of them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(scope="session")
+def make_picture():
+    """make_picture(seed, size=(width, height)): an RGB picture of coarse random patches."""
+
+    def make(seed: int = 0, size: tuple[int, int] = (40, 40)) -> Image.Image:
+        patches = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        return Image.fromarray(patches).resize(size, Image.Resampling.BICUBIC)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_faces(make_picture):
+    """make_faces(root, {split: {class: number}}): root/<split>/<class>/0.png ..., all different; returns root."""
+
+    def make(root, tree: dict[str, dict[str, int]], size: tuple[int, int] = (40, 40)):
+        seed = 0
+        for split, classes in tree.items():
+            for name, number in classes.items():
+                folder = root / split / name
+                folder.mkdir(parents=True)
+                for k in range(number):
+                    make_picture(seed, size).save(folder / f"{k}.png")
+                    seed += 1
+        return root
+
+    return make

@@ -1,0 +1,256 @@
+"""Finding splits and classes, and checking every picture before a run."""
+
+import shutil
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from data_preprocessing.errors import DataError
+from data_preprocessing.folders import Split, check_pictures, check_same_classes, find_splits, read_split
+
+
+def split_of(name: str, classes: tuple[str, ...], labels: tuple[int, ...] = ()) -> Split:
+    """A split that exists only as a table."""
+    return Split(name, Path("data") / name, classes, tuple(f"{k}.png" for k in range(len(labels))), labels)
+
+
+def failure(function, *args) -> str:
+    """The message of the DataError that the call raises: one line."""
+    with pytest.raises(DataError) as caught:
+        function(*args)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    return message
+
+
+@pytest.fixture
+def train(tmp_path, make_faces) -> Path:
+    """A train folder of two classes with three and two pictures."""
+    return make_faces(tmp_path / "data", {"train": {"anger": 3, "joy": 2}}) / "train"
+
+
+@pytest.mark.parametrize("folder", ["valid", "val"])
+def test_valid_and_val_are_both_found_as_valid(tmp_path, make_faces, folder):
+    root = make_faces(tmp_path, {"train": {"a": 1}, folder: {"a": 1}, "test": {"a": 1}})
+    assert find_splits(root) == {"train": root / "train", "valid": root / folder, "test": root / "test"}
+
+
+def test_root_may_be_given_as_text(tmp_path, make_faces):
+    root = make_faces(tmp_path, {"test": {"a": 1}})
+    assert find_splits(str(root)) == {"test": root / "test"}
+
+
+def test_val_beside_valid_is_refused(tmp_path, make_faces):
+    message = failure(find_splits, make_faces(tmp_path, {"train": {"a": 1}, "val": {"a": 1}, "valid": {"a": 1}}))
+    assert "val/" in message and "valid/" in message
+
+
+def test_missing_root_is_named(tmp_path):
+    assert str(tmp_path / "absent") in failure(find_splits, tmp_path / "absent")
+
+
+def test_file_as_root_is_refused(tmp_path):
+    path = tmp_path / "faces.zip"
+    path.write_bytes(b"PK")
+    message = failure(find_splits, path)
+    assert str(path) in message and "file" in message
+
+
+def test_root_without_splits_tells_what_was_found(tmp_path, make_faces):
+    message = failure(find_splits, make_faces(tmp_path, {"Training": {"a": 1}, "Validation": {"a": 1}}))
+    assert "Training/" in message and "Validation/" in message and "train/" in message
+
+
+def test_empty_root_is_called_empty(tmp_path):
+    assert "empty" in failure(find_splits, tmp_path)
+
+
+def test_file_named_train_is_no_split(tmp_path, make_faces):
+    (make_faces(tmp_path, {"valid": {"a": 1}}) / "train").write_text("")
+    assert set(find_splits(tmp_path)) == {"valid"}
+
+
+def test_split_lists_sorted_classes_and_labelled_pictures(tmp_path, make_faces):
+    root = make_faces(tmp_path, {"train": {"joy": 2, "anger": 1, "Fear": 1}})
+    split = read_split("train", root / "train")
+    assert split.classes == ("Fear", "anger", "joy")
+    assert split.paths == ("Fear/0.png", "anger/0.png", "joy/0.png", "joy/1.png")
+    assert split.labels == (0, 1, 2, 2)
+    assert split.counts() == {"Fear": 1, "anger": 1, "joy": 2}
+
+
+def test_pictures_in_deeper_folders_belong_to_the_class(train, make_picture):
+    (train / "joy" / "person1").mkdir()
+    make_picture(9).save(train / "joy" / "person1" / "x.JPG", "JPEG")
+    assert "joy/person1/x.JPG" in read_split("train", train).paths
+
+
+def test_other_files_are_no_pictures(train):
+    (train / "joy" / "notes.txt").write_text("")
+    (train / "joy" / "._0.png").write_bytes(b"resource fork")
+    (train / "labels.csv").write_text("")
+    assert read_split("train", train).counts() == {"anger": 3, "joy": 2}
+
+
+@pytest.mark.parametrize("hidden", [".ipynb_checkpoints", "__MACOSX", ".git"])
+def test_hidden_folders_are_no_classes(train, make_picture, hidden):
+    (train / hidden).mkdir()
+    make_picture().save(train / hidden / "0.png")
+    assert read_split("train", train).classes == ("anger", "joy")
+
+
+def test_hidden_folder_inside_a_class_is_ignored(train, make_picture):
+    (train / "joy" / ".ipynb_checkpoints").mkdir()
+    make_picture().save(train / "joy" / ".ipynb_checkpoints" / "0-checkpoint.png")
+    assert read_split("train", train).counts()["joy"] == 2
+
+
+def test_split_without_class_folders_tells_what_was_found(tmp_path, make_picture):
+    make_picture().save(tmp_path / "face_a.png")
+    make_picture().save(tmp_path / "face_b.png")
+    message = failure(read_split, "train", tmp_path)
+    assert str(tmp_path) in message and "no class folders" in message
+    assert "face_a.png" in message and "face_b.png" in message
+    assert "list_patition_label.txt" not in message
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_flat_raf_db_is_recognised(tmp_path, make_picture, split):
+    folder = tmp_path / split
+    folder.mkdir()
+    for k in range(3):
+        make_picture(k).save(folder / f"{split}_0000{k}_aligned.jpg")
+    message = failure(read_split, split, folder)
+    assert "list_patition_label.txt" in message and f"{split}/1" in message
+
+
+def test_empty_split_is_called_empty(tmp_path):
+    assert "empty" in failure(read_split, "train", tmp_path)
+
+
+def test_single_class_is_refused_and_named(tmp_path, make_faces):
+    message = failure(read_split, "train", make_faces(tmp_path, {"train": {"anger": 2}}) / "train")
+    assert "anger" in message and "only one" in message
+
+
+def test_empty_class_is_refused_and_named(train):
+    (train / "fear").mkdir()
+    assert str(train / "fear") in failure(read_split, "train", train)
+
+
+def test_decomposed_korean_folder_becomes_a_composed_class(tmp_path, make_faces):
+    names = ("기쁨", "당황", "분노")
+    tree = {"train": {unicodedata.normalize("NFD", name): 1 for name in names}}
+    split = read_split("train", make_faces(tmp_path, tree) / "train")
+    assert split.classes == names
+    clean, bad, _ = check_pictures(split, skip_bad=False)  # the pictures are still found under their own names
+    assert clean == split and bad == []
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_class_order_is_the_same_for_both_unicode_forms(tmp_path, make_faces, form):
+    tree = {"train": {unicodedata.normalize(form, name): 1 for name in ("énervé", "furieux", "joie")}}
+    split = read_split("train", make_faces(tmp_path, tree) / "train")
+    assert split.classes == ("furieux", "joie", unicodedata.normalize("NFC", "énervé"))
+
+
+def test_equal_classes_pass():
+    check_same_classes([split_of("train", ("a", "b")), split_of("valid", ("a", "b")), split_of("test", ("a", "b"))])
+
+
+def test_differing_classes_are_named():
+    splits = [split_of("train", ("anger", "fear", "joy")), split_of("valid", ("anger", "fear", "joy"))]
+    message = failure(check_same_classes, [*splits, split_of("test", ("anger", "happy", "joy"))])
+    assert str(Path("data") / "test") in message and str(Path("data") / "train") in message
+    assert "lacks fear" in message and "adds happy" in message and "anger" not in message
+
+
+def test_good_pictures_pass_unchanged(train):
+    split = read_split("train", train)
+    clean, bad, fingerprint = check_pictures(split, skip_bad=False)
+    assert clean == split
+    assert bad == []
+    assert len(fingerprint) == 64 and set(fingerprint) <= set("0123456789abcdef")
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", None])
+def test_unreadable_picture_is_named(train, content):
+    path = train / "anger" / "1.png"
+    path.write_bytes(path.read_bytes()[:60] if content is None else content)
+    message = failure(check_pictures, read_split("train", train), False)
+    assert str(path) in message and "--skip-bad-images" in message
+
+
+def test_picture_that_vanished_is_named(train):
+    split = read_split("train", train)
+    (train / "joy" / "0.png").unlink()
+    assert str(train / "joy" / "0.png") in failure(check_pictures, split, False)
+
+
+def test_skip_bad_drops_and_names_unreadable_pictures(train):
+    (train / "anger" / "0.png").write_bytes(b"")
+    (train / "joy" / "1.png").write_text("no picture")
+    clean, bad, _ = check_pictures(read_split("train", train), skip_bad=True)
+    assert clean.paths == ("anger/1.png", "anger/2.png", "joy/0.png")
+    assert clean.labels == (0, 0, 1)
+    assert clean.classes == ("anger", "joy")
+    assert [entry.split(": ")[0] for entry in bad] == [str(train / "anger" / "0.png"), str(train / "joy" / "1.png")]
+    assert "empty" in bad[0]
+
+
+def test_class_left_without_readable_pictures_is_named(train):
+    for k in range(2):
+        (train / "joy" / f"{k}.png").write_bytes(b"")
+    message = failure(check_pictures, read_split("train", train), True)
+    assert "joy" in message and "anger" not in message
+
+
+def test_progress_sees_every_picture(train):
+    calls = []
+
+    def progress(items, total, text):
+        items = list(items)
+        calls.append((len(items), total, "train" in text))
+        return items
+
+    check_pictures(read_split("train", train), False, progress)
+    assert calls == [(5, 5, True)]
+
+
+def fingerprint_of(folder: Path) -> str:
+    return check_pictures(read_split("train", folder), skip_bad=True)[2]
+
+
+def test_fingerprint_does_not_depend_on_the_location(train, tmp_path):
+    shutil.copytree(train, tmp_path / "elsewhere" / "copy")
+    assert fingerprint_of(tmp_path / "elsewhere" / "copy") == fingerprint_of(train)
+
+
+def test_fingerprint_changes_with_a_picture(train, make_picture):
+    before = fingerprint_of(train)
+    make_picture(99).save(train / "joy" / "0.png")
+    assert fingerprint_of(train) != before
+
+
+@pytest.mark.parametrize("target", ["joy/renamed.png", "anger/9.png"])
+def test_fingerprint_changes_with_a_name_or_a_class(train, target):
+    before = fingerprint_of(train)
+    (train / "joy" / "0.png").rename(train / target)
+    assert fingerprint_of(train) != before
+
+
+def test_fingerprint_leaves_dropped_pictures_out(train):
+    before = fingerprint_of(train)
+    (train / "joy" / "bad.png").write_bytes(b"")
+    assert fingerprint_of(train) == before
+
+
+def test_reordered_keeps_each_pictures_class():
+    split = split_of("test", ("a", "b", "c"), (0, 1, 1, 2))
+    other = split.reordered(("c", "(spare)", "a", "b"))
+    assert other.classes == ("c", "(spare)", "a", "b")
+    assert other.labels == (2, 3, 3, 0)
+    assert [other.classes[k] for k in other.labels] == [split.classes[k] for k in split.labels]
+    assert (other.paths, other.folder, other.name) == (split.paths, split.folder, split.name)
+    assert other.counts() == {"c": 1, "(spare)": 0, "a": 1, "b": 2}
