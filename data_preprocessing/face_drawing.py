@@ -79,17 +79,17 @@ class Appearance:
 
     @classmethod
     def draw(cls, expression: str, rng: np.random.Generator) -> "Appearance":
-        """A random view of `expression`: its units at 65-100 % of their strength, every other one up to 8 %."""
+        """A random view of `expression`, aligned as face crops are: its units at 65-100 % of their strength, every other one up to 8 %."""
         active = ACTION_UNITS[expression]
         return cls(
-            yaw=rng.normal(0, 0.17),
-            pitch=rng.normal(0, 0.10),
-            roll=rng.normal(0, 0.07),
-            zoom=rng.uniform(0.92, 1.06),
+            yaw=rng.normal(0, 0.12),
+            pitch=rng.normal(0, 0.07),
+            roll=rng.normal(0, 0.04),
+            zoom=rng.uniform(0.96, 1.04),
             light_angle=rng.uniform(0, 2 * np.pi),
-            light_strength=rng.uniform(0.0, 0.35),
-            brightness=rng.uniform(0.75, 1.15),
-            background=rng.uniform(40, 220, 3),
+            light_strength=rng.uniform(0.0, 0.30),
+            brightness=rng.uniform(0.8, 1.1),
+            background=rng.uniform(70, 210, 3),
             units={u: active[u] * rng.uniform(0.65, 1) if u in active else rng.uniform(0, 0.08) for u in UNITS},
         )
 

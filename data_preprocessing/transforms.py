@@ -49,6 +49,7 @@ def _jitter_affine_erase() -> list:
 TRANSFORMS = {
     "plain": lambda: [_resize(), *_finish()],
     "pad": lambda: [FitAndPad(IMAGE_SIZE), *_finish()],
+    "flip": lambda: [_resize(), v2.RandomHorizontalFlip(), *_finish()],
     "flip-erase": lambda: _flip_erase(0.5, (0.02, 0.1)),
     "flip-erase-always": lambda: _flip_erase(1.0, (0.05, 0.05)),
     "jitter-affine-erase": _jitter_affine_erase,

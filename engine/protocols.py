@@ -63,9 +63,10 @@ PROTOCOLS = {
     ),
     "VR": Protocol(3.5e-5, batch_size=64, epochs=50, train_transform="jitter-affine-erase", eval_transform="pad"),
     SYNTHETIC: Protocol(
-        lr=3e-4,
-        batch_size=16,
-        epochs=3,
+        lr=1.2e-4,
+        batch_size=8,
+        epochs=2,
+        train_transform="flip",
         overrides=(
             ("rho", 0.0),
             ("precision", "auto"),

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 POSITION_STD = 0.5  # the tokens' own size
-QUERY_KEY_GAIN = 4.0  # from 0.01 to about 768^-1/2: scores of unit size
+QUERY_KEY_GAIN = 4.0  # on the published 0.01; about 768^-1/2, which gives scores of unit size
+VALUE_GAIN = 3.0  # of values and projection, so that what attention finds outweighs the class token's own noise
 
 
 @torch.no_grad()
@@ -21,3 +22,5 @@ def spread_positions_(transformer: nn.Module) -> None:
     for block in transformer.blocks:
         queries_and_keys = 2 * block.attn.qkv.in_features
         block.attn.qkv.weight[:queries_and_keys] *= QUERY_KEY_GAIN
+        block.attn.qkv.weight[queries_and_keys:] *= VALUE_GAIN
+        block.attn.proj.weight *= VALUE_GAIN
