@@ -79,7 +79,10 @@ class Appearance:
 
     @classmethod
     def draw(cls, expression: str, rng: np.random.Generator) -> "Appearance":
-        """A random view of `expression`, aligned as face crops are: its units at 65-100 % of their strength, every other one up to 8 %."""
+        """A random view of `expression`, aligned as face crops are.
+
+        Its units are active at 65-100 % of their strength, every other one at up to 8 %.
+        """
         active = ACTION_UNITS[expression]
         return cls(
             yaw=rng.normal(0, 0.12),

@@ -129,8 +129,4 @@ def _from_published(path: Path, content: dict) -> Checkpoint:
         raise UsageError("its epoch is no number")
     checkpoint = Checkpoint(path, state, state[HEAD_KEYS[model]].shape[0], model=model, epoch=epoch)
     checkpoint.history = recorder_history(content.get("recorder"), epoch)
-    if isinstance(content.get("best_acc"), (int, float, Tensor)):
-        rows = checkpoint.history
-        best_epoch = max(rows, key=lambda row: row["valid_accuracy"])["epoch"] if rows else epoch
-        checkpoint.best = {"epoch": best_epoch, "valid_accuracy": float(content["best_acc"]) / 100}
     return checkpoint

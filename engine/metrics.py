@@ -53,7 +53,7 @@ def compute_metrics(labels: np.ndarray, predicted: np.ndarray, num_classes: int)
         precision=precision,
         recall=recall,
         f1=f1,
-        support=support,
+        support=support.astype(int),
         confusion=confusion_matrix(labels, predicted, labels=classes),
     )
 

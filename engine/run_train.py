@@ -114,9 +114,8 @@ class TrainingRun:
         if checkpoint and checkpoint.run and not settings.run and (record.LOG_ROOT / checkpoint.run).is_dir():
             self._place(checkpoint.run)
             if self.last.exists() and self.last.samefile(checkpoint.path):
-                if self.state.best and self.state.best["epoch"] == self.state.epoch:
-                    share_checkpoint(self.last, self.best)  # a kill may have come between the two
                 self._start_log()
+                self._settle_best(checkpoint)
                 return
         for flag, path in (
             ("--checkpoint_path", settings.checkpoint_path),
@@ -128,6 +127,17 @@ class TrainingRun:
         for path in (self.last, self.best):
             path.parent.mkdir(parents=True, exist_ok=True)
         self._start_log()
+        if checkpoint:
+            self._settle_best(checkpoint)
+
+    def _settle_best(self, checkpoint: Checkpoint) -> None:
+        """Have the best epoch's file beside a resumed run, or choose the best from here on."""
+        best = self.state.best
+        if best and best["epoch"] == checkpoint.epoch:
+            share_checkpoint(checkpoint.path, self.best)
+        elif best and not self.best.exists():
+            self.state.best = None
+            self.log.say(f"the weights of the best epoch so far, {best['epoch']}, are not at hand: it is chosen from here on")
 
     def _place(self, name: str) -> None:
         self.name, self.folder = name, record.LOG_ROOT / name
@@ -213,6 +223,6 @@ def _restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Op
     else:
         set_rng_state(checkpoint.rng)
     if checkpoint.is_foreign:
-        lacks += ["class names", "arguments"] + ["the history"] * (not checkpoint.history)
+        lacks += ["class names", "arguments", "its best epoch's weights"] + ["the history"] * (not checkpoint.history)
     log.say(f"resuming {checkpoint.path} after epoch {checkpoint.epoch}{'; it lacks ' * bool(lacks)}{', '.join(lacks)}")
     return FitState(checkpoint.epoch, list(checkpoint.history), checkpoint.best)

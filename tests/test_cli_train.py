@@ -107,11 +107,13 @@ def test_a_finished_run_is_not_resumed_without_more_epochs(capsys):
 
 def test_resuming_another_copy_starts_a_run_of_its_own_and_leaves_the_first_alone(work):
     before = (work / "log/whole/metrics.csv").read_bytes()
-    shutil.copy("checkpoint/whole/best.pth", "copy.pth")
-    epochs = torch.load("copy.pth", weights_only=True)["epoch"] + 1
-    assert run("--resume", "copy.pth", "--epochs", epochs, "--run", "branch") == 0
-    assert (work / "log/whole/metrics.csv").read_bytes() == before
-    assert len(rows(work / "log/branch/metrics.csv")) == epochs
+    for name in ("best", "last"):
+        shutil.copy(f"checkpoint/whole/{name}.pth", "copy.pth")
+        epochs = torch.load("copy.pth", weights_only=True)["epoch"] + 1
+        assert run("--resume", "copy.pth", "--epochs", epochs, "--rho", 0, "--run", f"branch-{name}") == 0
+        assert (work / "log/whole/metrics.csv").read_bytes() == before
+        assert len(rows(work / f"log/branch-{name}/metrics.csv")) == epochs
+        assert (work / f"checkpoint/branch-{name}/best.pth").is_file()
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(work, capsys):
