@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from data_preprocessing.errors import DataError
-from data_preprocessing.face_drawing import EXPRESSIONS, Identity, draw_face
+from data_preprocessing.face_drawing import draw_face
+from data_preprocessing.face_parameters import EXPRESSIONS, Identity
 
 CLASSES = ("anger", "happiness", "surprise")
 PEOPLE = {"train": 160, "valid": 30, "test": 60}

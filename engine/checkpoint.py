@@ -16,11 +16,13 @@ from torch import Tensor
 
 from engine.errors import UsageError
 from engine.foreign import recorder_history, stand_ins
+from models import MODELS
 from models.errors import WeightsError
 from models.weights import HEAD_KEYS, without_prefix
 
 FORMAT = "poster-reproduction"
 VERSION = 1
+_TYPES = {"model": str, "model_options": dict, "classes": list, "epoch": int, "history": list, "args": dict}
 
 
 @dataclass
@@ -113,6 +115,11 @@ def _read(path: Path, flag: str) -> object:
 def _from_ours(path: Path, content: dict) -> Checkpoint:
     if content["version"] > VERSION:
         raise UsageError(f"written by a newer version (format {content['version']}, known up to {VERSION}); update the program")
+    for name, kind in _TYPES.items():
+        if not isinstance(content[name], kind):
+            raise UsageError(f"damaged checkpoint: its {name} is a {type(content[name]).__name__}")
+    if content["model"] not in MODELS:
+        raise UsageError(f"holds the unknown network {content['model']!r}; known: {', '.join(MODELS)}")
     names = ("model", "model_options", "optimizer", "epoch", "best", "history", "rng", "args", "run", "fingerprints")
     classes = tuple(content["classes"])
     state = without_prefix(content["state_dict"])
