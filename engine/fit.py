@@ -23,6 +23,13 @@ class FitState:
     history: list[dict] = field(default_factory=list)
     best: dict | None = None
 
+    def rewind(self, epoch: int) -> None:
+        """Go on after `epoch`, without what was recorded of later ones."""
+        self.epoch = epoch
+        self.history = [row for row in self.history if row["epoch"] <= epoch]
+        if self.best and self.best["epoch"] > epoch:
+            self.best = None
+
 
 def learning_rate(base: float, epoch: int) -> float:
     """The rate of an epoch (counted from 0): base · 0.98^epoch, the schedule of every published run."""

@@ -27,6 +27,17 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
         group["lr"] = lr * group["lr_scale"]
 
 
+def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
+    """Load the moments that `state` holds; rates, decay and radius stay those that `optimizer` was made with.
+
+    Raises ValueError or KeyError where `state` is of other parameters.
+    """
+    options = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, own in zip(optimizer.param_groups, options):
+        group.update(own)
+
+
 def create_optimizer(
     groups: list[dict], name: str, lr: float, momentum: float, weight_decay: float, rho: float
 ) -> torch.optim.Optimizer:

@@ -14,7 +14,7 @@ from engine.classes import output_classes
 from engine.errors import TrainingStopped, UsageError
 from engine.evaluate import Predictions, predict
 from engine.fit import FitState, fit
-from engine.optim import create_optimizer, parameter_groups
+from engine.optim import create_optimizer, parameter_groups, restore_optimizer
 from engine.outputs import draw, report
 from engine.plots import plot_curves
 from engine.precision import choose_precision
@@ -42,7 +42,7 @@ def train(flags: dict) -> None:
     if done >= settings.epochs:
         raise UsageError(f"--epochs {settings.epochs}: {done} epochs are done already; give more to go on")
     run = TrainingRun.prepare(settings, checkpoint, flags.get("data_type"), log)
-    run.state.epoch = done
+    run.state.rewind(done)
     run.open(checkpoint)
     run.fit()
     run.report()
@@ -95,7 +95,7 @@ class TrainingRun:
             settings.rho,
         )
         if checkpoint:
-            state = _restore(checkpoint, model, optimizer, log)
+            state = _restore(checkpoint, model, optimizer, settings.optimizer, log)
         else:
             state = FitState()
             start_from_scratch(model, settings.init)
@@ -207,15 +207,17 @@ class TrainingRun:
         self.log.say(f"checkpoints: {self.last} and {self.best}")
 
 
-def _restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer, log: record.Log) -> FitState:
+def _restore(
+    checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer, optimizer_name: str, log: record.Log
+) -> FitState:
     """Put a checkpoint's weights, moments and random state back; say what a published file lacks."""
     load_weights(model, checkpoint, "--resume", log.say)
     lacks = []
-    if checkpoint.optimizer is None:
-        lacks.append("the optimiser's moments (they start at zero)")
+    if checkpoint.optimizer is None or checkpoint.args.get("optimizer") != optimizer_name:
+        lacks.append(f"the moments of {optimizer_name} (they start at zero)")
     else:
         try:
-            optimizer.load_state_dict(checkpoint.optimizer)
+            restore_optimizer(optimizer, checkpoint.optimizer)
         except (ValueError, KeyError) as error:
             raise UsageError(f"--resume {checkpoint.path}: its optimiser state does not fit ({error})") from None
     if checkpoint.rng is None:

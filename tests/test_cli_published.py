@@ -73,7 +73,7 @@ def test_published_file_resumes_with_what_it_holds_and_says_what_it_lacks(work, 
     arguments = ["--resume", "published.pth", "--data", "seven", "--data_type", "RAF-DB", "--epochs", 4, "-b", 8]
     assert run(*arguments, "--rho", 0, "--run", "again") == 0
     out = capsys.readouterr().out
-    assert "after epoch 3; it lacks the optimiser's moments" in out and "the random state" in out and "class names" in out
+    assert "after epoch 3; it lacks the moments of adam" in out and "the random state" in out and "class names" in out
     with open("log/again/metrics.csv", newline="") as file:
         table = list(csv.DictReader(file))
     assert [row["epoch"] for row in table] == ["1", "2", "3", "4"]

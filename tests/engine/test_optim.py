@@ -1,10 +1,12 @@
 """The optimiser's values really act on the weights."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
-from engine.optim import OPTIMIZERS, create_optimizer, parameter_groups, set_learning_rate
+from engine.optim import OPTIMIZERS, create_optimizer, parameter_groups, restore_optimizer, set_learning_rate
 from engine.sam import SAM
 
 OPTIONS = dict(name="sgd", lr=0.1, momentum=0.0, weight_decay=0.0, rho=0.0)
@@ -134,3 +136,16 @@ def test_changed_rate_takes_effect(rho):
 def test_unknown_optimiser_is_refused():
     with pytest.raises(KeyError):
         make([weight()], name="lion")
+
+
+@pytest.mark.parametrize("before", [0.0, 0.05])
+@pytest.mark.parametrize("after", [0.0, 0.05])
+def test_restoring_keeps_moments_and_takes_new_options(before, after):
+    p = weight()
+    first = make([p], name="adam", rho=before, weight_decay=0.0)
+    move(p, first, gradient=1.0, steps=2)
+    second = make([p], name="adam", rho=after, weight_decay=0.25)
+    restore_optimizer(second, copy.deepcopy(first.state_dict()))
+    assert second.param_groups[0]["weight_decay"] == 0.25
+    assert second.state_dict()["state"][0]["step"] == 2
+    move(p, second, gradient=1.0)
