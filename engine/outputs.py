@@ -26,4 +26,4 @@ def report(
     write_predictions(folder / "predictions.csv", predictions, split.paths, classes)
     draw(folder, model, predictions, split.name, classes)
     say(format_table(predictions.metrics(), classes))
-    say(f"written: {folder}/ (confusion_matrix.png, f1.png, predictions.csv, args.json, log.txt)")
+    say(f"written: {folder}/ ({', '.join(sorted(file.name for file in folder.iterdir()))})")
