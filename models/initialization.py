@@ -1,10 +1,9 @@
 """A random start from which the transformer learns without pretrained files.
 
 The published start is a position embedding of standard deviation 0.02 beside tokens of 0.3 to 0.6, and weights of 0.01. Every
-query then attends evenly to all tokens, whatever their place, so that the class token sees their plain average. In an
-average over positions a face's expression hardly shows (ridge regression on features of a random image backbone: 94 %
-of drawn faces with their places, 50 % averaged), and the rate at which the rest of the network moves is enough to keep
-the transformer from ever finding the places.
+query then attends evenly to all tokens, whatever their place, and the class token sees little but their average, in
+which a face's expression shows much less than in the tokens with their places. `python -m benchmarks.random_start`
+measures it; REPRODUCTION.md has the figures.
 """
 
 import torch
