@@ -74,10 +74,11 @@ def share_checkpoint(last: Path, best: Path) -> None:
     partial.replace(best)
 
 
-def load_checkpoint(path: Path | str, flag: str) -> Checkpoint:
+def load_checkpoint(path: Path | str, flag: str, model: str | None = None) -> Checkpoint:
     """Read a checkpoint, ours or a published one, on the CPU; no code of the file runs.
 
-    flag: the option that named it, for messages. Raises UsageError in one line where it cannot be used.
+    flag: the option that named it, for messages. model: the network it must hold, None for any. Raises UsageError in
+    one line where it cannot be used.
     """
     path = Path(path)
     if not path.is_file():
@@ -91,11 +92,14 @@ def load_checkpoint(path: Path | str, flag: str) -> Checkpoint:
             "use the file that it wrote every epoch"
         )
     try:
-        return _from_ours(path, content) if content.get("format") == FORMAT else _from_published(path, content)
+        checkpoint = _from_ours(path, content) if content.get("format") == FORMAT else _from_published(path, content)
     except (WeightsError, UsageError) as error:
         raise UsageError(f"{flag} {path}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{flag} {path}: damaged checkpoint ({type(error).__name__}: {error})") from None
+    if model not in (None, checkpoint.model):
+        raise UsageError(f"--model {model}: {path} holds {checkpoint.model}")
+    return checkpoint
 
 
 def _read(path: Path, flag: str) -> object:

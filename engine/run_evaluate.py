@@ -20,9 +20,7 @@ def evaluate(flags: dict) -> None:
     flags: the command line's, only those given. Raises UsageError or DataError before anything is written.
     """
     log = record.Log()
-    checkpoint = load_checkpoint(flags["evaluate"], "--evaluate")
-    if flags.get("model", checkpoint.model) != checkpoint.model:
-        raise UsageError(f"--model {flags['model']}: {checkpoint.path} holds {checkpoint.model}")
+    checkpoint = load_checkpoint(flags["evaluate"], "--evaluate", flags.get("model"))
     settings = resolve(flags, checkpoint.args)
     device = choose_device(settings.device, settings.gpu, log.say)
     precision = choose_precision(settings.precision, device, log.say)

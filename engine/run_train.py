@@ -33,9 +33,7 @@ def train(flags: dict) -> None:
     written, TrainingStopped where training cannot go on.
     """
     log = record.Log()
-    checkpoint = load_checkpoint(flags["resume"], "--resume") if "resume" in flags else None
-    if checkpoint and flags.get("model", checkpoint.model) != checkpoint.model:
-        raise UsageError(f"--model {flags['model']}: {checkpoint.path} holds {checkpoint.model}")
+    checkpoint = load_checkpoint(flags["resume"], "--resume", flags.get("model")) if "resume" in flags else None
     settings = resolve(flags, checkpoint.args if checkpoint else {})
     done = checkpoint.epoch if checkpoint else 0
     done = done if settings.start_epoch is None else settings.start_epoch

@@ -7,6 +7,8 @@ from engine.errors import UsageError
 from engine.protocols import DEFAULTS, PROTOCOLS, SYNTHETIC
 
 _MINIMUM = {"epochs": 1, "batch_size": 1, "workers": 0, "start_epoch": 0, "seed": 0, "print_freq": 1, "gpu": 0}
+# None unless given, and never taken from a resumed checkpoint
+_OF_ONE_COMMAND = ("start_epoch", "gpu", "run", "checkpoint_path", "best_checkpoint_path", "resume", "evaluate", "split")
 _FLAGS = {
     "batch_size": "--batch-size",
     "weight_decay": "--wd",
@@ -47,11 +49,8 @@ def resolve(flags: dict, stored: dict) -> SimpleNamespace:
     fallback = "RAF-DB" if data else SYNTHETIC
     data_type = flags.get("data_type", stored.get("data_type", fallback))
     protocol = PROTOCOLS[data_type]
-    settings = {"data": data, "data_type": data_type, **DEFAULTS}
+    settings = {"data": data, "data_type": data_type, "augmentation": True, **DEFAULTS}
     settings |= {name: getattr(protocol, name) for name in ("lr", "batch_size", "epochs")}
     settings |= dict(protocol.overrides)
     settings |= {name: value for name, value in stored.items() if name in settings}
-    settings |= {"augmentation": True, "start_epoch": None, "gpu": None, "run": None, "checkpoint_path": None}
-    settings |= {"best_checkpoint_path": None, "resume": None, "evaluate": None, "split": None}
-    settings |= {name: stored[name] for name in ("augmentation",) if name in stored}
-    return SimpleNamespace(**(settings | flags))
+    return SimpleNamespace(**(settings | dict.fromkeys(_OF_ONE_COMMAND) | flags))
