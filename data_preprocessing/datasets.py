@@ -5,9 +5,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.folders import Split
-from data_preprocessing.images import load_image
+from data_preprocessing.folders import Split, unreadable
 
 
 def mix_seed(*parts: int) -> int:
@@ -32,11 +30,10 @@ class FaceDataset(Dataset):
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int, int]:
         """(epoch, index) -> picture (C, H, W) float32, label, index. Raises DataError naming an unreadable picture."""
         epoch, index = key
-        path = self.split.folder / self.split.paths[index]
         try:
-            image = load_image(path)
+            image = self.split.picture(index)
         except Exception as error:  # PIL's decoders raise many kinds
-            raise DataError(f"{path}: unreadable picture ({error}); mend it, or --skip-bad-images") from None
+            raise unreadable(self.split, index, error) from None
         # torchvision draws from the global CPU generator: give it this picture's seed and put its state back
         state = torch.get_rng_state()
         torch.default_generator.manual_seed(mix_seed(self.seed, epoch, index))

@@ -1,6 +1,7 @@
 """Finding the splits and classes of an ImageFolder-style tree, and checking every picture before a run starts.
 
-DIR/train/<class>/*.jpg, DIR/valid/ (or val/) and optionally DIR/test/. Nothing here writes.
+DIR/train/<class>/*.jpg, DIR/valid/ (or val/) and optionally DIR/test/. Nothing here writes. A `Split` of another kind
+(fer2013.py) overrides the methods that read a picture.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from data_preprocessing.errors import DataError
-from data_preprocessing.images import EXTENSIONS, check_image
+from data_preprocessing.images import EXTENSIONS, check_image, load_image
 
 SPLIT_FOLDERS = {"train": ("train",), "valid": ("valid", "val"), "test": ("test",)}
 _LAYOUT = "expected DIR/train/<class>/*.jpg, DIR/valid/<class>/... and optionally DIR/test/<class>/..."
@@ -23,7 +24,11 @@ _LAYOUT = "expected DIR/train/<class>/*.jpg, DIR/valid/<class>/... and optionall
 
 @dataclass(frozen=True)
 class Split:
-    """The pictures of one split: `labels[i]` is the index into `classes` of picture `paths[i]` (relative to folder)."""
+    """The pictures of one split: `labels[i]` is the index into `classes` of picture `paths[i]` (relative to folder).
+
+    `folder` and `paths` are what messages and tables name. Every method takes a picture's index into `paths`, so a split
+    with fewer of them (dataclasses.replace) reads the right pictures; any thread or process may call it.
+    """
 
     name: str
     folder: Path
@@ -39,6 +44,22 @@ class Split:
         """The same pictures with labels that index `classes`, which holds every class of this split."""
         return replace(self, classes=classes, labels=tuple(classes.index(self.classes[k]) for k in self.labels))
 
+    def where(self, index: int) -> str:
+        """What messages call the picture: its file."""
+        return str(self.folder / self.paths[index])
+
+    def picture(self, index: int) -> Image.Image:
+        """The picture in RGB. Raises OSError, ValueError or another of PIL's kinds where it cannot be decoded."""
+        return load_image(self.folder / self.paths[index])
+
+    def inspect(self, index: int) -> tuple[str, str | None]:
+        """SHA-256 of the picture's content (64 hex digits) and None, or any text and what is wrong with the picture."""
+        try:
+            data = (self.folder / self.paths[index]).read_bytes()
+        except OSError as error:
+            return "", error.strerror or str(error)
+        return hashlib.sha256(data).hexdigest(), check_image(data)
+
 
 def find_splits(root: Path | str) -> dict[str, Path]:
     """The split folders that exist under `root`, by their standard name. Raises DataError where there is none."""
@@ -46,7 +67,7 @@ def find_splits(root: Path | str) -> dict[str, Path]:
     if not root.exists():
         raise DataError(f"--data {root}: no such folder")
     if not root.is_dir():
-        raise DataError(f"--data {root}: this is a file; give the folder that holds train/ and valid/")
+        raise DataError(f"--data {root}: this is a file; give the folder that holds train/ and valid/, or FER2013's CSV file")
     found = {}
     for name, folders in SPLIT_FOLDERS.items():
         existing = [root / folder for folder in folders if (root / folder).is_dir()]
@@ -101,40 +122,38 @@ def check_pictures(
 
     skip_bad: drop unreadable pictures instead of stopping. progress: wraps the iteration, given its length and a text.
     Returns the split without unreadable pictures, "path: reason" of each dropped one, and a SHA-256 fingerprint over
-    names and contents. Raises DataError naming an unreadable picture, or a class that has none left.
+    names and contents. Raises DataError naming an unreadable picture, or a class whose pictures are all unreadable.
     """
-    bad, digests = {}, []
+    bad, kept, digests = [], [], []
+    total = len(split.paths)
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("error", Image.DecompressionBombWarning)  # around the threads: the filter is global
-        results = pool.map(lambda path: _inspect(split.folder / path), split.paths)
-        for path, (digest, problem) in zip(split.paths, progress(results, len(split.paths), f"checking {split.name}")):
+        results = progress(pool.map(split.inspect, range(total)), total, f"checking {split.name}")
+        for index, (digest, problem) in enumerate(results):
             if problem and not skip_bad:
                 pool.shutdown(wait=False, cancel_futures=True)
-                raise DataError(f"{split.folder / path}: unreadable picture ({problem}); mend it, or --skip-bad-images")
+                raise unreadable(split, index, problem)
             if problem:
-                bad[path] = problem
+                bad.append(f"{split.where(index)}: {problem}")
             else:
-                digests.append(f"{path} {digest}\n")
-    kept = [(p, k) for p, k in zip(split.paths, split.labels) if p not in bad]
-    for label, name in enumerate(split.classes):
-        if not any(k == label for _, k in kept):
-            raise DataError(f"{split.folder}: no readable picture is left in class {name}")
-    clean = replace(split, paths=tuple(p for p, _ in kept), labels=tuple(k for _, k in kept))
+                kept.append(index)
+                digests.append(f"{split.paths[index]} {digest}\n")
+    clean = replace(split, paths=tuple(split.paths[i] for i in kept), labels=tuple(split.labels[i] for i in kept))
+    lost = set(split.labels) - set(clean.labels)
+    if lost:
+        raise DataError(f"{split.folder}: no readable picture is left in class {split.classes[min(lost)]}")
     fingerprint = hashlib.sha256("".join(digests).encode("utf-8", "surrogateescape")).hexdigest()
-    return clean, [f"{split.folder / path}: {problem}" for path, problem in bad.items()], fingerprint
+    return clean, bad, fingerprint
+
+
+def unreadable(split: Split, index: int, problem: object) -> DataError:
+    """The error to raise about a picture that cannot be read."""
+    return DataError(f"{split.where(index)}: unreadable picture ({problem}); mend it, or --skip-bad-images")
 
 
 def _class_name(folder: Path) -> str:
     """Composed (NFC), whatever form the file system keeps: macOS decomposes accents and Hangul."""
     return unicodedata.normalize("NFC", folder.name)
-
-
-def _inspect(path: Path) -> tuple[str, str | None]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        return "", error.strerror or str(error)
-    return hashlib.sha256(data).hexdigest(), check_image(data)
 
 
 def _pictures_below(folder: Path) -> list[Path]:

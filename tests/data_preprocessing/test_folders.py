@@ -1,10 +1,14 @@
 """Finding splits and classes, and checking every picture before a run."""
 
+import hashlib
 import shutil
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from data_preprocessing.errors import DataError
 from data_preprocessing.folders import Split, check_pictures, check_same_classes, find_splits, read_split
@@ -54,7 +58,7 @@ def test_file_as_root_is_refused(tmp_path):
     path = tmp_path / "faces.zip"
     path.write_bytes(b"PK")
     message = failure(find_splits, path)
-    assert str(path) in message and "file" in message
+    assert str(path) in message and "file" in message and "CSV" in message
 
 
 def test_root_without_splits_tells_what_was_found(tmp_path, make_faces):
@@ -166,6 +170,40 @@ def test_differing_classes_are_named():
     assert "lacks fear" in message and "adds happy" in message and "anger" not in message
 
 
+def test_picture_is_the_file_in_rgb(train):
+    split = read_split("train", train)
+    for index, path in enumerate(split.paths):
+        Image.open(train / path).convert("L").save(train / path)
+        image = split.picture(index)
+        assert image.mode == "RGB"
+        assert np.array_equal(np.asarray(image), np.asarray(Image.open(train / path).convert("RGB")))
+        assert split.where(index) == str(train / path)
+
+
+def test_picture_that_cannot_be_decoded_raises_the_decoders_own_error(train):
+    split = read_split("train", train)
+    (train / split.paths[1]).write_bytes(b"no picture")
+    with pytest.raises(OSError) as caught:
+        split.picture(1)
+    assert not isinstance(caught.value, DataError)
+
+
+def test_inspection_gives_the_files_digest_and_its_problem(train):
+    split = read_split("train", train)
+    assert split.inspect(0) == (hashlib.sha256((train / split.paths[0]).read_bytes()).hexdigest(), None)
+    (train / split.paths[1]).write_bytes(b"")
+    assert split.inspect(1)[1] == "the file is empty"
+    (train / split.paths[2]).unlink()
+    assert "No such file" in split.inspect(2)[1]
+
+
+def test_split_with_fewer_paths_reads_the_pictures_that_it_kept(train):
+    split = read_split("train", train)
+    fewer = replace(split, paths=split.paths[3:], labels=split.labels[3:])
+    assert [fewer.inspect(k) for k in range(2)] == [split.inspect(k) for k in (3, 4)]
+    assert fewer.picture(0).tobytes() == split.picture(3).tobytes() != split.picture(0).tobytes()
+
+
 def test_good_pictures_pass_unchanged(train):
     split = read_split("train", train)
     clean, bad, fingerprint = check_pictures(split, skip_bad=False)
@@ -216,6 +254,30 @@ def test_progress_sees_every_picture(train):
 
     check_pictures(read_split("train", train), False, progress)
     assert calls == [(5, 5, True)]
+
+
+class _Numbers(Split):
+    """A split of another kind: its paths are numbers, of which the odd ones cannot be read."""
+
+    def where(self, index: int) -> str:
+        return f"number {self.paths[index]}"
+
+    def inspect(self, index: int) -> tuple[str, str | None]:
+        return f"digest {self.paths[index]}", "odd" if int(self.paths[index]) % 2 else None
+
+
+def test_split_of_another_kind_is_checked_through_its_own_methods():
+    split = _Numbers("train", Path("numbers"), ("a", "b", "absent"), ("4", "5", "6"), (0, 1, 1))
+    assert failure(check_pictures, split, False) == "number 5: unreadable picture (odd); mend it, or --skip-bad-images"
+    clean, bad, fingerprint = check_pictures(split, True)
+    assert isinstance(clean, _Numbers)
+    assert (clean.paths, clean.labels, bad) == (("4", "6"), (0, 1), ["number 5: odd"])
+    assert fingerprint == hashlib.sha256(b"4 digest 4\n6 digest 6\n").hexdigest()
+
+
+def test_fingerprint_is_that_of_the_names_and_contents(train):
+    lines = [f"{p} {hashlib.sha256((train / p).read_bytes()).hexdigest()}\n" for p in read_split("train", train).paths]
+    assert fingerprint_of(train) == hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def fingerprint_of(folder: Path) -> str:
