@@ -1,7 +1,8 @@
 """IR-50, the face-recognition ResNet that POSTER uses as its image backbone.
 
 Source: ArcFace (Deng et al., 2019, arXiv:1801.07698, section 3.2 "improved residual unit"), the variant of
-face.evoLVe; only the first three of its four stages are used by POSTER V2 (Mao et al., 2023, arXiv:2301.12149).
+face.evoLVe; the POSTERs use only the first three of its four stages (Zheng et al., 2023, arXiv:2204.04083; Mao et al.,
+2023, arXiv:2301.12149).
 """
 
 from torch import Tensor, nn
@@ -48,18 +49,38 @@ def make_stage(in_channels: int, out_channels: int, blocks: int) -> nn.Sequentia
     return nn.Sequential(first, *rest)
 
 
+def make_stem() -> nn.Sequential:
+    """(B, 3, H, W) -> (B, 64, H, W)."""
+    return nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64))
+
+
 class IR50(nn.Module):
-    """IR-50 without its fourth stage and its output layer, which POSTER never runs.
+    """IR-50 without its fourth stage and its output layer, which POSTER V2 never runs.
 
     x: (B, 3, 112, 112) -> (B, 64, 56, 56), (B, 128, 28, 28), (B, 256, 14, 14)
     """
 
     def __init__(self):
         super().__init__()
-        self.input_layer = nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64))
+        self.input_layer = make_stem()
         self.body1, self.body2, self.body3 = (make_stage(*stage) for stage in STAGES)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         level1 = self.body1(self.input_layer(x))
         level2 = self.body2(level1)
         return level1, level2, self.body3(level2)
+
+
+class IR50SingleBody(nn.Module):
+    """The same network with its three stages in one `body`, as POSTER V1 names it; only the last map comes out.
+
+    x: (B, 3, 112, 112) -> (B, 256, 14, 14)
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.input_layer = make_stem()
+        self.body = nn.Sequential(*(block for stage in STAGES for block in make_stage(*stage)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(self.input_layer(x))

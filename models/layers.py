@@ -48,14 +48,3 @@ class SEGate(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * torch.sigmoid(self.linear2(F.relu(self.linear1(x))))
-
-
-class LinearHead(nn.Module):
-    """The plain classification head, (B, dim) -> logits (B, num_classes)."""
-
-    def __init__(self, dim: int, num_classes: int):
-        super().__init__()
-        self.linear = nn.Linear(dim, num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x)

@@ -7,12 +7,12 @@ arXiv:2301.12149, figure 3. Attribute names follow the keys of the published wei
 import torch
 from torch import Tensor, nn
 
+from models.heads import create_head
 from models.ir50 import IR50
-from models.mobilefacenet import MobileFaceNet
+from models.poster import Poster
 from models.vit import VisionTransformer
 from models.window_attention import FeedForward, WindowCrossAttention, WindowNorm
 
-IMAGE_SIZE = 224
 DIMS = (64, 128, 256)  # channels of the three levels
 SIDES = (28, 14, 7)  # side of the map at each level
 DROP_PATH = (0.0, 0.125, 0.25)  # entries 0-2 of linspace(0, 0.5, 5)
@@ -31,20 +31,17 @@ class PatchProjection(nn.Module):
         return self.proj(x)
 
 
-class PosterV2(nn.Module):
+class PosterV2(Poster):
     """POSTER V2 for any number of classes.
 
-    The landmark backbone's parameters are frozen. As in the reference its BatchNorms follow train mode all the same:
-    they normalise by batch statistics and their running statistics move; `freeze_landmark_bn` keeps them still.
-
-    x: (B, 3, 224, 224), ImageNet-normalised -> logits (B, num_classes)
+    x: (B, 3, 224, 224), ImageNet-normalised, labels: (B,) for a margin head in training -> logits (B, num_classes)
+    freeze_landmark_bn: see `Poster`. head, margin, scale, h: see `models.heads.create_head`.
     """
 
-    def __init__(self, num_classes: int, freeze_landmark_bn: bool = False):
-        super().__init__()
-        self.freeze_landmark_bn = freeze_landmark_bn
-        self.face_landback = MobileFaceNet().requires_grad_(False)
-        self.ir_back = IR50()
+    trunk = ("VIT.",)  # what the backbones and the fusion feed: what the features feed, by the prefixes of its keys
+
+    def __init__(self, num_classes: int, freeze_landmark_bn: bool = False, head: str = "linear", **head_options):
+        super().__init__(IR50(), freeze_landmark_bn)
         self.last_face_conv = nn.Conv2d(512, DIMS[2], 3, padding=1)
         self.conv1, self.conv2, self.conv3 = (nn.Conv2d(d, d, 3, stride=2, padding=1) for d in DIMS)
         self.window1, self.window2, self.window3 = (WindowNorm(d) for d in DIMS)
@@ -57,13 +54,13 @@ class PosterV2(nn.Module):
         )
         self.embed_k = nn.Sequential(nn.Conv2d(DIMS[1], EMBED_DIM, 3, stride=2, padding=1))
         self.embed_v = PatchProjection(DIMS[2], EMBED_DIM)
-        self.VIT = VisionTransformer(num_tokens=3 * SIDES[2] ** 2, num_classes=num_classes)
+        self.VIT = VisionTransformer(
+            num_tokens=3 * SIDES[2] ** 2, make_head=lambda dim: create_head(head, dim, num_classes, **head_options)
+        )
 
-    def train(self, mode: bool = True) -> "PosterV2":
-        super().train(mode)
-        if self.freeze_landmark_bn:
-            self.face_landback.eval()
-        return self
+    @property
+    def classifier(self) -> nn.Module:
+        return self.VIT.head
 
     def fuse(self, level: int, image: Tensor, landmark: Tensor) -> Tensor:
         """Cross-fusion at one level: two maps (B, dim, side, side) -> (B, dim, side, side)."""
@@ -72,15 +69,10 @@ class PosterV2(nn.Module):
         fused = getattr(self, f"ffn{level}")(attention, tokens)
         return fused.transpose(1, 2).reshape(image.shape)
 
-    def forward(self, x: Tensor) -> Tensor:
-        if x.dim() != 4 or x.shape[1:] != (3, IMAGE_SIZE, IMAGE_SIZE):
-            raise ValueError(f"POSTER V2 takes pictures (B, 3, {IMAGE_SIZE}, {IMAGE_SIZE}), not {tuple(x.shape)}")
-        x = x[:, :, ::2, ::2]  # both backbones see 112², reached by nearest neighbour
-        with torch.no_grad():
-            land1, land2, land3 = self.face_landback(x)
-        image1, image2, image3 = self.ir_back(x)
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        (land1, land2, land3), (image1, image2, image3) = self.backbones(x)
         fused1 = self.fuse(1, self.conv1(image1), land1)
         fused2 = self.fuse(2, self.conv2(image2), land2)
         fused3 = self.fuse(3, self.conv3(image3), self.last_face_conv(land3))
         maps = self.embed_q(fused1), self.embed_k(fused2), self.embed_v(fused3)
-        return self.VIT(torch.cat([m.flatten(2).transpose(1, 2) for m in maps], dim=1))
+        return self.VIT(torch.cat([m.flatten(2).transpose(1, 2) for m in maps], dim=1), labels)

@@ -3,11 +3,13 @@
 Source: ViT (Dosovitskiy et al., 2021, arXiv:2010.11929); POSTER V2 (Mao et al., 2023, arXiv:2301.12149, section 3.3).
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.layers import LinearHead, Mlp, SEGate
+from models.layers import Mlp, SEGate
 
 
 class Attention(nn.Module):
@@ -44,16 +46,21 @@ class Block(nn.Module):
 
 
 class VisionTransformer(nn.Module):
-    """Two blocks over class token and fused tokens, SE gate, head: (B, num_tokens, dim) -> logits (B, num_classes)."""
+    """Two blocks over class token and fused tokens, SE gate, head: (B, num_tokens, dim) -> logits (B, num_classes).
 
-    def __init__(self, num_tokens: int, num_classes: int, dim: int = 768, depth: int = 2, num_heads: int = 8):
+    make_head: width of the embedding -> the head, see `models.heads`.
+    """
+
+    def __init__(
+        self, num_tokens: int, make_head: Callable[[int], nn.Module], dim: int = 768, depth: int = 2, num_heads: int = 8
+    ):
         super().__init__()
         self.cls_token = nn.Parameter(torch.empty(1, 1, dim))
         self.pos_embed = nn.Parameter(torch.empty(1, num_tokens + 1, dim))
         self.blocks = nn.Sequential(*(Block(dim, num_heads) for _ in range(depth)))
         self.norm = nn.LayerNorm(dim, eps=1e-6)
         self.se_block = SEGate(dim)
-        self.head = LinearHead(dim, num_classes)
+        self.head = make_head(dim)
         nn.init.trunc_normal_(self.cls_token, std=0.02)
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
         for module in self.modules():
@@ -68,7 +75,7 @@ class VisionTransformer(nn.Module):
             x = block(x)
         return self.norm(self.blocks[-1](x, num_queries))
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
         # only the class token leaves the last block, hence one query there
         class_token = self.encode(tokens, num_queries=1)[:, 0]
-        return self.head(self.se_block(class_token))
+        return self.head(self.se_block(class_token), labels)

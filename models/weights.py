@@ -12,21 +12,23 @@ from torch import Tensor, nn
 
 from models.errors import WeightsError
 
-# Stored by the published networks and never run, by model: the one list of what is dropped when such a file loads.
+# Stored by the published networks and never run, by family: the one list of what is dropped when such a file loads.
+_BACKBONES = (
+    r"ir_back\.output_layer\.(0|3|4)\.(weight|bias|running_mean|running_var|num_batches_tracked)"
+    r"|face_landback\.output_layer\..+"
+)
 DEAD_KEYS = {
     "poster_v2": re.compile(
         r"VIT\.(patch_embed\.proj|IRLinear1|IRLinear2)\.(weight|bias)"
         r"|VIT\.(CON1|eca_block\.conv)\.weight"
         r"|VIT\.blocks\.[01]\.conv\.(weight|bias)"
-        r"|ir_back\.output_layer\.(0|3|4)\.(weight|bias|running_mean|running_var|num_batches_tracked)"
-        r"|face_landback\.output_layer\..+"
+        rf"|VIT\.head\.t|{_BACKBONES}"
     ),
+    "poster_v1": re.compile(rf"pyramid_fuse\.cls_token|head\.t|{_BACKBONES}"),
 }
-# The classification layer's weight (num_classes, dim), by which a bare state dict's network and class count are known
-HEAD_KEYS = {"poster_v2": "VIT.head.linear.weight"}
 IR50_FILE = "ir50.pth"
 MOBILEFACENET_FILE = "mobilefacenet_model_best.pth.tar"
-_IR50_STAGES = (("body1", 0, 3), ("body2", 3, 7), ("body3", 7, 21))  # our stage holds blocks first .. last - 1 of `body`
+_IR50_STAGES = (("body1", 0, 3), ("body2", 3, 7), ("body3", 7, 21))  # V2's stage holds blocks first .. last - 1 of `body`
 _IR50_UNUSED = re.compile(r"body\.(21|22|23)\..+|body4\..+|output_layer\..+")
 
 
@@ -88,21 +90,30 @@ def _some(keys: list[str], most: int = 3) -> str:
     return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")
 
 
-def ir50_keys(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Any published naming of IR-50 -> our keys, and the keys of its fourth stage and output layer, which are dropped."""
+def ir50_keys(state: dict[str, Tensor], single_body: bool = False) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Any published naming of IR-50 -> one naming, and the keys of its fourth stage and output layer, which are dropped.
+
+    single_body: name the blocks `body.0` to `body.20` as POSTER V1 does, otherwise by V2's three stages.
+    """
     kept, dropped = {}, []
     for key, value in without_prefix(state).items():
         if _IR50_UNUSED.fullmatch(key):
             dropped.append(key)
-            continue
-        match = re.fullmatch(r"body\.(\d+)\.(.+)", key)
-        if match:
-            block = int(match[1])
-            for stage, first, end in _IR50_STAGES:
-                if first <= block < end:
-                    key = f"{stage}.{block - first}.{match[2]}"
-        kept[key] = value
+        else:
+            kept[_ir50_key(key, single_body)] = value
     return kept, tuple(dropped)
+
+
+def _ir50_key(key: str, single_body: bool) -> str:
+    match = re.fullmatch(r"(body[123]?)\.(\d+)\.(.+)", key)
+    if not match:
+        return key
+    name, block, rest = match[1], int(match[2]), match[3]
+    if name != "body":
+        block += next(first for stage, first, _ in _IR50_STAGES if stage == name)
+    if single_body:
+        return f"body.{block}.{rest}"
+    return next((f"{stage}.{block - first}.{rest}" for stage, first, end in _IR50_STAGES if first <= block < end), key)
 
 
 def load_pretrained(model: nn.Module, folder: Path) -> tuple[dict[str, LoadReport], tuple[str, ...]]:
@@ -125,7 +136,7 @@ def load_pretrained(model: nn.Module, folder: Path) -> tuple[dict[str, LoadRepor
             state = content["state_dict"] if isinstance(content, dict) and "state_dict" in content else content
             dropped = ()
             if name == IR50_FILE:
-                state, dropped = ir50_keys(state)
+                state, dropped = ir50_keys(state, single_body=hasattr(module, "body"))
             report = load_exact(module, state, unused)
         except WeightsError as error:
             raise WeightsError(f"{path}: {error}") from None

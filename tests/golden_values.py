@@ -16,7 +16,17 @@ sys.path.insert(0, str(FOLDER))
 
 import weights as recipe  # noqa: E402  (tests/golden/weights.py: values of weights and inputs by name)
 
-__all__ = ["FOLDER", "difference", "exact_arithmetic", "filled_model", "load", "manifest_keys", "recipe"]
+__all__ = [
+    "FOLDER",
+    "assert_gradients_equal",
+    "assert_stages_equal",
+    "difference",
+    "exact_arithmetic",
+    "filled_model",
+    "load",
+    "manifest_keys",
+    "recipe",
+]
 
 
 def load(name: str) -> dict[str, np.ndarray]:
@@ -43,13 +53,40 @@ def exact_arithmetic(dtype: torch.dtype = torch.float64):
         torch.set_default_dtype(default)
 
 
-def filled_model(name: str, num_classes: int) -> torch.nn.Module:
+def filled_model(name: str, num_classes: int, **options) -> torch.nn.Module:
     """The network with the recipe's weights and every stochastic layer off."""
-    model = recipe.fill_(create_model(name, num_classes))
+    model = recipe.fill_(create_model(name, num_classes, **options))
     for module in model.modules():
         if isinstance(module, DropPath):
             module.rate = 0.0
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
     return model
+
+
+def assert_stages_equal(stages: dict[str, torch.Tensor], golden: dict[str, np.ndarray], tolerance: float) -> None:
+    """Every stage of the reference: its size, mean, deviation, first and last values, relative to its largest value."""
+    assert set(golden["stage_names"]) == set(stages)
+    for k, name in enumerate(golden["stage_names"]):
+        values = stages[name].flatten()
+        assert values.numel() == np.prod([int(n) for n in str(golden["stage_shapes"][k]).split("x")]), name
+        for ours, theirs in (
+            (values.mean(), golden["stage_means"][k]),
+            (values.std(), golden["stage_stds"][k]),
+            (values[:8], golden["stage_first"][k]),
+            (values[-8:], golden["stage_last"][k]),
+        ):
+            assert (ours - torch.as_tensor(theirs)).abs().max() / values.abs().max() < tolerance, name
+
+
+def assert_gradients_equal(model: torch.nn.Module, golden: dict[str, np.ndarray], tolerance: float) -> None:
+    """The norm of every parameter's gradient, and of all together; those that are zero but for rounding absolutely."""
+    gradients = {name: p.grad.norm().item() for name, p in model.named_parameters() if p.grad is not None}
+    assert set(gradients) == set(golden["grad_names"])
+    for name, norm in zip(golden["grad_names"], golden["grad_norms"]):
+        assert abs(gradients[name] - norm) <= max(tolerance * norm, 1e-12), name
+    total = np.linalg.norm(list(gradients.values()))
+    assert abs(total - golden["grad_total_norm"]) <= tolerance * golden["grad_total_norm"]
 
 
 def difference(ours, theirs) -> float:

@@ -2,6 +2,7 @@
 
 import torch
 
+from models.heads import LinearHead
 from models.initialization import spread_positions_
 from models.vit import VisionTransformer
 
@@ -15,7 +16,7 @@ def attention_spread(transformer: VisionTransformer) -> float:
 
 def test_queries_tell_positions_apart_and_all_else_stays():
     torch.manual_seed(0)
-    transformer = VisionTransformer(20, 3, dim=96)
+    transformer = VisionTransformer(20, lambda dim: LinearHead(dim, 3), dim=96)
     before = {k: v.clone() for k, v in transformer.state_dict().items()}
     flat = attention_spread(transformer)
     spread_positions_(transformer)

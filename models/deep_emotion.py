@@ -1,0 +1,96 @@
+"""Deep-Emotion: a small network for 48² grey faces with a spatial transformer, as coded and as its paper describes it.
+
+Source: Minaee and Abdolrashidi, 2021, "Deep-Emotion: Facial expression recognition using attentional convolutional
+network", Sensors 21(9):3046, arXiv:1902.01019, figure 2. The widely used PyTorch code warps the input picture, the paper
+the features. Spatial transformer: Jaderberg et al., 2015, arXiv:1506.02025.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+PICTURE_SIZE = 48
+
+
+def make_localization(sizes: tuple[int, int]) -> nn.Sequential:
+    """Two convolutions of these kernel sizes, each with 2 × 2 pooling and ReLU: (B, 1, 48, 48) -> (B, 10, side, side)."""
+    layers = []
+    for (inputs, outputs), kernel in zip(((1, 8), (8, 10)), sizes):
+        layers += [nn.Conv2d(inputs, outputs, kernel), nn.MaxPool2d(2), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+def make_affine(inputs: int) -> nn.Sequential:
+    """Features (B, inputs) -> the six numbers of an affine map (B, 6), started at the identity."""
+    last = nn.Linear(32, 6)
+    nn.init.zeros_(last.weight)
+    with torch.no_grad():
+        last.bias.copy_(torch.eye(2, 3).flatten())
+    return nn.Sequential(nn.Linear(inputs, 32), nn.ReLU(), last)
+
+
+class _DeepEmotion(nn.Module):
+    """What both forms share: the transformer's prediction from the picture, and the warp.
+
+    localization_sizes: kernels of its convolutions, side: of the map that they leave.
+    """
+
+    trunk = ("",)  # every layer counts as the part after the features: there is no backbone
+
+    def __init__(self, num_classes: int, localization_sizes: tuple[int, int], side: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 10, 3)
+        self.conv2, self.conv3, self.conv4 = (nn.Conv2d(10, 10, 3) for _ in range(3))
+        self.dropout = nn.Dropout(0.5)
+        self.fc1 = nn.Linear(810, 50)
+        self.fc2 = nn.Linear(50, num_classes)
+        self.localization = make_localization(localization_sizes)
+        self.fc_loc = make_affine(10 * side**2)
+
+    def warp(self, x: Tensor, picture: Tensor) -> Tensor:
+        """x: (B, C, H, W), resampled by the affine map that is predicted from `picture`; zeros outside."""
+        theta = self.fc_loc(self.localization(picture).flatten(1)).view(-1, 2, 3)
+        grid = F.affine_grid(theta, x.shape, align_corners=False)
+        return F.grid_sample(x, grid, align_corners=False)
+
+    def check(self, x: Tensor) -> None:
+        """Raises ValueError for another shape than (B, 1, 48, 48)."""
+        if x.dim() != 4 or x.shape[1:] != (1, PICTURE_SIZE, PICTURE_SIZE):
+            raise ValueError(f"Deep-Emotion takes pictures (B, 1, {PICTURE_SIZE}, {PICTURE_SIZE}), not {tuple(x.shape)}")
+
+
+class DeepEmotion(_DeepEmotion):
+    """Deep-Emotion as the public PyTorch code computes it: the picture itself is warped.
+
+    x: (B, 1, 48, 48), grey, mean and deviation ½; labels are ignored -> logits (B, num_classes)
+    """
+
+    def __init__(self, num_classes: int):
+        super().__init__(num_classes, localization_sizes=(7, 5), side=8)
+        self.norm = nn.BatchNorm2d(10)
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        self.check(x)
+        x = self.warp(x, x)
+        x = F.relu(F.max_pool2d(self.conv2(F.relu(self.conv1(x))), 2))
+        x = F.relu(F.max_pool2d(self.norm(self.conv4(F.relu(self.conv3(x)))), 2))
+        return self.fc2(F.relu(self.fc1(self.dropout(x).flatten(1))))
+
+
+class DeepEmotionPaper(_DeepEmotion):
+    """Deep-Emotion as its paper describes it: the transformer, predicted from the picture, warps the features.
+
+    x: (B, 1, 48, 48), grey, mean and deviation ½; labels are ignored -> logits (B, num_classes)
+    """
+
+    decayed = ("fc1.", "fc2.")  # the paper decays the weights of the last two layers only
+
+    def __init__(self, num_classes: int):
+        super().__init__(num_classes, localization_sizes=(3, 3), side=10)
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        self.check(x)
+        features = F.relu(F.max_pool2d(self.conv2(F.relu(self.conv1(x))), 2))
+        features = F.relu(F.max_pool2d(self.conv4(F.relu(self.conv3(features))), 2))
+        warped = self.warp(self.dropout(features), x)
+        return self.fc2(self.dropout(F.relu(self.fc1(warped.flatten(1)))))

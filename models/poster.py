@@ -1,0 +1,45 @@
+"""What every POSTER shares: two backbones on the same reduced picture, the landmark one frozen."""
+
+import torch
+from torch import Tensor, nn
+
+from models.mobilefacenet import MobileFaceNet
+
+IMAGE_SIZE = 224
+
+
+class Poster(nn.Module):
+    """Base of the POSTERs: image backbone `ir_back`, frozen landmark backbone `face_landback`.
+
+    The landmark backbone's parameters are frozen. As in the references its BatchNorms follow train mode all the same:
+    they normalise by batch statistics and their running statistics move; `freeze_landmark_bn` keeps them still.
+    """
+
+    def __init__(self, image_backbone: nn.Module, freeze_landmark_bn: bool):
+        super().__init__()
+        self.freeze_landmark_bn = freeze_landmark_bn
+        self.face_landback = MobileFaceNet().requires_grad_(False)
+        self.ir_back = image_backbone
+
+    @property
+    def classifier(self) -> nn.Module:
+        """The head: embedding (B, dim) and, in training, labels (B,) -> logits (B, num_classes)."""
+        raise NotImplementedError
+
+    def train(self, mode: bool = True) -> "Poster":
+        super().train(mode)
+        if self.freeze_landmark_bn:
+            self.face_landback.eval()
+        return self
+
+    def backbones(self, x: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], object]:
+        """x: (B, 3, 224, 224) -> the landmark backbone's three maps, and what the image backbone gives.
+
+        Raises ValueError for another shape.
+        """
+        if x.dim() != 4 or x.shape[1:] != (3, IMAGE_SIZE, IMAGE_SIZE):
+            raise ValueError(f"POSTER takes pictures (B, 3, {IMAGE_SIZE}, {IMAGE_SIZE}), not {tuple(x.shape)}")
+        x = x[:, :, ::2, ::2]  # both backbones see 112², reached by nearest neighbour
+        with torch.no_grad():
+            landmarks = self.face_landback(x)
+        return landmarks, self.ir_back(x)
