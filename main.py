@@ -7,11 +7,12 @@ python main.py --resume FILE                   continue a run
 
 import argparse
 import sys
+from collections.abc import Callable
 
 from engine.errors import WRONG_INPUT, TrainingStopped, one_line
-from engine.protocols import DEFAULTS, PROTOCOLS, SYNTHETIC
+from engine.protocols import DATA_TYPES, DEFAULTS, LOSSES, SYNTHETIC, TRANSFORMS, recipe_table
 from engine.settings import check_flags
-from models import MODELS
+from models import HEADS, MODELS
 
 
 class _Parser(argparse.ArgumentParser):
@@ -25,11 +26,7 @@ def _default(name: str) -> str:
     return f"(default: {DEFAULTS[name]})"
 
 
-def _by_protocol(field: str) -> str:
-    values = {}
-    for name, protocol in PROTOCOLS.items():
-        values.setdefault(getattr(protocol, field), []).append(name)
-    return "(default: " + "; ".join(f"{value:g} for {', '.join(names)}" for value, names in values.items()) + ")"
+_BY_RECIPE = "(default: by recipe, see below)"
 
 
 def get_args_parser() -> argparse.ArgumentParser:
@@ -39,40 +36,70 @@ def get_args_parser() -> argparse.ArgumentParser:
         description=__doc__,
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
+        epilog=recipe_table(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument_group("data").add_argument
-    add("--data", metavar="DIR", help="folder with train/, valid/ (or val/) and test/, a folder a class (default: drawn faces)")
-    add("--data_type", choices=PROTOCOLS, help=f"published protocol to follow (default: RAF-DB; without --data {SYNTHETIC})")
+    _add_data_flags(parser.add_argument_group("data").add_argument)
+    _add_model_flags(parser.add_argument_group("model").add_argument)
+    _add_optimisation_flags(parser.add_argument_group("optimisation").add_argument)
+    _add_run_flags(parser.add_argument_group("run").add_argument)
+    return parser
+
+
+def _add_data_flags(add: Callable) -> None:
+    add(
+        "--data",
+        metavar="DIR|CSV",
+        help="train/, valid/ (or val/), test/ with a folder a class; FER2013's CSV (default: drawn faces)",
+    )
+    add("--data_type", choices=DATA_TYPES, help=f"protocol (default: RAF-DB; FER2013 for a CSV; without --data {SYNTHETIC})")
+    add("--transform", choices=TRANSFORMS, help=f"of training pictures {_BY_RECIPE}")
+    add(
+        "--sampler",
+        choices=("shuffled", "balanced"),
+        help=f"balanced: every class equally often, with replacement {_BY_RECIPE}",
+    )
+    add("--channel-order", choices=("rgb", "bgr"), help="(default: rgb; bgr for poster_v1 on RAF-DB, as published)")
     add("--split", choices=("valid", "test"), help="what --evaluate tests (default: test where there is one)")
     add("--skip-bad-images", action="store_true", help="drop and count unreadable pictures (default: stop at the first)")
     add("-j", "--workers", type=int, metavar="N", help=f"decoding processes {_default('workers')}")
 
-    add = parser.add_argument_group("model").add_argument
-    add("--model", choices=sorted(MODELS), help=_default("model"))
+
+def _add_model_flags(add: Callable) -> None:
+    add("--model", choices=MODELS, help=_default("model"))
+    add("--head", choices=HEADS, help=f"of a POSTER {_default('head')}")
+    margins = ", ".join(f"{margin:g} {name}" for name, margin in HEADS.items() if margin)
+    add("--margin", type=float, metavar="X", help=f"of a margin head (default: {margins})")
+    add("--scale", type=float, metavar="X", help=f"factor of a margin head's cosines {_default('scale')}")
+    add("--h", type=float, metavar="X", help=f"how much AdaFace's margin follows the embedding's length {_default('h')}")
     add("--pretrained", metavar="DIR", help=f"folder of the backbones' files, or none {_default('pretrained')}")
-    add("--init", choices=("reference", "positions"), help=f"how the transformer starts {_default('init')}")
+    add("--init", choices=("reference", "positions"), help=f"how POSTER V2's transformer starts {_default('init')}")
     add("--freeze-landmark-bn", action="store_true", help="keep the landmark network's BatchNorm still (default: it moves)")
 
-    add = parser.add_argument_group("optimisation").add_argument
-    add("--epochs", type=int, metavar="N", help=f"epochs in all {_by_protocol('epochs')}")
+
+def _add_optimisation_flags(add: Callable) -> None:
+    add("--epochs", type=int, metavar="N", help=f"epochs in all {_BY_RECIPE}")
     add("--start-epoch", type=int, metavar="N", help="epochs to count as done (default: 0, or the resumed file's)")
-    add("-b", "--batch-size", type=int, metavar="N", help=f"pictures a step {_by_protocol('batch_size')}")
-    add("--optimizer", choices=("adam", "adamw", "sgd"), help=f"what SAM drives {_default('optimizer')}")
-    add("--lr", "--learning-rate", type=float, metavar="X", help=f"rate of the first epoch, × 0.98 each {_by_protocol('lr')}")
+    add("-b", "--batch-size", type=int, metavar="N", help=f"pictures a step {_BY_RECIPE}")
+    add("--loss", choices=LOSSES, help=f"cross-entropy, or with twice a label-smoothed one {_BY_RECIPE}")
+    add("--optimizer", choices=("adam", "adamw", "sgd"), help=f"what SAM drives {_BY_RECIPE}")
+    add("--lr", "--learning-rate", type=float, metavar="X", help=f"rate of the first epoch {_BY_RECIPE}")
+    add("--lr-decay", type=float, metavar="X", help=f"the rate's factor an epoch {_BY_RECIPE}")
     add(
         "--feature-lr-scale",
         type=float,
         metavar="X",
-        help=f"rate of all that feeds the transformer, as a fraction of --lr {_default('feature_lr_scale')}",
+        help=f"backbones' rate as a fraction of --lr {_default('feature_lr_scale')}",
     )
     add("--momentum", type=float, metavar="X", help=f"SGD's; above 0 it replaces Adam's β1, 0.9 {_default('momentum')}")
-    add("--wd", "--weight-decay", dest="weight_decay", type=float, metavar="X", help=_default("weight_decay"))
-    add("--rho", type=float, metavar="X", help=f"SAM's radius; 0: the plain optimiser, one pass {_default('rho')}")
+    add("--wd", "--weight-decay", dest="weight_decay", type=float, metavar="X", help=_BY_RECIPE)
+    add("--rho", type=float, metavar="X", help=f"SAM's radius; 0: the plain optimiser, one pass {_BY_RECIPE}")
 
-    add = parser.add_argument_group("run").add_argument
+
+def _add_run_flags(add: Callable) -> None:
     add("--resume", metavar="FILE", help="checkpoint to continue; flags that are not given come from it")
     add("-e", "--evaluate", metavar="FILE", help="checkpoint to test; nothing is trained")
+    add("--margin-at-eval", action="store_true", help="repeat the published evaluation, which gives the labels to the head")
     add("--run", metavar="NAME", help="name of the run's folders (default: the time)")
     add("--checkpoint_path", metavar="FILE", help="(default: checkpoint/<run>/last.pth)")
     add("--best_checkpoint_path", metavar="FILE", help="(default: checkpoint/<run>/best.pth)")
@@ -81,7 +108,6 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--device", choices=("auto", "cpu", "cuda", "mps"), help=_default("device"))
     add("--precision", choices=("auto", "fp32", "bf16"), help=f"auto: bf16 where the hardware has it {_default('precision')}")
     add("--gpu", type=int, metavar="N", help="number of the CUDA GPU (default: 0)")
-    return parser
 
 
 def main(argv: list[str] | None = None, augmentation: bool = True) -> int:

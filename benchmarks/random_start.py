@@ -23,6 +23,7 @@ from data_preprocessing.synthetic import write_synthetic
 from data_preprocessing.transforms import create_transform
 from engine.seed import seed_everything
 from engine.setup import build_model, start_from_scratch
+from models.heads import LinearHead
 from models.vit import VisionTransformer
 
 CPU = torch.device("cpu")
@@ -59,7 +60,7 @@ def train_transformer(init: str, lr: float, steps: int, train: Tensor, labels: T
     """Adam at batch 8 on kept tokens -> loss of the last 20 steps and test accuracy, as text."""
     seed_everything(0)
     holder = torch.nn.Module()
-    holder.VIT = VisionTransformer(num_tokens=147, num_classes=3)
+    holder.VIT = VisionTransformer(num_tokens=147, make_head=lambda dim: LinearHead(dim, 3))
     start_from_scratch(holder, init)
     optimizer = torch.optim.Adam(holder.VIT.parameters(), lr)
     order = torch.cat([torch.randperm(len(train)) for _ in range(1 + 8 * steps // len(train))])

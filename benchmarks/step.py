@@ -10,6 +10,7 @@ import time
 
 import torch
 
+from engine.losses import LOSSES
 from engine.optim import create_optimizer, parameter_groups
 from engine.precision import PRECISIONS
 from engine.seed import seed_everything
@@ -33,7 +34,7 @@ def main() -> None:
     seconds = []
     for _ in range(args.steps + 1):
         start = time.perf_counter()
-        train_step(model, optimizer, images, labels, PRECISIONS[args.precision])
+        train_step(model, optimizer, images, labels, LOSSES["ce"], PRECISIONS[args.precision])
         seconds.append(time.perf_counter() - start)
     best = min(seconds[1:])
     unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes there, KiB elsewhere

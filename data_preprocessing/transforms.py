@@ -1,7 +1,10 @@
 """What happens to a picture between file and network, by name, as the published protocols do it.
 
-Every pipeline is a torchvision one: PIL picture -> float32 tensor (3, 224, 224), ImageNet-normalised.
+A pipeline is put together from what the network takes (`PICTURES`: size, colours, normalisation) and a named transform
+(`TRANSFORMS`): torchvision steps before and after the conversion to a tensor.
 """
+
+from dataclasses import dataclass
 
 import torch
 from PIL import Image, ImageOps
@@ -10,6 +13,20 @@ from torchvision.transforms import v2
 IMAGE_SIZE = 224
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
+CHANNEL_ORDERS = ("rgb", "bgr")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a network takes: side in pixels, PIL mode, and mean and deviation by channel of values from 0 to 1."""
+
+    size: int
+    mode: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+PICTURES = {"rgb224": Picture(IMAGE_SIZE, "RGB", MEAN, STD), "grey48": Picture(48, "L", (0.5,), (0.5,))}
 
 
 class FitAndPad:
@@ -22,40 +39,68 @@ class FitAndPad:
         return ImageOps.pad(image, (self.size, self.size), Image.Resampling.BILINEAR)
 
 
-def _resize() -> v2.Transform:
-    return v2.Resize((IMAGE_SIZE, IMAGE_SIZE))
+class PixelNoise:
+    """Gaussian noise of `variance` on 8-bit values, rounded and clipped, drawn from torch's generator."""
+
+    def __init__(self, variance: float = 30.0):
+        self.deviation = variance**0.5
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        values = v2.functional.pil_to_tensor(image)
+        noisy = values + self.deviation * torch.randn(values.shape)
+        return v2.functional.to_pil_image(noisy.round().clamp(0, 255).to(torch.uint8))
 
 
-def _finish() -> list:
-    return [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)]
+def swap_channels(image: Image.Image) -> Image.Image:
+    """RGB -> BGR: the published V1 code reads RAF-DB with OpenCV, whose order is BGR, and never converts it."""
+    return Image.merge("RGB", image.split()[::-1])
 
 
-def _flip_erase(probability: float, scale: tuple[float, float]) -> list:
-    return [_resize(), v2.RandomHorizontalFlip(), *_finish(), v2.RandomErasing(probability, scale)]
+def _resize(size: int) -> v2.Transform:
+    return v2.Resize((size, size))
 
 
-def _jitter_affine_erase() -> list:
-    return [
-        FitAndPad(IMAGE_SIZE),
+def _flip_erase(probability: float, scale: tuple[float, float]):
+    return lambda size: ([_resize(size), v2.RandomHorizontalFlip()], [v2.RandomErasing(probability, scale)])
+
+
+def _flip_noise_erase(size: int) -> tuple[list, list]:
+    """POSTER V1's: with p ½ one of flip and noise, then its flip and erasing."""
+    first = v2.RandomApply([v2.RandomChoice([v2.RandomHorizontalFlip(1.0), PixelNoise()])], p=0.5)
+    return [first, _resize(size), v2.RandomHorizontalFlip()], [v2.RandomErasing(0.5, (0.02, 0.1))]
+
+
+def _jitter_affine_erase(size: int) -> tuple[list, list]:
+    before = [
+        FitAndPad(size),
         v2.RandomHorizontalFlip(),
         v2.ColorJitter(0.2, 0.2, 0.2, 0.1),
         v2.RandomRotation(15),
         v2.RandomAffine(0, translate=(0.1, 0.1)),
-        *_finish(),
-        v2.RandomErasing(0.5, (0.02, 0.1)),
     ]
+    return before, [v2.RandomErasing(0.5, (0.02, 0.1))]
 
 
+# name -> side in pixels -> steps on the PIL picture, steps on the normalised tensor
 TRANSFORMS = {
-    "plain": lambda: [_resize(), *_finish()],
-    "pad": lambda: [FitAndPad(IMAGE_SIZE), *_finish()],
-    "flip": lambda: [_resize(), v2.RandomHorizontalFlip(), *_finish()],
-    "flip-erase": lambda: _flip_erase(0.5, (0.02, 0.1)),
-    "flip-erase-always": lambda: _flip_erase(1.0, (0.05, 0.05)),
+    "plain": lambda size: ([_resize(size)], []),
+    "pad": lambda size: ([FitAndPad(size)], []),
+    "flip": lambda size: ([_resize(size), v2.RandomHorizontalFlip()], []),
+    "flip-erase": _flip_erase(0.5, (0.02, 0.1)),
+    "flip-erase-always": _flip_erase(1.0, (0.05, 0.05)),
+    "flip-noise-erase": _flip_noise_erase,
     "jitter-affine-erase": _jitter_affine_erase,
 }
 
 
-def create_transform(name: str) -> v2.Compose:
-    """The pipeline `name` of TRANSFORMS: PIL RGB picture -> (3, 224, 224). Raises KeyError for an unknown name."""
-    return v2.Compose(TRANSFORMS[name]())
+def create_transform(name: str, picture: str = "rgb224", channel_order: str = "rgb") -> v2.Compose:
+    """The pipeline `name` of TRANSFORMS for a network that takes `picture` of PICTURES.
+
+    channel_order: "bgr" swaps red and blue before anything else; without meaning for grey pictures.
+    PIL RGB picture -> float32 tensor (3, 224, 224), or (1, 48, 48) for grey48. Raises KeyError for an unknown name.
+    """
+    kind = PICTURES[picture]
+    first = [v2.Grayscale()] if kind.mode == "L" else [swap_channels] if channel_order == "bgr" else []
+    before, after = TRANSFORMS[name](kind.size)
+    finish = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(kind.mean, kind.std)]
+    return v2.Compose([*first, *before, *finish, *after])

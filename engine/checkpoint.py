@@ -18,7 +18,8 @@ from engine.errors import UsageError
 from engine.foreign import recorder_history, stand_ins
 from models import MODELS
 from models.errors import WeightsError
-from models.weights import HEAD_KEYS, without_prefix
+from models.identify import identify
+from models.weights import without_prefix
 
 FORMAT = "poster-reproduction"
 VERSION = 1
@@ -43,6 +44,14 @@ class Checkpoint:
     args: dict = field(default_factory=dict)
     run: str | None = None
     fingerprints: dict = field(default_factory=dict)
+
+    @property
+    def settings(self) -> dict:
+        """The settings that the file tells: arguments of its run, its network and that network's options."""
+        told = {**self.args, "model": self.model, **self.model_options}
+        if self.is_foreign and self.model_options.get("variant") == "affectnet":
+            told["channel_order"] = "rgb"  # V1's AffectNet code converts, its RAF-DB code does not
+        return told
 
     @property
     def is_foreign(self) -> bool:
@@ -74,11 +83,11 @@ def share_checkpoint(last: Path, best: Path) -> None:
     partial.replace(best)
 
 
-def load_checkpoint(path: Path | str, flag: str, model: str | None = None) -> Checkpoint:
+def load_checkpoint(path: Path | str, flag: str, wanted: dict | None = None) -> Checkpoint:
     """Read a checkpoint, ours or a published one, on the CPU; no code of the file runs.
 
-    flag: the option that named it, for messages. model: the network it must hold, None for any. Raises UsageError in
-    one line where it cannot be used.
+    flag: the option that named it, for messages. wanted: flags of the command line, whose `model` and `head` it must
+    hold where they are given. Raises UsageError in one line where it cannot be used.
     """
     path = Path(path)
     if not path.is_file():
@@ -97,9 +106,19 @@ def load_checkpoint(path: Path | str, flag: str, model: str | None = None) -> Ch
         raise UsageError(f"{flag} {path}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{flag} {path}: damaged checkpoint ({type(error).__name__}: {error})") from None
-    if model not in (None, checkpoint.model):
-        raise UsageError(f"--model {model}: {path} holds {checkpoint.model}")
+    _require_wanted(checkpoint, wanted or {})
     return checkpoint
+
+
+def _require_wanted(checkpoint: Checkpoint, wanted: dict) -> None:
+    model, head = wanted.get("model", checkpoint.model), wanted.get("head")
+    if model != checkpoint.model:
+        raise UsageError(f"--model {model}: {checkpoint.path} holds {checkpoint.model}; leave --model out")
+    own = checkpoint.model_options.get("head", "linear")
+    if head in ("arcface", "cosface") and own in ("arcface", "cosface") and checkpoint.is_foreign:
+        checkpoint.model_options["head"] = head  # their files hold the same keys
+    elif head not in (None, own):
+        raise UsageError(f"--head {head}: {checkpoint.path} has the head {own}; leave --head out")
 
 
 def _read(path: Path, flag: str) -> object:
@@ -131,13 +150,14 @@ def _from_ours(path: Path, content: dict) -> Checkpoint:
 
 
 def _from_published(path: Path, content: dict) -> Checkpoint:
-    state = without_prefix(content.get("state_dict", content))
-    model = next((name for name, key in HEAD_KEYS.items() if key in state), None)
-    if model is None:
-        raise UsageError(f"holds no network known here (no {' or '.join(HEAD_KEYS.values())} among its keys)")
-    epoch = content.get("epoch", 0) if "state_dict" in content else 0
+    """POSTER V2 and the study store state_dict, epoch and recorder; V1 and AdaFace model_state_dict and iter."""
+    weights = next((content[name] for name in ("state_dict", "model_state_dict") if name in content), content)
+    state = without_prefix(weights)
+    identity = identify(state)
+    epoch = 0 if weights is content else content.get("epoch", content.get("iter", 0))
     if not isinstance(epoch, int) or epoch < 0:
         raise UsageError("its epoch is no number")
-    checkpoint = Checkpoint(path, state, state[HEAD_KEYS[model]].shape[0], model=model, epoch=epoch)
+    checkpoint = Checkpoint(path, state, identity.num_outputs, model=identity.model, epoch=epoch)
+    checkpoint.model_options = dict(identity.options)
     checkpoint.history = recorder_history(content.get("recorder"), epoch)
     return checkpoint

@@ -3,7 +3,7 @@
 from data_preprocessing.folders import Split
 from engine.checkpoint import Checkpoint
 from engine.errors import UsageError
-from engine.protocols import PROTOCOLS
+from engine.protocols import DATA_TYPES
 
 SYNONYMS = {
     "angry": "anger",
@@ -31,13 +31,13 @@ def output_classes(checkpoint: Checkpoint, split: Split, data_type: str | None) 
     if not checkpoint.is_foreign:
         _require_same_names(checkpoint, split)
         return checkpoint.classes, f"classes from the checkpoint: {', '.join(checkpoint.classes)}"
-    protocol = PROTOCOLS.get(data_type)
-    if protocol and protocol.label_order:
+    kind = DATA_TYPES.get(data_type)
+    if kind and kind.label_order:
         names = _published_order(checkpoint, split, data_type)
         return names, f"the file names no classes; outputs taken in {data_type}'s label order: {', '.join(names)}"
     outputs, folders = checkpoint.num_outputs, split.classes
     if outputs == len(folders):
-        return folders, f"the file names no classes; outputs taken in the order of the folders: {', '.join(folders)}"
+        return folders, f"the file names no classes; outputs taken in the data's order: {', '.join(folders)}"
     if outputs == STUDY_OUTPUTS and len(folders) < outputs:
         spare = tuple(no_class(k) for k in range(len(folders), outputs))
         return folders + spare, (
@@ -61,15 +61,15 @@ def _require_same_names(checkpoint: Checkpoint, split: Split) -> None:
 
 def _published_order(checkpoint: Checkpoint, split: Split, data_type: str) -> tuple[str, ...]:
     """The data's folder name for each output, by name or by the data set's own number."""
-    protocol = PROTOCOLS[data_type]
-    order = protocol.label_order
+    kind = DATA_TYPES[data_type]
+    order = kind.label_order
     if checkpoint.num_outputs != len(order):
         raise UsageError(f"{checkpoint.path}: has {checkpoint.num_outputs} outputs, but {data_type} has {len(order)} classes")
     names = [f"{no_class(k)[:-1]}, {name})" for k, name in enumerate(order)]
     for folder in split.classes:
-        label = _label_of(folder, order, protocol.first_label)
+        label = _label_of(folder, order, kind.first_label)
         if label is None:
-            numbers = f"{protocol.first_label} to {protocol.first_label + len(order) - 1}"
+            numbers = f"{kind.first_label} to {kind.first_label + len(order) - 1}"
             raise UsageError(f"{split.folder / folder}: is none of {data_type}'s classes ({', '.join(order)}; or {numbers})")
         if names[label] in split.classes:
             raise UsageError(f"{split.folder}: {names[label]} and {folder} are the same class of {data_type}")

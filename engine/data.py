@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from torch.utils.data import DataLoader
@@ -10,11 +11,12 @@ from tqdm import tqdm
 
 from data_preprocessing.datasets import FaceDataset
 from data_preprocessing.errors import DataError
-from data_preprocessing.folders import Split, check_pictures, check_same_classes, find_splits, read_split
+from data_preprocessing.folders import Split, check_pictures, check_same_classes
 from data_preprocessing.loaders import create_loader
+from data_preprocessing.sources import open_source
 from data_preprocessing.synthetic import write_synthetic
 from data_preprocessing.transforms import create_transform
-from engine.protocols import Protocol
+from models import MODELS
 
 SYNTHETIC_FOLDER = Path("data/synthetic")
 
@@ -24,33 +26,33 @@ def progress(items: Iterable, total: int, text: str) -> tqdm:
     return tqdm(items, total=total, desc=text, leave=False, disable=not sys.stderr.isatty())
 
 
-def locate(data: str | None, say: Callable[[str], None]) -> dict[str, Path]:
-    """The split folders of --data, or of the built-in synthetic faces, which are drawn on first use."""
+def locate(data: str | None, say: Callable[[str], None]) -> dict[str, Callable[[], Split]]:
+    """The splits of --data by name, each read when called; without --data of the synthetic faces, drawn on first use."""
     if data is None:
         if not SYNTHETIC_FOLDER.exists():
             say(f"no --data given: drawing synthetic faces into {SYNTHETIC_FOLDER}")
         data = write_synthetic(SYNTHETIC_FOLDER, progress=progress)
-    return find_splits(data)
+    return open_source(data, say)
 
 
-def training_splits(folders: dict[str, Path]) -> tuple[list[Split], str]:
+def training_splits(data: str | None, sources: dict[str, Callable[[], Split]]) -> tuple[list[Split], str]:
     """[train, selection, report] and a warning, empty where there is none.
 
-    The epoch is chosen on the second and reported on the third. Raises DataError where the folders do not suffice.
+    data: what --data names, for messages. The epoch is chosen on the second and reported on the third. Raises DataError
+    where the splits do not suffice.
     """
-    root = next(iter(folders.values())).parent
-    if "train" not in folders:
-        raise DataError(f"--data {root}: no train/ folder (found {', '.join(f'{p.name}/' for p in folders.values())})")
-    if len(folders) == 1:
-        raise DataError(f"--data {root}: neither valid/ (or val/) nor test/ beside train/; the epoch is chosen on valid/")
-    splits = {name: read_split(name, folder) for name, folder in folders.items()}
+    if "train" not in sources:
+        raise DataError(f"--data {data}: no train/ folder (found {', '.join(f'{name}/' for name in sources)})")
+    if len(sources) == 1:
+        raise DataError(f"--data {data}: neither valid/ (or val/) nor test/ beside train/; the epoch is chosen on valid/")
+    splits = {name: read() for name, read in sources.items()}
     check_same_classes(splits.values())
     selection, report = splits.get("valid", splits.get("test")), splits.get("test", splits.get("valid"))
     warning = ""
     if selection is report:
         missing = "valid" if selection.name == "test" else "test"
         warning = (
-            f"warning: no {missing}/ folder: the epoch is chosen on {selection.name}/ and reported on the same pictures, "
+            f"warning: no {missing} split: the epoch is chosen on {selection.name} and reported on the same pictures, "
             "so the reported result is optimistic"
         )
     return [splits["train"], selection, report], warning
@@ -70,15 +72,19 @@ def checked(splits: list[Split], skip_bad: bool, say: Callable[[str], None]) -> 
     return [clean[split.name] for split in splits], fingerprints
 
 
-def training_loader(split: Split, protocol: Protocol, settings, device: torch.device) -> DataLoader:
-    """Shuffled or class-balanced batches under the protocol's training transform, or its evaluation one without any."""
-    name = protocol.train_transform if settings.augmentation else protocol.eval_transform
-    dataset = FaceDataset(split, create_transform(name), settings.seed)
-    pin, balanced = device.type == "cuda", protocol.balanced_sampling
+def training_loader(split: Split, settings: SimpleNamespace, device: torch.device) -> DataLoader:
+    """Shuffled or class-balanced batches under the training transform, or the evaluation one without augmentation."""
+    name = settings.transform if settings.augmentation else settings.eval_transform
+    dataset = FaceDataset(split, _transform(name, settings), settings.seed)
+    pin, balanced = device.type == "cuda", settings.sampler == "balanced"
     return create_loader(dataset, settings.batch_size, settings.workers, pin, shuffle=True, balanced=balanced)
 
 
-def evaluation_loader(split: Split, protocol: Protocol, settings, device: torch.device) -> DataLoader:
+def evaluation_loader(split: Split, settings: SimpleNamespace, device: torch.device) -> DataLoader:
     """Every picture once, in order, without any random transform."""
-    dataset = FaceDataset(split, create_transform(protocol.eval_transform), settings.seed)
+    dataset = FaceDataset(split, _transform(settings.eval_transform, settings), settings.seed)
     return create_loader(dataset, settings.batch_size, settings.workers, device.type == "cuda")
+
+
+def _transform(name: str, settings: SimpleNamespace):
+    return create_transform(name, MODELS[settings.model].picture, settings.channel_order)

@@ -35,15 +35,24 @@ class Predictions:
 
 @torch.inference_mode()
 def predict(
-    model: nn.Module, loader: DataLoader, device: torch.device, precision: torch.dtype, progress: Callable
+    model: nn.Module,
+    loader: DataLoader,
+    device: torch.device,
+    precision: torch.dtype,
+    progress: Callable,
+    with_labels: bool = False,
 ) -> Predictions:
-    """Run `model` in evaluation mode over every picture of `loader`, each counted once."""
+    """Run `model` in evaluation mode over every picture of `loader`, each counted once.
+
+    with_labels: hand the labels to a margin head, which then answers with them: only to repeat published figures.
+    """
     model.eval()
     logits, labels = [], []
     for images, targets, _ in progress(loader, len(loader), f"evaluating {loader.dataset.split.name}"):
         images = images.to(device, non_blocking=True, memory_format=torch.channels_last)
+        labels_for_head = targets.to(device) if with_labels else None
         with autocast(device, precision):
-            logits.append(model(images).float().cpu())
+            logits.append(model(images, labels_for_head).float().cpu())
         labels.append(targets)
     logits, labels = torch.cat(logits), torch.cat(labels)
     return Predictions(labels.numpy(), logits.softmax(dim=1).numpy(), F.cross_entropy(logits, labels).item())

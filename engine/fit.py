@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from engine.errors import TrainingStopped
 from engine.evaluate import Predictions, predict
 from engine.optim import set_learning_rate
-from engine.protocols import LR_DECAY
 from engine.train import train_one_epoch
 
 
@@ -31,9 +30,9 @@ class FitState:
             self.best = None
 
 
-def learning_rate(base: float, epoch: int) -> float:
-    """The rate of an epoch (counted from 0): base · 0.98^epoch, the schedule of every published run."""
-    return base * LR_DECAY**epoch
+def learning_rate(base: float, decay: float, epoch: int) -> float:
+    """The rate of an epoch (counted from 0): base · decay^epoch."""
+    return base * decay**epoch
 
 
 def fit(
@@ -45,7 +44,9 @@ def fit(
     precision: torch.dtype,
     state: FitState,
     *,
+    objective: Callable[[Tensor, Tensor], Tensor],
     lr: float,
+    lr_decay: float,
     epochs: int,
     print_freq: int,
     say: Callable[[str], None],
@@ -58,10 +59,10 @@ def fit(
     finite; what the last `on_epoch` saved stays good.
     """
     for epoch in range(state.epoch, epochs):
-        rate = learning_rate(lr, epoch)
+        rate = learning_rate(lr, lr_decay, epoch)
         set_learning_rate(optimizer, rate)
         train_loader.batch_sampler.set_epoch(epoch)
-        trained = train_one_epoch(model, train_loader, optimizer, device, precision, epoch + 1, print_freq, say)
+        trained = train_one_epoch(model, train_loader, optimizer, objective, device, precision, epoch + 1, print_freq, say)
         predictions = predict(model, valid_loader, device, precision, progress)
         if not np.isfinite(predictions.loss):
             raise TrainingStopped(f"the validation loss is not finite after epoch {epoch + 1}; lower --lr")

@@ -9,16 +9,21 @@ OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch
 
 
 def parameter_groups(model: nn.Module, feature_lr_scale: float) -> list[dict]:
-    """The parameters that are not frozen: those of the transformer (`VIT`), and of everything that feeds it.
+    """The parameters that are not frozen: the network's trunk (`model.trunk`, key prefixes), then all that feeds it.
 
-    feature_lr_scale: rate of the second group as a fraction of the first's; kept as the group's `lr_scale`.
+    feature_lr_scale: rate of the features as a fraction of the trunk's; kept as the group's `lr_scale`. Where the network
+    names the layers that weight decay is for (`model.decayed`, key prefixes), the others are in groups without any.
     """
-    transformer, features = [], []
+    groups = {}
     for key, parameter in model.named_parameters():
         if parameter.requires_grad:
-            (transformer if key.startswith("VIT.") else features).append(parameter)
-    scaled = ((transformer, 1.0), (features, feature_lr_scale))
-    return [dict(params=params, lr_scale=scale) for params, scale in scaled if params]
+            feature = not key.startswith(getattr(model, "trunk", ""))
+            exempt = not key.startswith(getattr(model, "decayed", ""))
+            group = groups.setdefault((feature, exempt), dict(params=[], lr_scale=feature_lr_scale if feature else 1.0))
+            group["params"].append(parameter)
+            if exempt:
+                group["weight_decay"] = 0.0
+    return [groups[kind] for kind in sorted(groups)]
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:

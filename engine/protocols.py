@@ -1,18 +1,21 @@
-"""The published training protocol of each data set, and what they all share. Imports no torch.
+"""The published training protocols: one table of recipes, model × data type, and what the data types themselves fix.
 
-Sources: POSTER V2 (Mao et al., 2023, arXiv:2301.12149, section 4.2) and its public training code; for VR the AI Hub / VR
-study that was built on that code. REPRODUCTION.md lists where we deviate.
+Imports no torch. Sources: POSTER V2 (Mao et al., 2023, arXiv:2301.12149, section 4.2), POSTER V1 (Zheng et al., 2023,
+arXiv:2204.04083), Deep-Emotion (arXiv:1902.01019) and their public training code; for AI-Hub and VR the study that was
+built on POSTER V2's. REPRODUCTION.md lists where we deviate.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-LR_DECAY = 0.98  # the learning rate's factor per epoch in every published run
-DEFAULTS = {  # where neither the command line, nor a resumed checkpoint, nor the protocol says otherwise
+from models import MODELS
+
+DEFAULTS = {  # where neither the command line, nor a checkpoint, nor the recipe says otherwise
     "model": "poster_v2",
-    "optimizer": "adam",
+    "head": "linear",
+    "margin": None,
+    "scale": 64.0,
+    "h": 0.333,
     "momentum": 0.0,
-    "weight_decay": 0.0,
-    "rho": 0.05,
     "feature_lr_scale": 1.0,
     "init": "reference",
     "pretrained": "models/pretrain",
@@ -27,52 +30,111 @@ DEFAULTS = {  # where neither the command line, nor a resumed checkpoint, nor th
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """One row of the table below.
+class Recipe:
+    """How a network is trained on a data set: each field is a setting of the same name, with a flag of its own.
 
-    train_transform and eval_transform are names of `data_preprocessing.transforms`; label_order lists the published
-    weights' classes in output order, label_numbers starts at first_label.
+    rho: SAM's radius, 0 for none. lr_decay: the rate's factor an epoch. transform and eval_transform: names of
+    `data_preprocessing.transforms`, loss: of `engine.losses`. sampler: shuffled, or class-balanced with replacement.
+    more: other settings than these, which replace DEFAULTS.
     """
 
     lr: float
-    batch_size: int = 144
-    epochs: int = 200
-    train_transform: str = "flip-erase"
+    batch_size: int
+    epochs: int
+    loss: str = "ce"
+    optimizer: str = "adam"
+    rho: float = 0.05
+    lr_decay: float = 0.98
+    weight_decay: float = 0.0
+    transform: str = "flip-erase"
     eval_transform: str = "plain"
-    balanced_sampling: bool = False
+    sampler: str = "shuffled"
+    channel_order: str = "rgb"
+    more: dict = field(default_factory=dict)
+
+
+# Names for the command line, which imports neither torch nor torchvision; tests hold them equal to the tables themselves
+LOSSES = ("ce", "2ls+ce")
+TRANSFORMS = ("plain", "pad", "flip", "flip-erase", "flip-erase-always", "flip-noise-erase", "jitter-affine-erase")
+SYNTHETIC = "synthetic"  # our own, for the drawn faces that serve where there is no --data
+OTHER = "other"  # row for a data type that the network was not published on
+
+_V2 = Recipe(lr=3.5e-5, batch_size=144, epochs=200)
+_V2_AFFECTNET = replace(_V2, lr=1e-6, transform="flip-erase-always", sampler="balanced")
+_STUDY = replace(_V2, batch_size=64, epochs=50, transform="jitter-affine-erase", eval_transform="pad")
+_V1 = Recipe(lr=4e-5, batch_size=200, epochs=300, loss="2ls+ce", transform="flip-noise-erase")
+_DEEP = Recipe(lr=5e-3, batch_size=128, epochs=100, rho=0.0, lr_decay=1.0, transform="plain")
+_DEEP_PAPER = replace(_DEEP, weight_decay=1e-3)
+_DRAWN = dict(batch_size=8, epochs=2, rho=0.0, transform="flip")
+
+RECIPES = {
+    "poster_v2": {
+        "RAF-DB": _V2,
+        "AffectNet-7": _V2_AFFECTNET,
+        "AffectNet-8": _V2_AFFECTNET,
+        "CAER-S": replace(_V2, lr=4e-5, transform="flip-erase-always"),
+        "AI-Hub": _STUDY,
+        "VR": _STUDY,
+        SYNTHETIC: replace(
+            _V2,
+            lr=1.2e-4,
+            more={"precision": "auto", "init": "positions", "feature_lr_scale": 0.1, "pretrained": "none"},
+            **_DRAWN,
+        ),
+        OTHER: _V2,
+    },
+    "poster_v1": {
+        "RAF-DB": replace(_V1, channel_order="bgr"),
+        SYNTHETIC: replace(_V1, lr=1.2e-4, more={"precision": "auto", "pretrained": "none"}, **_DRAWN),
+        OTHER: _V1,
+    },
+    "deep_emotion": {SYNTHETIC: replace(_DEEP, lr=1e-3, batch_size=32, epochs=20), OTHER: _DEEP},
+    "deep_emotion_paper": {SYNTHETIC: replace(_DEEP_PAPER, lr=1e-3, batch_size=32, epochs=20), OTHER: _DEEP_PAPER},
+}
+
+
+@dataclass(frozen=True)
+class DataType:
+    """label_order: the published weights' classes in output order, () where none is known; numbers start at first_label.
+
+    variant: of POSTER V1.
+    """
+
     label_order: tuple[str, ...] = ()
     first_label: int = 0
-    overrides: tuple[tuple[str, object], ...] = ()
+    variant: str = "rafdb"
 
 
-SYNTHETIC = "synthetic"  # our own protocol, for the drawn faces that serve where there is no --data
 _AFFECTNET = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
 
-PROTOCOLS = {
-    "RAF-DB": Protocol(
-        lr=3.5e-5,
-        label_order=("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"),
-        first_label=1,
-    ),
-    "AffectNet-7": Protocol(1e-6, train_transform="flip-erase-always", balanced_sampling=True, label_order=_AFFECTNET[:7]),
-    "AffectNet-8": Protocol(1e-6, train_transform="flip-erase-always", balanced_sampling=True, label_order=_AFFECTNET),
-    "CAER-S": Protocol(
-        lr=4e-5,
-        train_transform="flip-erase-always",
-        label_order=("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"),
-    ),
-    "VR": Protocol(3.5e-5, batch_size=64, epochs=50, train_transform="jitter-affine-erase", eval_transform="pad"),
-    SYNTHETIC: Protocol(
-        lr=1.2e-4,
-        batch_size=8,
-        epochs=2,
-        train_transform="flip",
-        overrides=(
-            ("rho", 0.0),
-            ("precision", "auto"),
-            ("init", "positions"),
-            ("feature_lr_scale", 0.1),
-            ("pretrained", "none"),
-        ),
-    ),
+DATA_TYPES = {
+    "RAF-DB": DataType(("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"), first_label=1),
+    "AffectNet-7": DataType(_AFFECTNET[:7], variant="affectnet"),
+    "AffectNet-8": DataType(_AFFECTNET, variant="affectnet"),
+    "CAER-S": DataType(("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")),
+    "AI-Hub": DataType(),
+    "VR": DataType(),
+    "FER2013": DataType(("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")),
+    SYNTHETIC: DataType(),
 }
+
+
+def find_recipe(model: str, data_type: str) -> Recipe:
+    """The row of RECIPES for a network and a data set, its `other` row where it was not published on that data set."""
+    rows = RECIPES[MODELS[model].family]
+    return rows.get(data_type, rows[OTHER])
+
+
+def recipe_table() -> str:
+    """RECIPES as text, for --help."""
+    columns = ("lr", "batch_size", "epochs", "loss", "rho", "lr_decay", "weight_decay", "transform", "sampler", "channel_order")
+    rows = [("model", "data type", *columns)]
+    for family, recipes in RECIPES.items():
+        rows += [(family, kind, *(_cell(getattr(recipe, name)) for name in columns)) for kind, recipe in recipes.items()]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    return "\n".join(["recipes, by --model and --data_type (a POSTER V1 of any size is poster_v1):", *lines])
+
+
+def _cell(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

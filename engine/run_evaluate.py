@@ -1,6 +1,5 @@
 """`--evaluate`: test a checkpoint on one split."""
 
-from data_preprocessing.folders import read_split
 from engine import data, record
 from engine.checkpoint import load_checkpoint
 from engine.classes import output_classes
@@ -8,10 +7,14 @@ from engine.errors import UsageError
 from engine.evaluate import predict
 from engine.outputs import report
 from engine.precision import choose_precision
-from engine.protocols import PROTOCOLS
 from engine.seed import seed_everything
 from engine.settings import resolve
-from engine.setup import build_model, choose_device, load_weights
+from engine.setup import BGR, build_model, choose_device, load_weights, model_options
+
+WITH_LABELS = (
+    "warning: --margin-at-eval: these figures use the labels: the head subtracts its margin from the true class, as the "
+    "published evaluation does, so they are no measure of prediction; leave the flag out for one"
+)
 
 
 def evaluate(flags: dict) -> None:
@@ -20,19 +23,21 @@ def evaluate(flags: dict) -> None:
     flags: the command line's, only those given. Raises UsageError or DataError before anything is written.
     """
     log = record.Log()
-    checkpoint = load_checkpoint(flags["evaluate"], "--evaluate", flags.get("model"))
-    settings = resolve(flags, checkpoint.args)
+    checkpoint = load_checkpoint(flags["evaluate"], "--evaluate", flags)
+    settings = resolve(flags, checkpoint.settings)
     device = choose_device(settings.device, settings.gpu, log.say)
     precision = choose_precision(settings.precision, device, log.say)
-    folders = data.locate(settings.data, log.say)
-    name = settings.split or ("test" if "test" in folders else "valid")
-    if name not in folders:
-        raise UsageError(f"--split {name}: found only {', '.join(str(p) for p in folders.values())}")
-    split = read_split(name, folders[name])
+    sources = data.locate(settings.data, log.say)
+    name = settings.split or ("test" if "test" in sources else "valid")
+    if name not in sources:
+        raise UsageError(f"--split {name}: {settings.data} has only {', '.join(sources)}")
+    split = sources[name]()
     classes, explanation = output_classes(checkpoint, split, flags.get("data_type"))
-    model = build_model(checkpoint.model, checkpoint.num_outputs, checkpoint.model_options, device)
+    model = build_model(checkpoint.model, checkpoint.num_outputs, model_options(settings), device)
     load_weights(model, checkpoint, "--evaluate", log.say)
     log.say(explanation)
+    if settings.channel_order == "bgr":
+        log.say(BGR)
     [split], fingerprints = data.checked([split], settings.skip_bad_images, log.say)
     seed_everything(settings.seed)
     split = split.reordered(classes)
@@ -40,6 +45,8 @@ def evaluate(flags: dict) -> None:
     log.open(folder / "log.txt")
     facts = dict(classes=classes, fingerprints=fingerprints, trained_on=checkpoint.fingerprints, device=str(device))
     record.write_arguments(folder, vars(settings), **facts)
-    loader = data.evaluation_loader(split, PROTOCOLS[settings.data_type], settings, device)
-    predictions = predict(model, loader, device, precision, data.progress)
+    loader = data.evaluation_loader(split, settings, device)
+    predictions = predict(model, loader, device, precision, data.progress, with_labels=bool(settings.margin_at_eval))
     report(folder, checkpoint.model, predictions, split, classes, log.say)
+    if settings.margin_at_eval:
+        log.say(WITH_LABELS)

@@ -14,16 +14,23 @@ from engine.classes import output_classes
 from engine.errors import TrainingStopped, UsageError
 from engine.evaluate import Predictions, predict
 from engine.fit import FitState, fit
+from engine.losses import LOSSES
 from engine.optim import create_optimizer, parameter_groups, restore_optimizer
 from engine.outputs import draw, report
 from engine.plots import plot_curves
 from engine.precision import choose_precision
-from engine.protocols import PROTOCOLS
 from engine.seed import get_rng_state, seed_everything, set_rng_state
 from engine.settings import resolve
-from engine.setup import build_model, choose_device, load_backbones, load_weights, start_from_scratch
+from engine.setup import BGR, build_model, choose_device, load_backbones, load_weights, model_options, start_from_scratch
 
-_NOT_STORED = ("resume", "evaluate", "split", "start_epoch", "run")  # they belong to one command, not to the run
+_NOT_STORED = (
+    "resume",
+    "evaluate",
+    "split",
+    "start_epoch",
+    "run",
+    "margin_at_eval",
+)  # they belong to one command, not to the run
 
 
 def train(flags: dict) -> None:
@@ -33,8 +40,8 @@ def train(flags: dict) -> None:
     written, TrainingStopped where training cannot go on.
     """
     log = record.Log()
-    checkpoint = load_checkpoint(flags["resume"], "--resume", flags.get("model")) if "resume" in flags else None
-    settings = resolve(flags, checkpoint.args if checkpoint else {})
+    checkpoint = load_checkpoint(flags["resume"], "--resume", flags) if "resume" in flags else None
+    settings = resolve(flags, checkpoint.settings if checkpoint else {})
     done = checkpoint.epoch if checkpoint else 0
     done = done if settings.start_epoch is None else settings.start_epoch
     if done >= settings.epochs:
@@ -73,7 +80,7 @@ class TrainingRun:
         """Check the data and build network and optimiser. data_type: as typed, None where it was not. Writes nothing."""
         device = choose_device(settings.device, settings.gpu, log.say)
         precision = choose_precision(settings.precision, device, log.say)
-        splits, warning = data.training_splits(data.locate(settings.data, log.say))
+        splits, warning = data.training_splits(settings.data, data.locate(settings.data, log.say))
         classes = splits[0].classes
         if checkpoint:
             classes, explanation = output_classes(checkpoint, splits[0], data_type)
@@ -82,8 +89,7 @@ class TrainingRun:
             log.say(explanation)
         splits = [split.reordered(classes) for split in splits]
         seed_everything(settings.seed)
-        options = {"freeze_landmark_bn": settings.freeze_landmark_bn}
-        model = build_model(settings.model, len(classes), options, device)
+        model = build_model(settings.model, len(classes), model_options(settings), device)
         optimizer = create_optimizer(
             parameter_groups(model, settings.feature_lr_scale),
             settings.optimizer,
@@ -99,8 +105,9 @@ class TrainingRun:
             start_from_scratch(model, settings.init)
             load_backbones(model, settings.pretrained, log.say)
         splits, fingerprints = data.checked(splits, settings.skip_bad_images, log.say)
-        if warning:
-            log.say(warning)
+        for text in (warning, BGR * (settings.channel_order == "bgr")):
+            if text:
+                log.say(text)
         return cls(settings, log, device, precision, splits, warning, fingerprints, classes, model, optimizer, state)
 
     def open(self, checkpoint: Checkpoint | None) -> None:
@@ -149,19 +156,21 @@ class TrainingRun:
 
     def fit(self) -> None:
         """Train to the last epoch. Raises TrainingStopped, naming the last good checkpoint."""
-        protocol = PROTOCOLS[self.settings.data_type]
+        settings = self.settings
         try:
             fit(
                 self.model,
-                data.training_loader(self.splits[0], protocol, self.settings, self.device),
-                data.evaluation_loader(self.splits[1], protocol, self.settings, self.device),
+                data.training_loader(self.splits[0], settings, self.device),
+                data.evaluation_loader(self.splits[1], settings, self.device),
                 self.optimizer,
                 self.device,
                 self.precision,
                 self.state,
-                lr=self.settings.lr,
-                epochs=self.settings.epochs,
-                print_freq=self.settings.print_freq,
+                objective=LOSSES[settings.loss],
+                lr=settings.lr,
+                lr_decay=settings.lr_decay,
+                epochs=settings.epochs,
+                print_freq=settings.print_freq,
                 say=self.log.say,
                 progress=data.progress,
                 on_epoch=self._keep,
@@ -175,7 +184,7 @@ class TrainingRun:
         content = dict(
             run=self.name,
             model=self.settings.model,
-            model_options={"freeze_landmark_bn": self.settings.freeze_landmark_bn},
+            model_options=model_options(self.settings),
             classes=list(self.classes),
             state_dict=self.model.state_dict(),
             optimizer=self.optimizer.state_dict(),
@@ -196,7 +205,7 @@ class TrainingRun:
         best = load_checkpoint(self.best, "--best_checkpoint_path")
         load_weights(self.model, best, "--best_checkpoint_path", lambda text: None)
         _, selection, reported = self.splits
-        loader = data.evaluation_loader(reported, PROTOCOLS[self.settings.data_type], self.settings, self.device)
+        loader = data.evaluation_loader(reported, self.settings, self.device)
         predictions = predict(self.model, loader, self.device, self.precision, data.progress)
         self.log.say(f"chosen: epoch {best.epoch}, the best on {selection.name}; reported on {reported.name}:")
         report(self.folder, self.settings.model, predictions, reported, self.classes, self.log.say)

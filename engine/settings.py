@@ -1,56 +1,86 @@
 """From flags to the settings of a run: what the command line leaves open, and what is no sensible value. No torch."""
 
 import math
+from dataclasses import asdict
 from types import SimpleNamespace
 
 from engine.errors import UsageError
-from engine.protocols import DEFAULTS, PROTOCOLS, SYNTHETIC
+from engine.protocols import DATA_TYPES, DEFAULTS, SYNTHETIC, find_recipe
+from models import HEADS, MODELS
 
 _MINIMUM = {"epochs": 1, "batch_size": 1, "workers": 0, "start_epoch": 0, "seed": 0, "print_freq": 1, "gpu": 0}
-# None unless given, and never taken from a resumed checkpoint
-_OF_ONE_COMMAND = ("start_epoch", "gpu", "run", "checkpoint_path", "best_checkpoint_path", "resume", "evaluate", "split")
-_FLAGS = {
-    "batch_size": "--batch-size",
-    "weight_decay": "--wd",
-    "start_epoch": "--start-epoch",
-    "print_freq": "--print-freq",
-    "feature_lr_scale": "--feature-lr-scale",
-}
+_ABOVE_ZERO = ("lr", "lr_decay", "scale")
+_AT_LEAST_ZERO = ("rho", "weight_decay", "momentum", "feature_lr_scale", "margin", "h")
+# None unless given, and never taken from a checkpoint
+_OF_ONE_COMMAND = (
+    "start_epoch", "gpu", "run", "checkpoint_path", "best_checkpoint_path", "resume", "evaluate", "split", "margin_at_eval"
+)  # fmt: skip
+_OF_MARGIN_HEADS = ("margin", "scale", "h", "margin_at_eval")
+
+
+def flag_of(name: str) -> str:
+    """The flag that a user types for the setting `name`."""
+    return {"weight_decay": "--wd", "data_type": "--data_type"}.get(name, "--" + name.replace("_", "-"))
 
 
 def check_flags(flags: dict) -> None:
     """Raises UsageError for a value out of range or a pair of flags that exclude each other. flags: those given."""
     for name, least in _MINIMUM.items():
         if name in flags and flags[name] < least:
-            raise UsageError(f"{_FLAGS.get(name, '--' + name)} {flags[name]}: must be at least {least}")
-    for name in ("lr", "rho", "weight_decay", "momentum", "feature_lr_scale"):
-        value = flags.get(name, 0)
-        if not (math.isfinite(value) and (value > 0 if name == "lr" and name in flags else value >= 0)):
-            bound = "above 0" if name == "lr" else "at least 0"
-            raise UsageError(f"{_FLAGS.get(name, '--' + name)} {value}: must be a finite number {bound}")
+            raise UsageError(f"{flag_of(name)} {flags[name]}: must be at least {least}")
+    for name in set(flags) & {*_ABOVE_ZERO, *_AT_LEAST_ZERO}:
+        value, positive = flags[name], name in _ABOVE_ZERO
+        if not (math.isfinite(value) and (value > 0 if positive else value >= 0)):
+            raise UsageError(f"{flag_of(name)} {value}: must be a finite number {'above 0' if positive else 'at least 0'}")
     if flags.get("momentum", 0) >= 1:
         raise UsageError(f"--momentum {flags['momentum']}: must be below 1")
     if "resume" in flags and "evaluate" in flags:
         raise UsageError("--resume and --evaluate exclude each other: continue a run, or test it")
     if "split" in flags and "evaluate" not in flags:
         raise UsageError("--split chooses what --evaluate FILE tests; training reports on test/ where there is one")
+    if "margin_at_eval" in flags and "evaluate" not in flags:
+        raise UsageError("--margin-at-eval belongs to --evaluate FILE; the epoch is always chosen without labels in the head")
     run = flags.get("run", "x")
     if not run or "/" in run or "\\" in run or run.startswith("."):
         raise UsageError(f"--run {run!r}: must be a plain folder name")
 
 
 def resolve(flags: dict, stored: dict) -> SimpleNamespace:
-    """All settings. A flag that was given wins over a resumed run's setting, that over the protocol, that over DEFAULTS.
+    """All settings. A flag that was given wins over a checkpoint's setting, that over the recipe, that over DEFAULTS.
 
-    flags: given on the command line. stored: the arguments of the checkpoint that is resumed, {} for a new run.
-    Without data the built-in synthetic faces are used, under a protocol of their own.
+    flags: given on the command line. stored: the settings of the checkpoint that is resumed or tested, {} for a new run.
+    Without data the built-in synthetic faces are used, under recipes of their own. Raises UsageError for a flag that the
+    network or its head has no use for.
     """
-    data = flags.get("data", stored.get("data"))
-    fallback = "RAF-DB" if data else SYNTHETIC
-    data_type = flags.get("data_type", stored.get("data_type", fallback))
-    protocol = PROTOCOLS[data_type]
-    settings = {"data": data, "data_type": data_type, "augmentation": True, **DEFAULTS}
-    settings |= {name: getattr(protocol, name) for name in ("lr", "batch_size", "epochs")}
-    settings |= dict(protocol.overrides)
+    chosen = stored | flags
+    data = chosen.get("data")
+    fallback = "FER2013" if data and data.lower().endswith(".csv") else "RAF-DB" if data else SYNTHETIC
+    data_type = chosen.get("data_type", fallback)
+    recipe = asdict(find_recipe(chosen.get("model", DEFAULTS["model"]), data_type))
+    settings = {"data": data, "data_type": data_type, "augmentation": True, "variant": DATA_TYPES[data_type].variant}
+    settings |= DEFAULTS | recipe.pop("more") | recipe
     settings |= {name: value for name, value in stored.items() if name in settings}
-    return SimpleNamespace(**(settings | dict.fromkeys(_OF_ONE_COMMAND) | flags))
+    settings = SimpleNamespace(**(settings | dict.fromkeys(_OF_ONE_COMMAND) | flags))
+    check_model(settings, flags)
+    if settings.margin is None:
+        settings.margin = HEADS[settings.head]
+    return settings
+
+
+def check_model(settings: SimpleNamespace, flags: dict) -> None:
+    """Raises UsageError for a flag that the chosen network or head has no use for."""
+    architecture = MODELS[settings.model]
+    if "head" not in architecture.options and settings.head != "linear":
+        raise UsageError(f"--head {settings.head}: {settings.model} has no head to replace; only the POSTERs have")
+    for name in _OF_MARGIN_HEADS:
+        if name in flags and settings.head == "linear":
+            with_margin = ", ".join(name for name, margin in HEADS.items() if margin)
+            raise UsageError(f"{flag_of(name)}: the head is linear, without a margin; it goes with --head {with_margin}")
+    if "h" in flags and settings.head != "adaface":
+        raise UsageError(f"--h: {settings.head} has no h; it goes with --head adaface")
+    if "freeze_landmark_bn" in flags and "freeze_landmark_bn" not in architecture.options:
+        raise UsageError(f"--freeze-landmark-bn: {settings.model} has no landmark network")
+    if settings.init == "positions" and architecture.family != "poster_v2":
+        raise UsageError(f"--init positions: {settings.model} has no such start; only poster_v2 has")
+    if architecture.picture == "grey48" and settings.channel_order == "bgr":
+        raise UsageError(f"--channel-order bgr: {settings.model} takes grey pictures")

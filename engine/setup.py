@@ -2,16 +2,20 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from torch import nn
 
 from engine.checkpoint import Checkpoint
 from engine.errors import UsageError
-from models import create_model
+from models import MODELS, create_model
 from models.errors import WeightsError
 from models.initialization import spread_positions_
+from models.poster import Poster
 from models.weights import DEAD_KEYS, load_exact, load_pretrained
+
+BGR = "channel order: BGR, as the published POSTER V1 reads RAF-DB (--channel-order rgb for RGB)"
 
 
 def choose_device(name: str, gpu: int | None, say: Callable[[str], None]) -> torch.device:
@@ -28,6 +32,11 @@ def choose_device(name: str, gpu: int | None, say: Callable[[str], None]) -> tor
     return torch.device("cpu")
 
 
+def model_options(settings: SimpleNamespace) -> dict:
+    """The arguments of `create_model` that the settings hold for their network."""
+    return {name: getattr(settings, name) for name in MODELS[settings.model].options}
+
+
 def build_model(name: str, num_classes: int, options: dict, device: torch.device) -> nn.Module:
     """A new network with random weights on `device`, in channels-last memory, the faster order for its convolutions."""
     return create_model(name, num_classes, **options).to(device, memory_format=torch.channels_last)
@@ -42,7 +51,7 @@ def start_from_scratch(model: nn.Module, init: str) -> None:
 def load_weights(model: nn.Module, checkpoint: Checkpoint, flag: str, say: Callable[[str], None]) -> None:
     """Load a checkpoint's weights exactly. Raises UsageError naming file and keys where they do not fit."""
     try:
-        dead = DEAD_KEYS[checkpoint.model] if checkpoint.is_foreign else None
+        dead = DEAD_KEYS.get(MODELS[checkpoint.model].family) if checkpoint.is_foreign else None
         report = load_exact(model, checkpoint.state_dict, dead)
     except WeightsError as error:
         raise UsageError(f"{flag} {checkpoint.path}: does not fit {checkpoint.model}: {error}") from None
@@ -51,8 +60,8 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint, flag: str, say: Calla
 
 
 def load_backbones(model: nn.Module, folder: str, say: Callable[[str], None]) -> None:
-    """Load the pretrained backbones from `folder` ("none": start at random, without a word)."""
-    if folder == "none":
+    """Load the pretrained backbones from `folder` ("none": start at random, without a word) where the network has any."""
+    if folder == "none" or not isinstance(model, Poster):
         return
     reports, missing = load_pretrained(model, Path(folder))
     for name, report in reports.items():

@@ -54,3 +54,20 @@ def write_published(path: Path, own: dict[str, torch.Tensor], epoch: int = 3, cl
     finally:
         del main.RecorderMeter, main.RecorderMeter1
     return path
+
+
+def write_published_v1(path: Path, own: dict[str, torch.Tensor], manifest: str, epoch: int = 3) -> Path:
+    """A file as V1 and its AdaFace form write it: iter, model_state_dict, optimizer_state_dict; keys under `module.`.
+
+    own: the network's weights; what else the published one stores, by the manifest of that name, is added.
+    """
+    keys = json.loads((FOLDER / f"{manifest}.keys.json").read_text())["keys"]
+    state = {"module." + key: value.clone() for key, value in own.items()}
+    for key, shape, _ in keys:
+        if key not in own and not key.startswith("head."):
+            state["module." + key] = torch.zeros(()).expand(shape)
+    if "head.kernel" in own:
+        state["module.head.t"] = torch.zeros(1)
+    sam = {"state": {0: {"old_p": torch.zeros(3)}}, "param_groups": [{"lr": 4e-5, "params": [0]}]}
+    torch.save({"iter": epoch, "model_state_dict": state, "optimizer_state_dict": sam}, path)
+    return path

@@ -75,6 +75,6 @@ def test_recorder_becomes_history_and_an_unusable_one_becomes_none():
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     save_checkpoint(tmp_path / "a.pth", CONTENT)
-    assert load_checkpoint(tmp_path / "a.pth", "--resume", model="poster_v2").model == "poster_v2"
+    assert load_checkpoint(tmp_path / "a.pth", "--resume", {"model": "poster_v2"}).model == "poster_v2"
     with pytest.raises(UsageError, match=r"--model other: .*a\.pth holds poster_v2"):
-        load_checkpoint(tmp_path / "a.pth", "--resume", model="other")
+        load_checkpoint(tmp_path / "a.pth", "--resume", {"model": "other"})

@@ -8,7 +8,7 @@ from data_preprocessing.folders import Split
 from engine.checkpoint import Checkpoint
 from engine.classes import output_classes
 from engine.errors import UsageError
-from engine.protocols import PROTOCOLS
+from engine.protocols import DATA_TYPES
 
 RAF_DB = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 AFFECTNET = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
@@ -113,7 +113,7 @@ def test_two_folders_of_one_class_are_refused_and_named(pair):
 @pytest.mark.parametrize(("data_type", "outputs"), [("RAF-DB", 8), ("AffectNet-8", 7), ("AffectNet-7", 8), ("CAER-S", 3)])
 def test_other_number_of_outputs_than_the_data_set_has_is_refused(data_type, outputs):
     message = refusal(foreign(outputs), folders("anger", "fear"), data_type)
-    assert str(outputs) in message and str(len(PROTOCOLS[data_type].label_order)) in message
+    assert str(outputs) in message and str(len(DATA_TYPES[data_type].label_order)) in message
 
 
 @pytest.mark.parametrize("data_type", [None, "VR"])

@@ -8,6 +8,7 @@ from torch import nn
 
 from engine.optim import OPTIMIZERS, create_optimizer, parameter_groups, restore_optimizer, set_learning_rate
 from engine.sam import SAM
+from models import create_model
 
 OPTIONS = dict(name="sgd", lr=0.1, momentum=0.0, weight_decay=0.0, rho=0.0)
 
@@ -103,11 +104,21 @@ def test_rho_is_the_radius_of_the_first_step():
 def test_groups_leave_frozen_parameters_out_and_part_the_transformer_from_what_feeds_it():
     model = nn.ModuleDict({name: nn.Linear(1, 1, bias=False) for name in ("VIT", "ir_back", "face_landback")})
     model["face_landback"].requires_grad_(False)
+    model.trunk = ("VIT.",)
     groups = parameter_groups(model, feature_lr_scale=0.1)
     assert [[p is model[name].weight for p in group["params"]] for group, name in zip(groups, ("VIT", "ir_back"))] == [
         [True]
     ] * 2
     assert [group["lr_scale"] for group in groups] == [1.0, 0.1]
+
+
+def test_decay_reaches_only_the_layers_that_a_paper_decays():
+    model = create_model("deep_emotion_paper", 3)
+    optimizer = create_optimizer(parameter_groups(model, 0.1), **{**OPTIONS, "weight_decay": 0.5})
+    decay = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
+    for key, parameter in model.named_parameters():
+        assert decay[id(parameter)] == (0.5 if key.startswith(("fc1.", "fc2.")) else 0), key
+    assert {group["lr_scale"] for group in optimizer.param_groups} == {1.0}
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.05])

@@ -4,9 +4,12 @@ import math
 
 import pytest
 
+from data_preprocessing import transforms
+from engine import losses, protocols
 from engine.errors import UsageError
-from engine.protocols import DEFAULTS, PROTOCOLS, SYNTHETIC
+from engine.protocols import DATA_TYPES, DEFAULTS, RECIPES, SYNTHETIC, find_recipe
 from engine.settings import check_flags, resolve
+from models import HEADS, MODELS
 
 
 def refusal(flags: dict) -> str:
@@ -32,6 +35,9 @@ def refusal(flags: dict) -> str:
         ("seed", "--seed", -1),
         ("print_freq", "--print-freq", 0),
         ("gpu", "--gpu", -1),
+        *(("lr_decay", "--lr-decay", value) for value in (0.0, -1.0, math.nan, math.inf)),
+        *(("scale", "--scale", value) for value in (0.0, -64.0, math.nan)),
+        *((name, f"--{name}", value) for name in ("margin", "h") for value in (-0.1, math.nan, math.inf)),
     ],
 )
 def test_value_out_of_range_is_refused_by_its_flag(name, flag, value):
@@ -72,7 +78,7 @@ def test_sensible_flags_pass(flags):
 def test_without_data_the_synthetic_protocol_is_used():
     settings = resolve({}, {})
     assert (settings.data, settings.data_type) == (None, SYNTHETIC)
-    protocol = PROTOCOLS[SYNTHETIC]
+    protocol = RECIPES["poster_v2"][SYNTHETIC]
     assert (settings.lr, settings.batch_size, settings.epochs) == (protocol.lr, protocol.batch_size, protocol.epochs)
     assert (settings.rho, settings.pretrained) == (0.0, "none")
 
@@ -140,18 +146,61 @@ def test_inputs_are_left_unchanged():
     assert (flags, stored) == ({"lr": 1.0}, {"rho": 0.1})
 
 
-@pytest.mark.parametrize(
-    ("name", "lr", "batch_size", "train_transform", "eval_transform", "balanced"),
-    [
-        ("RAF-DB", 3.5e-5, 144, "flip-erase", "plain", False),
-        ("AffectNet-7", 1e-6, 144, "flip-erase-always", "plain", True),
-        ("AffectNet-8", 1e-6, 144, "flip-erase-always", "plain", True),
-        ("CAER-S", 4e-5, 144, "flip-erase-always", "plain", False),
-        ("VR", 3.5e-5, 64, "jitter-affine-erase", "pad", False),
-    ],
-)
-def test_published_protocols(name, lr, batch_size, train_transform, eval_transform, balanced):
-    protocol = PROTOCOLS[name]
-    assert (protocol.lr, protocol.batch_size) == (lr, batch_size)
-    assert (protocol.train_transform, protocol.eval_transform) == (train_transform, eval_transform)
-    assert protocol.balanced_sampling is balanced
+# model, data type, lr, batch, epochs, loss, rho, decay of the rate, transform, sampler, channel order
+PUBLISHED = [
+    ("poster_v2", "RAF-DB", 3.5e-5, 144, 200, "ce", 0.05, 0.98, "flip-erase", "shuffled", "rgb"),
+    ("poster_v2", "AffectNet-7", 1e-6, 144, 200, "ce", 0.05, 0.98, "flip-erase-always", "balanced", "rgb"),
+    ("poster_v2", "AffectNet-8", 1e-6, 144, 200, "ce", 0.05, 0.98, "flip-erase-always", "balanced", "rgb"),
+    ("poster_v2", "CAER-S", 4e-5, 144, 200, "ce", 0.05, 0.98, "flip-erase-always", "shuffled", "rgb"),
+    ("poster_v2", "VR", 3.5e-5, 64, 50, "ce", 0.05, 0.98, "jitter-affine-erase", "shuffled", "rgb"),
+    ("poster_v2", "AI-Hub", 3.5e-5, 64, 50, "ce", 0.05, 0.98, "jitter-affine-erase", "shuffled", "rgb"),
+    ("poster_v1_small", "RAF-DB", 4e-5, 200, 300, "2ls+ce", 0.05, 0.98, "flip-noise-erase", "shuffled", "bgr"),
+    ("poster_v1_large", "RAF-DB", 4e-5, 200, 300, "2ls+ce", 0.05, 0.98, "flip-noise-erase", "shuffled", "bgr"),
+    ("poster_v1_base", "AffectNet-7", 4e-5, 200, 300, "2ls+ce", 0.05, 0.98, "flip-noise-erase", "shuffled", "rgb"),
+    ("deep_emotion", "FER2013", 5e-3, 128, 100, "ce", 0.0, 1.0, "plain", "shuffled", "rgb"),
+    ("deep_emotion_paper", "FER2013", 5e-3, 128, 100, "ce", 0.0, 1.0, "plain", "shuffled", "rgb"),
+]
+FIELDS = ("lr", "batch_size", "epochs", "loss", "rho", "lr_decay", "transform", "sampler", "channel_order")
+
+
+@pytest.mark.parametrize("row", PUBLISHED, ids=lambda row: f"{row[0]} {row[1]}")
+def test_published_recipes(row):
+    model, data_type, *values = row
+    settings = resolve({"data": "faces", "model": model, "data_type": data_type}, {})
+    assert [getattr(settings, name) for name in FIELDS] == values
+    assert settings.eval_transform == ("pad" if data_type in ("VR", "AI-Hub") else "plain")
+    assert settings.optimizer == "adam"
+    assert settings.weight_decay == (1e-3 if model == "deep_emotion_paper" else 0.0)
+    assert settings.variant == ("affectnet" if data_type.startswith("AffectNet") else "rafdb")
+
+
+@pytest.mark.parametrize("name", [*FIELDS, "optimizer", "weight_decay"])
+def test_every_field_of_a_recipe_gives_way_to_a_flag_and_to_a_checkpoint(name):
+    given = {"lr": 1.0, "batch_size": 3, "epochs": 9, "loss": "2ls+ce", "rho": 0.5, "lr_decay": 0.5, "transform": "flip",
+             "sampler": "balanced", "channel_order": "bgr", "optimizer": "sgd", "weight_decay": 0.1}[name]  # fmt: skip
+    assert getattr(resolve({"data": "faces", name: given}, {}), name) == given
+    assert getattr(resolve({"data": "faces"}, {name: given}), name) == given
+
+
+def test_every_network_has_a_recipe_for_every_data_type():
+    for model in MODELS:
+        for data_type in DATA_TYPES:
+            recipe = find_recipe(model, data_type)
+            assert recipe.loss in losses.LOSSES and {recipe.transform, recipe.eval_transform} <= set(transforms.TRANSFORMS)
+    assert {kind for rows in RECIPES.values() for kind in rows} <= {*DATA_TYPES, protocols.OTHER}
+
+
+def test_names_offered_on_the_command_line_are_those_that_exist():
+    assert set(protocols.LOSSES) == set(losses.LOSSES)
+    assert set(protocols.TRANSFORMS) == set(transforms.TRANSFORMS)
+
+
+def test_a_csv_is_taken_as_fer2013():
+    assert resolve({"data": "x/fer2013.CSV"}, {}).data_type == "FER2013"
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_margin_is_the_heads_own_unless_given(head):
+    assert resolve({"data": "faces", "head": head}, {}).margin == HEADS[head]
+    if HEADS[head]:
+        assert resolve({"data": "faces", "head": head, "margin": 0.1}, {}).margin == 0.1
