@@ -1,0 +1,49 @@
+"""Two small training runs that the tests of the published defects share."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from cli_runs import train
+
+from data_preprocessing.synthetic import write_synthetic
+
+KEPT = ("one", "two")
+
+
+@pytest.fixture(scope="session")
+def runs_folder(tmp_path_factory):
+    """A folder with drawn faces of three classes in data/, a picture a class and split."""
+    folder = tmp_path_factory.mktemp("runs")
+    write_synthetic(folder / "data", people={"train": 1, "valid": 1, "test": 1}, views=1)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def _trained(folder: Path, name: str, epochs: int) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        train(name, epochs=epochs)
+    return name
+
+
+@pytest.fixture(scope="session")
+def one(runs_folder) -> str:
+    """The name of a finished run of one epoch."""
+    return _trained(runs_folder, "one", epochs=1)
+
+
+@pytest.fixture(scope="session")
+def two(runs_folder) -> str:
+    """The name of a finished run of two epochs, otherwise as `one`."""
+    return _trained(runs_folder, "two", epochs=2)
+
+
+@pytest.fixture
+def work(runs_folder, monkeypatch):
+    """The folder with data/ and the shared runs as the current one; a test's own checkpoints are removed after it."""
+    monkeypatch.chdir(runs_folder)
+    yield runs_folder
+    for folder in (runs_folder / "checkpoint").glob("*"):
+        if folder.name not in KEPT:
+            shutil.rmtree(folder)

@@ -1,0 +1,44 @@
+"""4. The AI Hub study's "no augmentation" script still jitters colours and erases in training, so that its ablation
+does not ablate.
+"""
+
+import shutil
+
+import pytest
+import torch
+from cli_runs import train
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torchvision.transforms import v2
+
+
+def test_the_published_pipeline_changes_the_pictures_from_epoch_to_epoch(make_picture):
+    published = v2.Compose(
+        [v2.Resize((224, 224)), v2.ColorJitter(0.2, 0.2, 0.2, 0.1), v2.ToImage(), v2.ToDtype(torch.float32, scale=True),
+         v2.RandomErasing(0.5, (0.02, 0.1))]
+    )  # fmt: skip
+    picture = make_picture()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        epochs = [published(picture) for _ in range(2)]
+    assert not torch.equal(*epochs)
+
+
+@pytest.fixture
+def inputs():
+    """The pictures that networks get, as bytes: {whether they train: [...]}."""
+    seen = {True: [], False: []}
+
+    def keep(module: torch.nn.Module, arguments: tuple) -> None:
+        if arguments and isinstance(arguments[0], torch.Tensor) and arguments[0].shape[1:] == (3, 224, 224):
+            seen[module.training] += [picture.contiguous().numpy().tobytes() for picture in arguments[0].detach()]
+
+    hook = register_module_forward_pre_hook(keep)
+    yield seen
+    hook.remove()
+
+
+def test_ours_trains_on_the_very_pictures_that_it_evaluates(work, inputs):
+    for split in ("train", "valid"):  # the same pictures, so that both transforms can be compared
+        shutil.copytree(work / "data/train", work / "same" / split)
+    train("plain", "--data_type", "VR", "--seed", 3, data="same", augmentation=False)
+    assert set(inputs[True]) == set(inputs[False]) and len(set(inputs[True])) == 3
