@@ -75,10 +75,7 @@ def read_fer2013(
     columns, rows = _open_table(path)
     _require_columns(path, columns)
     if "usage" in columns:
-        splits = _gather(path, columns, rows, lambda count, row, fields: _by_usage(path, row, fields[columns["usage"]]))
-        if "train" not in splits:
-            raise DataError(f"{path}: no row has Usage Training, so there is nothing to train on; {_FORMS}")
-        return splits
+        return _gather(path, columns, rows, lambda count, row, fields: _by_usage(path, row, fields[columns["usage"]]))
     if path.name.lower() == "test.csv":
         raise DataError(f"{path}: only the test split; give the train.csv beside it, or a file with a column Usage")
     splits = _gather(path, columns, rows, lambda count, row, fields: "valid" if count < valid_rows else "train")

@@ -42,9 +42,9 @@ def training_splits(data: str | None, sources: dict[str, Callable[[], Split]]) -
     where the splits do not suffice.
     """
     if "train" not in sources:
-        raise DataError(f"--data {data}: no train/ folder (found {', '.join(f'{name}/' for name in sources)})")
+        raise DataError(f"--data {data}: no train split (found {', '.join(sources)})")
     if len(sources) == 1:
-        raise DataError(f"--data {data}: neither valid/ (or val/) nor test/ beside train/; the epoch is chosen on valid/")
+        raise DataError(f"--data {data}: neither valid nor test beside train; the epoch is chosen on valid/ (or val/)")
     splits = {name: read() for name, read in sources.items()}
     check_same_classes(splits.values())
     selection, report = splits.get("valid", splits.get("test")), splits.get("test", splits.get("valid"))

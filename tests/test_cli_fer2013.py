@@ -68,6 +68,14 @@ def test_published_weights_are_tested_in_the_csvs_own_label_order(capsys):
         assert {row["predicted"] for row in csv.DictReader(file)} == {"sadness"}
 
 
+def test_a_file_of_test_rows_alone_is_tested_on_and_not_trained_on(capsys):
+    torch.save(create_model("deep_emotion", 7).state_dict(), "deep.pth")
+    write("private.csv", ["emotion", "pixels", "Usage"], [row for row in table() if row[2] == "PrivateTest"])
+    assert run("--evaluate", "deep.pth", "--data", "private.csv") == 0
+    assert run("--data", "private.csv", "--model", "deep_emotion") == 2
+    assert "private.csv: no train split (found test)" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

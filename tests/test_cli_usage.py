@@ -87,9 +87,9 @@ def test_folder_without_splits_says_what_was_found(tmp_path, capsys):
 
 def test_folder_without_train_or_without_selection_split(tmp_path, capsys):
     tree(tmp_path / "d", splits=("test",))
-    refused(capsys, "--data", "d", words="no train/ folder")
+    refused(capsys, "--data", "d", words="no train split")
     tree(tmp_path / "e", splits=("train",))
-    refused(capsys, "--data", "e", words="neither valid/ (or val/) nor test/")
+    refused(capsys, "--data", "e", words="neither valid nor test")
 
 
 def test_flat_rafdb_says_what_to_do(tmp_path, capsys):

@@ -1,0 +1,56 @@
+"""Small FER2013 files with known pictures, and looking at what was read of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_preprocessing.errors import DataError
+from data_preprocessing.fer2013 import CsvSplit
+
+HEADER = "emotion,pixels,Usage"
+USAGES = ("Training", "Training", "PublicTest", "Training", "PrivateTest", "Training")
+
+
+def levels(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (48, 48), dtype=np.uint8)
+
+
+def text_of(seed: int) -> str:
+    """The picture `levels(seed)` as the file writes it."""
+    return " ".join(str(value) for value in levels(seed).flat)
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def write_usual(path: Path, first_label: int = 0) -> Path:
+    """fer2013.csv with six rows; row k + 2 has picture k and label first_label + k."""
+    return write(path, HEADER, *(f"{first_label + k},{text_of(k)},{usage}" for k, usage in enumerate(USAGES)))
+
+
+def failure(function, *args, **options) -> str:
+    """The message of the DataError that the call raises: one line, short enough to read."""
+    with pytest.raises(DataError) as caught:
+        function(*args, **options)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1 and len(message) < 500
+    return message
+
+
+def pixels(split: CsvSplit) -> list[bytes]:
+    """The grey levels of every picture, which must be the same in the three channels."""
+    found = []
+    for index in range(len(split.paths)):
+        image = split.picture(index)
+        assert image.mode == "RGB" and image.size == (48, 48)
+        channels = np.asarray(image)
+        assert (channels == channels[..., :1]).all()
+        found.append(channels[..., 0].tobytes())
+    return found
+
+
+def expected(*seeds: int) -> list[bytes]:
+    return [levels(seed).tobytes() for seed in seeds]
