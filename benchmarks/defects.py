@@ -133,7 +133,9 @@ def selection(args: argparse.Namespace) -> None:
     """Defect 2: over the same runs, the best epoch on test against the one chosen on valid, and the last ten's mean."""
     gains, chosen = [], []
     for seed in args.seeds:
-        curve = train(data=args.data, model="deep_emotion", seed=seed, lr=1e-3, batch_size=32, workers=0, epochs=args.epochs or 60)
+        curve = train(
+            data=args.data, model="deep_emotion", seed=seed, lr=1e-3, batch_size=32, workers=0, epochs=args.epochs or 60
+        )
         test = [metrics.accuracy for metrics in curve.test]
         best, honest = max(test), test[curve.best_epoch]
         print(
@@ -151,7 +153,9 @@ def selection(args: argparse.Namespace) -> None:
 def repeat(args: argparse.Namespace) -> None:
     """Defects 3 and 15: one Deep-Emotion, tested again and again with what the published evaluations leave random."""
     for seed in args.seeds:
-        flags = dict(data=args.data, model="deep_emotion", seed=seed, lr=1e-3, batch_size=32, workers=0, epochs=args.epochs or 30)
+        flags = dict(
+            data=args.data, model="deep_emotion", seed=seed, lr=1e-3, batch_size=32, workers=0, epochs=args.epochs or 30
+        )
         curve = train(**flags)
         network, run = curve.chosen, curve.run
         print(f"seed {seed}: as it should be {shown(curve.evaluate(network=network).metrics())}", flush=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from engine.errors import UsageError
 from engine.foreign import recorder_history, stand_ins
-from models import MODELS
+from models import HEADS, MODELS
 from models.errors import WeightsError
 from models.identify import identify
 from models.weights import without_prefix
@@ -143,6 +143,9 @@ def _from_ours(path: Path, content: dict) -> Checkpoint:
             raise UsageError(f"damaged checkpoint: its {name} is a {type(content[name]).__name__}")
     if content["model"] not in MODELS:
         raise UsageError(f"holds the unknown network {content['model']!r}; known: {', '.join(MODELS)}")
+    head = content["model_options"].get("head", "linear")
+    if head not in HEADS:
+        raise UsageError(f"holds the unknown head {str(head)[:60]!r}; known: {', '.join(HEADS)}")
     names = ("model", "model_options", "optimizer", "epoch", "best", "history", "rng", "args", "run", "fingerprints")
     classes = tuple(content["classes"])
     state = without_prefix(content["state_dict"])

@@ -43,11 +43,15 @@ def plot_curves(history: list[dict], path: Path, selection: str = "valid") -> No
     def draw(figure: Figure) -> None:
         for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy")):
             scale = 100 if what == "accuracy" else 1
+            spread = set()
             for split, label, colour in (("train", "train", TRAIN_COLOUR), ("valid", selection, VALID_COLOUR)):
                 values = [scale * row[f"{split}_{what}"] for row in history]
+                spread.update(values)
                 axes.plot(epochs, values, label=label, color=colour, marker="o" if len(epochs) < 30 else None, markersize=4)
             axes.axvline(best["epoch"], color="grey", linestyle=":", label=f"best on {selection}")
-            axes.set(xlabel="epoch", ylabel="accuracy (%)" if scale == 100 else "cross-entropy")
+            axes.set(xlabel="epoch", ylabel="accuracy (%)" if scale == 100 else "loss")
+            if what == "loss" and max(spread) > 10 * min(spread) > 0:
+                axes.set_yscale("log")  # a margin head's training loss is many times its cross-entropy without labels
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(alpha=0.3)
             axes.legend()

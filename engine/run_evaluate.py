@@ -9,7 +9,7 @@ from engine.outputs import report
 from engine.precision import choose_precision
 from engine.seed import seed_everything
 from engine.settings import resolve
-from engine.setup import BGR, build_model, choose_device, load_weights, model_options
+from engine.setup import BGR, build_model, choose_device, load_weights, model_options, model_title
 
 WITH_LABELS = (
     "warning: --margin-at-eval: these figures use the labels: the head subtracts its margin from the true class, as the "
@@ -47,6 +47,6 @@ def evaluate(flags: dict) -> None:
     record.write_arguments(folder, vars(settings), **facts)
     loader = data.evaluation_loader(split, settings, device)
     predictions = predict(model, loader, device, precision, data.progress, with_labels=bool(settings.margin_at_eval))
-    report(folder, checkpoint.model, predictions, split, classes, log.say)
+    report(folder, model_title(settings), predictions, split, classes, log.say)
     if settings.margin_at_eval:
         log.say(WITH_LABELS)

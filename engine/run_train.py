@@ -21,16 +21,19 @@ from engine.plots import plot_curves
 from engine.precision import choose_precision
 from engine.seed import get_rng_state, seed_everything, set_rng_state
 from engine.settings import resolve
-from engine.setup import BGR, build_model, choose_device, load_backbones, load_weights, model_options, start_from_scratch
+from engine.setup import (
+    BGR,
+    build_model,
+    choose_device,
+    load_backbones,
+    load_weights,
+    model_options,
+    model_title,
+    start_from_scratch,
+)
 
-_NOT_STORED = (
-    "resume",
-    "evaluate",
-    "split",
-    "start_epoch",
-    "run",
-    "margin_at_eval",
-)  # they belong to one command, not to the run
+# they belong to one command, not to the run
+_NOT_STORED = ("resume", "evaluate", "split", "start_epoch", "run", "margin_at_eval")
 
 
 def train(flags: dict) -> None:
@@ -198,7 +201,7 @@ class TrainingRun:
         plot_curves(state.history, self.folder / "curves.png", self.splits[1].name)
         if is_best:
             share_checkpoint(self.last, self.best)
-            draw(self.folder, self.settings.model, predictions, self.splits[1].name, self.classes)
+            draw(self.folder, model_title(self.settings), predictions, self.splits[1].name, self.classes)
 
     def report(self) -> None:
         """Load the chosen epoch's weights and report on the split that was kept for it."""
@@ -208,7 +211,7 @@ class TrainingRun:
         loader = data.evaluation_loader(reported, self.settings, self.device)
         predictions = predict(self.model, loader, self.device, self.precision, data.progress)
         self.log.say(f"chosen: epoch {best.epoch}, the best on {selection.name}; reported on {reported.name}:")
-        report(self.folder, self.settings.model, predictions, reported, self.classes, self.log.say)
+        report(self.folder, model_title(self.settings), predictions, reported, self.classes, self.log.say)
         if self.warning:
             self.log.say(self.warning)
         self.log.say(f"checkpoints: {self.last} and {self.best}")

@@ -37,6 +37,12 @@ def model_options(settings: SimpleNamespace) -> dict:
     return {name: getattr(settings, name) for name in MODELS[settings.model].options}
 
 
+def model_title(settings: SimpleNamespace) -> str:
+    """The network and its head as a figure's title names them."""
+    head = "" if settings.head == "linear" else f" ({settings.head})"
+    return settings.model + head + ", labels in the head" * bool(settings.margin_at_eval)
+
+
 def build_model(name: str, num_classes: int, options: dict, device: torch.device) -> nn.Module:
     """A new network with random weights on `device`, in channels-last memory, the faster order for its convolutions."""
     return create_model(name, num_classes, **options).to(device, memory_format=torch.channels_last)

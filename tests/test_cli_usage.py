@@ -186,5 +186,10 @@ def test_wrong_flag_of_the_plain_script_is_one_line_with_status_2():
         assert done.stderr.count("\n") == 1
 
 
+def test_the_script_without_augmentation_takes_no_transform(capsys):
+    assert main_no_augmentation.main(["--transform", "flip"], augmentation=False) == 2
+    assert capsys.readouterr().err.startswith("error: --transform flip: this script trains without any")
+
+
 def test_both_scripts_share_one_command_line():
     assert main_no_augmentation.main is main.main

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from data_preprocessing.transforms import MEAN, STD, TRANSFORMS, create_transform
+from data_preprocessing.transforms import MEAN, STD, TRANSFORMS, PixelNoise, create_transform
 
 SIZE = 224
 
@@ -132,3 +132,35 @@ def test_flips_mirror_every_second_picture(name):
         assert flipped or torch.equal(tensor[:, kept], plain[:, kept])
         flips += flipped
     assert 15 <= flips <= 45
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+@pytest.mark.parametrize("size", [(48, 48), (100, 50)])
+def test_grey_pictures_are_one_channel_of_48_pixels(make_picture, name, size):
+    tensor = create_transform(name, "grey48")(make_picture(0, size))
+    assert tensor.shape == (1, 48, 48) and tensor.isfinite().all()
+
+
+def test_grey_values_are_centred_on_zero():
+    for value, expected in (("black", -1.0), ("white", 1.0)):
+        tensor = create_transform("plain", "grey48")(Image.new("RGB", (64, 64), value))
+        torch.testing.assert_close(tensor, torch.full((1, 48, 48), expected))
+
+
+def test_bgr_swaps_the_channels_before_anything_else():
+    tensor = create_transform("plain", channel_order="bgr")(Image.new("RGB", (64, 64), (255, 0, 51)))
+    values = tensor * torch.tensor(STD)[:, None, None] + torch.tensor(MEAN)[:, None, None]
+    torch.testing.assert_close(values.mean(dim=(1, 2)), torch.tensor([0.2, 0.0, 1.0]))
+
+
+def test_noise_has_its_variance_and_stays_in_range():
+    noisy = np.asarray(PixelNoise(30)(Image.new("RGB", (200, 200), (128, 128, 0))), dtype=np.float64)
+    assert noisy[..., :2].var() == pytest.approx(30, rel=0.05) and noisy[..., :2].mean() == pytest.approx(128, abs=0.1)
+    assert noisy[..., 2].min() == 0 and noisy[..., 2].max() > 10
+
+
+def test_flip_noise_erase_adds_noise_to_every_fourth_picture():
+    transform = create_transform("flip-noise-erase")
+    image = Image.new("RGB", (64, 64), "grey")
+    noisy = sum(len(transform(image)[0].unique()) > 2 for _ in range(120))  # one value without noise, two where erased
+    assert 15 <= noisy <= 45

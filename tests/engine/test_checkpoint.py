@@ -45,6 +45,7 @@ def test_best_keeps_its_content_when_last_is_replaced(tmp_path):
         ({"epoch": "three"}, "its epoch is a str"),
         ({"args": [1]}, "its args is a list"),
         ({"model": "vgg"}, "unknown network 'vgg'"),
+        ({"model_options": {"head": "sphereface"}}, "unknown head 'sphereface'"),
         ({"state_dict": {"w": 1}}, "not a tensor"),
         ({"state_dict": {}}, "holds no weights"),
     ],
