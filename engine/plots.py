@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, fontManager
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from engine.metrics import Metrics
 
@@ -50,8 +51,11 @@ def plot_curves(history: list[dict], path: Path, selection: str = "valid") -> No
                 axes.plot(epochs, values, label=label, color=colour, marker="o" if len(epochs) < 30 else None, markersize=4)
             axes.axvline(best["epoch"], color="grey", linestyle=":", label=f"best on {selection}")
             axes.set(xlabel="epoch", ylabel="accuracy (%)" if scale == 100 else "loss")
-            if what == "loss" and max(spread) > 10 * min(spread) > 0:
-                axes.set_yscale("log")  # a margin head's training loss is many times its cross-entropy without labels
+            if what == "loss" and max(spread) > 10 * min(spread) > 0:  # a margin head's objective beside its cross-entropy
+                axes.set_yscale("log")
+                axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axes.yaxis.set_major_formatter("{x:g}")
+                axes.yaxis.set_minor_formatter(NullFormatter())
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(alpha=0.3)
             axes.legend()

@@ -79,3 +79,9 @@ def test_figure_shows_the_numbers_it_was_given(tmp_path):
         labels = np.arange(30) % 3
         plot_confusion(compute_metrics(labels, (labels + number) % 3, 3), THREE, "title", tmp_path / f"{name}.png")
     assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()
+
+
+def test_curves_of_unlike_sizes_share_a_logarithmic_axis(tmp_path):
+    rows = [row | {"train_loss": 80.0 / row["epoch"]} for row in history(3)]
+    plot_curves(rows, tmp_path / "curves.png")
+    assert_drawn(tmp_path, "curves.png")
