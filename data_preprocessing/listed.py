@@ -1,0 +1,176 @@
+"""Labels that a list file or a folder's name gives to the pictures of a data set in its own layout, and splits made of them."""
+
+import hashlib
+import io
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from PIL import Image
+
+from data_preprocessing.errors import DataError
+from data_preprocessing.folders import SPLIT_FOLDERS, Split
+from data_preprocessing.images import EXTENSIONS, check_image, to_rgb
+from data_preprocessing.records import Listing, Record
+from data_preprocessing.trees import ARCHIVES, Tree
+
+SPLITS = {folder: name for name, folders in SPLIT_FOLDERS.items() for folder in folders}  # a split's folder -> its name
+
+
+@dataclass(frozen=True)
+class TreeSplit(Split):
+    """The pictures of one split of a Tree: `folder` is the tree's root, `paths` are names in the tree."""
+
+    tree: Tree = field(repr=False, compare=False)
+
+    def picture(self, index: int) -> Image.Image:
+        """The picture in RGB. Raises DataError, OSError, ValueError or another of PIL's kinds where it cannot be decoded."""
+        with Image.open(io.BytesIO(self.tree.read(self.paths[index]))) as image:
+            return to_rgb(image)
+
+    def inspect(self, index: int) -> tuple[str, str | None]:
+        """SHA-256 of the class name and the picture's content (64 hex digits) and None, or any text and what is wrong.
+
+        The class is part of it because the path does not tell it, as that of a picture in a class folder does.
+        """
+        try:
+            data = self.tree.read(self.paths[index])
+        except DataError as error:
+            return "", str(error)
+        name = self.classes[self.labels[index]]
+        return hashlib.sha256(name.encode() + data).hexdigest(), check_image(data)
+
+
+def make_splits(listing: Listing, order: tuple[str, ...]) -> dict[str, TreeSplit]:
+    """The splits that the records name, in the order train, valid, test; their classes are those of `order` that occur.
+
+    Every record has a split, and a label of `order`. Raises DataError where there is one class alone, or where a split has
+    no picture of a class that another has.
+    """
+    root = listing.tree.root
+    present = {record.label for record in listing.records}
+    classes = tuple(name for name in order if name in present)
+    if len(classes) < 2:
+        raise DataError(f"{root}: only one class, {classes[0]}; a classifier needs at least 2")
+    splits = {}
+    for name in SPLIT_FOLDERS:
+        records = [record for record in listing.records if record.split == name]
+        if not records:
+            continue
+        missing = present - {record.label for record in records}
+        if missing:
+            absent = ", ".join(label for label in classes if label in missing)
+            raise DataError(f"{root}: its {name} split has no picture of {absent}; every split needs every class")
+        labels = tuple(classes.index(record.label) for record in records)
+        splits[name] = TreeSplit(name, root, classes, tuple(r.source for r in records), labels, listing.tree)
+    return splits
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file is a picture, by the end of its name."""
+    return name.lower().endswith(EXTENSIONS)
+
+
+def folders_of(name: str) -> tuple[str, ...]:
+    """The folders a tree's file lies in, an archive counted as the folder it unpacks to.
+
+    "a/train.zip/1.jpg" lies in a, train; so does "a/train.zip/train/1.jpg".
+    """
+    return _folders(name.rpartition("/")[0])
+
+
+@lru_cache(maxsize=4096)
+def _folders(path: str) -> tuple[str, ...]:
+    folders: list[str] = []
+    unpacked = ""
+    for part in path.split("/") if path else ():
+        is_archive = part.lower().endswith(ARCHIVES)
+        name = part[: -max(len(e) for e in ARCHIVES if part.lower().endswith(e))] if is_archive else part
+        if not unpacked or name != unpacked:
+            folders.append(name)
+        unpacked = name if is_archive else ""
+    return tuple(folders)
+
+
+def class_folders(names: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """(name, split, class folder) of every picture that lies directly in <split>/<class>/, at any depth."""
+    for name in names:
+        folders = folders_of(name)
+        if len(folders) > 1 and folders[-2].lower() in SPLITS and is_picture(name):
+            yield name, SPLITS[folders[-2].lower()], folders[-1]
+
+
+def read_list(tree: Tree, name: str, key: Callable[[str], str], labels: range) -> dict[str, int]:
+    """key(picture) -> label of a text file with lines "picture label", blanks between them.
+
+    Raises DataError naming the line where one is no such line, has a label that is not in `labels`, or gives a picture a
+    second, different label; and for a file that is no text or holds no line.
+    """
+    where = tree.root / name
+    try:
+        lines = unicodedata.normalize("NFC", tree.read(name).decode("utf-8-sig")).splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{where}: no UTF-8 text (byte {error.start}); fetch the file anew") from None
+    known = {str(label) for label in labels}
+    found: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        picture, _, text = line.strip().replace("\t", " ").rpartition(" ")
+        if not picture.strip() or text not in known:
+            wanted = f"expected a picture's name and a label from {labels[0]} to {labels[-1]}"
+            raise DataError(f"{where}, line {number}: {line.strip()[:60]!r}: {wanted}; mend the line")
+        if found.setdefault(key(picture.strip()), int(text)) != int(text):
+            raise DataError(f"{where}, line {number}: {picture.strip()} has another label above; remove one of the lines")
+    if not found:
+        raise DataError(f"{where}: the list is empty; fetch the file anew")
+    return found
+
+
+def keyed(names: Iterable[str], key: Callable[[str], str]) -> tuple[dict[str, str], list[str]]:
+    """key(name) -> name, the first where several have one key, and a note that counts the others."""
+    first: dict[str, str] = {}
+    again = [name for name in names if first.setdefault(key(name), name) != name]
+    return first, [f"{count_of(again, 'picture')} there more than once, left out: {few(again)}"] * bool(again)
+
+
+def matched(pictures: dict[str, str], labels: dict[str, int], source: str) -> tuple[list[tuple[str, int]], list[str]]:
+    """(name, label) of each picture whose key has a label, and notes that count what is in one of the two alone.
+
+    pictures: key -> name, see keyed. labels: key -> label. source: what gives the labels, for the notes.
+    """
+    missing = sorted(labels.keys() - pictures.keys())
+    extra = [name for key, name in pictures.items() if key not in labels]
+    notes = [f"{count_of(missing, 'labelled picture')} missing, which {source} names: {few(missing)}"] * bool(missing)
+    notes += [f"{count_of(extra, 'picture')} without a label in {source}, left out: {few(extra)}"] * bool(extra)
+    return [(name, labels[key]) for key, name in pictures.items() if key in labels], notes
+
+
+def left_out(names: Iterable[str], records: Iterable[Record], why: str) -> list[str]:
+    """A note that counts the pictures among `names` that no record has; empty where there are none. why: "in no ..."."""
+    used = {record.source for record in records}
+    others = [name for name in names if is_picture(name) and name not in used]
+    return [f"{count_of(others, 'picture')} {why}, left out: {few(others)}"] * bool(others)
+
+
+def count_of(items: list, noun: str) -> str:
+    """How many there are of what: "1 picture is", "2 pictures are"."""
+    return f"{len(items)} {noun}{'s are' if len(items) != 1 else ' is'}"
+
+
+def few(items: list[str], most: int = 3) -> str:
+    """The first few of `items`, and how many more there are: "a, b, c and 4 more"."""
+    return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")
+
+
+def wrong_layout(tree: Tree, expected: str) -> DataError:
+    """The error to raise about a tree of another layout: what a reader expected, and what was found."""
+    names = tree.names()
+    return DataError(f"{tree.root}: expected {expected}; found {few(names) if names else 'no files'}")
+
+
+def stem(name: str) -> str:
+    """A file's name without its folders and its ending."""
+    base = name.rpartition("/")[2]
+    return base.rpartition(".")[0] or base

@@ -1,0 +1,206 @@
+"""Any data set as its owners give it -> OUT/{train,valid,test}/<class>/*.jpg and OUT/manifest.csv.
+
+    python -m data_preprocessing.prepare NAME --source DIR|ZIP|TAR --out data/NAME [--size 224] [--split-by subject] [--resume]
+
+The source is only read. What is cut off goes on with --resume.
+"""
+
+import argparse
+import os
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
+
+from tqdm import tqdm
+
+from data_preprocessing.crops import FORMATS, Form
+from data_preprocessing.errors import DataError
+from data_preprocessing.readers import READERS
+from data_preprocessing.records import Listing, Record, group_classes, name_subjects
+from data_preprocessing.splitting import RATIOS, SPLITS, WAYS, assign_splits
+from data_preprocessing.trees import Tree, open_tree
+from data_preprocessing.writer import MANIFEST, SKIPPED, write_records
+
+_READER_DEFAULTS = {"num_classes": 7, "label": "uploader", "neutral": True}
+
+
+def prepare(args: argparse.Namespace) -> None:
+    """Do what the command line says, and print what was done. Raises DataError and OSError; see write_records."""
+    _check(args)
+    tree = open_tree(args.source)
+    listing = read_listing(args.name, tree, _reader_options(args))
+    records = listing.records
+    if args.subject_regex:
+        records = name_subjects(records, args.subject_regex)
+    if args.classes:
+        records = group_classes(records, args.classes)
+    if len({record.label for record in records}) < 2:
+        raise DataError(f"{tree.root}: {len({r.label for r in records})} classes; a classifier needs at least 2")
+    notes = [*listing.notes, *_left_out(listing.records, records)]
+    records, how = assign_splits(records, args.split_by, args.ratios, args.seed)
+    options = {name: getattr(args, name) for name in ("name", "split_by", "ratios", "seed", "subject_regex", "classes")}
+    form = Form(args.size, args.margin, args.format)
+    for note in (*notes, *how):
+        print(f"note: {note}")
+    written, skipped = write_records(
+        tree, records, args.out, form, options, args.resume, args.skip_bad_images, args.workers, _progress
+    )
+    done = [result.task.record for result in written]
+    for note in (*_skipped_note(args.out, len(skipped)), *_gaps(done)):
+        print(f"note: {note}")
+    print(table(done))
+    print(f"{args.out}: {len(done)} pictures, listed in {args.out / MANIFEST}; train with")
+    print(f"python main.py --data {shlex.quote(str(args.out))}")
+
+
+def read_listing(name: str, tree: Tree, options: SimpleNamespace) -> Listing:
+    """What the reader called `name` finds in `tree`. Raises its DataError; for a wrong layout it says which NAME fits."""
+    try:
+        listing = READERS[name].read(tree, options)
+    except DataError as error:
+        names = tree.names()
+        if READERS[name].fits(names):
+            raise
+        fitting = [other for other in READERS if other != name and READERS[other].fits(names)]
+        fitting = [other for other in fitting if other != "folder"] or fitting  # which fits whatever has class folders
+        hint = f"; NAME {' or '.join(fitting)} fits what was found" if fitting else ""
+        raise DataError(f"{error}{hint}") from None
+    if not listing.records:
+        raise DataError(f"{tree.root}: no labelled pictures of {name} in it{''.join('; ' + note for note in listing.notes)}")
+    return listing
+
+
+def table(records: Iterable[Record]) -> str:
+    """Pictures a class and split, as lines of text with sums."""
+    counts = Counter((record.label, record.split) for record in records)
+    splits = [split for split in SPLITS if any(key[1] == split for key in counts)]
+    rows = [["class", *splits, "all"]]
+    for label in sorted({key[0] for key in counts}):
+        numbers = [counts[label, split] for split in splits]
+        rows.append([label, *map(str, (*numbers, sum(numbers)))])
+    sums = [sum(count for key, count in counts.items() if key[1] == split) for split in splits]
+    rows.append(["all", *map(str, (*sums, sum(sums)))])
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]) for row in rows
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def format_help(self) -> str:
+        """The help text; it alone needs every reader to be imported."""
+        names = "\n".join(f"  {name:<10} {reader.description}" for name, reader in READERS.items())
+        self.epilog = f"NAME and what is expected in --source:\n{names}"
+        return super().format_help()
+
+
+def get_args_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m data_preprocessing.prepare`."""
+    parser = _Parser(
+        prog="python -m data_preprocessing.prepare",
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("name", metavar="NAME", choices=READERS, help="the data set, see below")
+    add("--source", type=Path, required=True, help="folder, .zip or .tar as it was fetched; archives may lie in the folder")
+    add("--out", type=Path, required=True, help="folder to write, made if missing")
+    add(
+        "--size",
+        type=int,
+        default=224,
+        help="pixels a side of the written square; 0 keeps each picture's (default: %(default)s)",
+    )
+    add("--margin", type=float, default=0.1, help="share of a face box's side added on each side (default: %(default)s)")
+    add("--format", choices=FORMATS, default="jpg", help="jpg (quality 95) or png, which loses nothing (default: %(default)s)")
+    add("--split-by", choices=WAYS, help="given: as the data set says; default: the first that the data set has data for")
+    ratios = ",".join(map(str, RATIOS))
+    add("--ratios", type=_ratios, default=RATIOS, metavar="A,B,C", help=f"shares of train, valid, test (default: {ratios})")
+    add("--seed", type=int, default=0, help="of the split (default: %(default)s)")
+    add("--subject-regex", metavar="R", help="who is seen: first group, or whole match, of R in a picture's path in the source")
+    add("--classes", metavar="SPEC", help='"new=old+old,new2=old": group classes; those not named are left out')
+    add("--num-classes", type=int, choices=(7, 8), help="affectnet: without or with contempt (default: 7)")
+    add("--label", choices=("uploader", "majority", "unanimous"), help="aihub: whose label (default: uploader)")
+    add("--no-neutral", dest="neutral", action="store_false", default=None, help="ck+: leave out the first frames")
+    add("--skip-bad-images", action="store_true", help=f"leave out unreadable pictures; they are listed in OUT/{SKIPPED}")
+    add("--resume", action="store_true", help="go on in an OUT that the same command began")
+    add("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
+    return parser
+
+
+def _ratios(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.size != 0 and not 16 <= args.size <= 4096:
+        raise DataError(f"--size {args.size}: must be from 16 to 4096 pixels, or 0 to keep each picture's")
+    if not 0 <= args.margin <= 10:
+        raise DataError(f"--margin {args.margin:g}: must be from 0 to 10")
+    if args.seed < 0 or args.workers < 1:
+        raise DataError("--seed must be at least 0 and --workers at least 1")
+    source, out = args.source.resolve(), args.out.resolve()
+    if out == source or source in out.parents:
+        raise DataError(f"--out {args.out}: lies in --source {args.source}, which is only read; choose a folder outside")
+    for name in _READER_DEFAULTS:
+        if getattr(args, name) is not None and name not in READERS[args.name].options:
+            flag = "--no-neutral" if name == "neutral" else f"--{name.replace('_', '-')}"
+            takes = next(other for other, reader in READERS.items() if name in reader.options)
+            raise DataError(f"{flag}: means nothing to {args.name}; only {takes} takes it")
+
+
+def _reader_options(args: argparse.Namespace) -> SimpleNamespace:
+    given = {name: getattr(args, name) for name in _READER_DEFAULTS if getattr(args, name) is not None}
+    return SimpleNamespace(**_READER_DEFAULTS | given, classes=args.classes, subject_regex=args.subject_regex)
+
+
+def _left_out(before: tuple[Record, ...], after: tuple[Record, ...]) -> tuple[str, ...]:
+    gone = len(before) - len(after)
+    return (f"--classes leaves out {gone} of {len(before)} pictures",) if gone else ()
+
+
+def _skipped_note(out: Path, count: int) -> tuple[str, ...]:
+    return (f"{count} unreadable pictures left out, listed in {out / SKIPPED}",) if count else ()
+
+
+def _gaps(records: list[Record]) -> tuple[str, ...]:
+    """A note for every split that lacks a class: main.py wants the same classes in all of them."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        found.setdefault(record.split, set()).add(record.label)
+    every = set().union(*found.values())
+    return tuple(
+        f"{split} has no picture of {', '.join(sorted(every - found[split]))}, and main.py wants every class in every split; "
+        "leave the class out with --classes, or split otherwise"
+        for split in SPLITS
+        if split in found and every - found[split]
+    )
+
+
+def _progress(items: Iterable, total: int, text: str) -> tqdm:
+    return tqdm(items, total=total, desc=text, leave=False, disable=not sys.stderr.isatty())
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 2 for wrong arguments or data and a full disk, 130 after Ctrl-C."""
+    args = get_args_parser().parse_args(argv)
+    try:
+        prepare(args)
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        remedy = "what is written stays; mend that and repeat the command with --resume"
+        print(f"error: {args.out}: {error.strerror or error}; {remedy}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"stopped; --resume goes on in {args.out}", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

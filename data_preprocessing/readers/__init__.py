@@ -1,0 +1,47 @@
+"""The readers of the data sets' native layouts, by the name each has on the command line; imported when first used."""
+
+import importlib
+from dataclasses import dataclass
+from types import ModuleType, SimpleNamespace
+
+from data_preprocessing.records import Listing
+from data_preprocessing.trees import Tree
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One data set's reader: the module of this package it lies in, and the options that mean something to it."""
+
+    module: str
+    options: tuple[str, ...] = ()
+
+    @property
+    def description(self) -> str:
+        """The layout it reads, in one line."""
+        return self._module().DESCRIPTION
+
+    def read(self, tree: Tree, options: SimpleNamespace) -> Listing:
+        """The records in `tree`. Raises DataError for another layout, saying what was expected and what was found."""
+        return self._module().read(tree, options)
+
+    def fits(self, names: list[str]) -> bool:
+        """Whether the files called `names` look like this data set, told by their names alone."""
+        return self._module().fits(names)
+
+    def _module(self) -> ModuleType:
+        return importlib.import_module(f"{__name__}.{self.module}")
+
+
+READERS = {
+    "rafdb": Reader("rafdb"),
+    "affectnet": Reader("affectnet", ("num_classes",)),
+    "caer-s": Reader("caer_s"),
+    "aihub": Reader("aihub", ("label",)),
+    "vr": Reader("vr"),
+    "fer2013": Reader("fer2013"),
+    "ferplus": Reader("ferplus"),
+    "ck+": Reader("ckplus", ("neutral",)),
+    "jaffe": Reader("jaffe"),
+    "ferg": Reader("ferg"),
+    "folder": Reader("folder"),
+}

@@ -1,0 +1,76 @@
+"""FER2013's CSV file in a folder or archive, whichever of its three forms (see data_preprocessing.fer2013)."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
+
+from data_preprocessing.errors import DataError
+from data_preprocessing.fer2013 import CsvSplit, read_fer2013
+from data_preprocessing.readers.layouts import base_name, counted, wrong_layout
+from data_preprocessing.records import Listing, Record
+from data_preprocessing.trees import Tree
+
+DESCRIPTION = "fer2013.csv, icml_face_data.csv, or Kaggle's train.csv with test.csv"
+FILES = ("fer2013.csv", "icml_face_data.csv", "train.csv")  # the complete ones first: Kaggle's archive holds all three
+
+
+def fits(names: list[str]) -> bool:
+    """Whether a CSV file of FER2013 is among the files `names`."""
+    return any(base_name(name).lower() in FILES for name in names)
+
+
+def read(tree: Tree, options: SimpleNamespace) -> Listing:
+    """One record a row, with its pixels and the split its Usage names; rows with wrong pixels are left out and counted.
+
+    Raises DataError where there is no such file, or one that cannot be read as such (see read_fer2013).
+    """
+    name = find_table(tree, FILES)
+    notes = [f"read: {name}"]
+    splits = read_table(tree, name, notes.append)
+    records, wrong = [], []
+    for split in splits.values():
+        # rows of the test.csv beside a train.csv have the same numbers
+        prefix = "" if split.folder.name == base_name(name) else f"{split.folder.name}, "
+        wrong += [f"{prefix}{path}: {problem}" for path, problem in split.problems.items()]
+        for path, label in zip(split.paths, split.labels):
+            if path not in split.problems:
+                records.append(Record(prefix + path, split.classes[label], split=split.name, pixels=row_pixels(split, path)))
+    return Listing(tree, tuple(records), (*notes, *counted("rows with wrong pixels, left out", wrong)))
+
+
+def find_table(tree: Tree, files: tuple[str, ...]) -> str:
+    """The name of the first of `files` that is in the tree, at the shallowest place. Raises DataError where none is."""
+    for file in files:
+        found = [name for name in tree.names() if base_name(name).lower() == file]
+        if found:
+            return min(found, key=lambda name: name.count("/"))
+    raise wrong_layout(tree, f"a file {' or '.join(files)}")
+
+
+def read_table(tree: Tree, name: str, say: Callable[[str], None]) -> dict[str, CsvSplit]:
+    """The splits of the CSV file `name` of the tree (see read_fer2013), whether it lies in a folder or in an archive."""
+    if (tree.root / name).is_file():
+        return read_fer2013(tree.root / name, say)
+    beside = [other for other in tree.names() if other == str(PurePosixPath(name).with_name("test.csv"))]
+    with tempfile.TemporaryDirectory(prefix="fer_") as folder:
+        path = Path(folder, base_name(name))
+
+        def told(text: str) -> str:  # the temporary folder means nothing to the user
+            return text.replace(folder, str((tree.root / name).parent))
+
+        try:
+            for member in {name, *beside}:
+                Path(folder, base_name(member)).write_bytes(tree.read(member))
+            return read_fer2013(path, lambda text: say(told(text)))
+        except DataError as error:
+            raise DataError(told(str(error))) from None
+        except OSError as error:
+            space = tempfile.gettempdir()
+            problem = f"cannot be unpacked in {space} ({error.strerror}); unpack it yourself"
+            raise DataError(f"{tree.root / name}: {problem}") from None
+
+
+def row_pixels(split: CsvSplit, path: str) -> bytes:
+    """The 48×48 grey values of a row."""
+    return split.pixels[split.places[path]].tobytes()

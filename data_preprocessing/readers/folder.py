@@ -1,0 +1,76 @@
+"""Any tree of class folders: [split/]class/**/picture, with the splits train, valid (val, validation) and test (testing)."""
+
+from collections import Counter
+from types import SimpleNamespace
+
+from data_preprocessing.errors import DataError
+from data_preprocessing.images import EXTENSIONS
+from data_preprocessing.records import Listing, Record
+from data_preprocessing.trees import ARCHIVES, Tree
+
+DESCRIPTION = "class folders, [train|valid|test/]CLASS/**/*.jpg, of any data set"
+SPLITS = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid"}
+SPLITS |= {"test": "test", "testing": "test"}
+_EXPECTED = "expected CLASS/**/*.jpg or train/CLASS/**/*.jpg, valid/CLASS/..., test/CLASS/... with at least 2 classes"
+
+
+def read(tree: Tree, options: SimpleNamespace) -> Listing:
+    """A record a picture, labelled by its class folder. Folders that hold nothing but one other are passed over.
+
+    An archive counts as the folder of its name without the ending. Raises DataError where there are not two classes, where
+    some pictures lie in a split's folder and others beside it, or directly in a folder of classes.
+    """
+    pictures = [name for name in tree.names() if name.lower().endswith(EXTENSIONS)]
+    if not pictures:
+        raise DataError(f"{tree.root}: no pictures; {_EXPECTED}")
+    parts = _below_wrappers({name: _folders(name) for name in pictures})
+    in_split = [bool(folders) and folders[0].lower() in SPLITS for folders in parts.values()]
+    if any(in_split) and not all(in_split):
+        stray = pictures[in_split.index(False)]
+        raise DataError(f"{tree.root}: {stray} lies beside the split folders, not in one of them; {_EXPECTED}")
+    records = [_record(tree, name, folders, all(in_split)) for name, folders in parts.items()]
+    if len({record.label for record in records}) < 2:
+        raise DataError(f"{tree.root}: only one class folder, {records[0].label}; {_EXPECTED}")
+    return Listing(tree, tuple(records), _other_files(tree, pictures))
+
+
+def fits(names: list[str]) -> bool:
+    """Whether the pictures lie in at least two class folders."""
+    pictures = {name: _folders(name) for name in names if name.lower().endswith(EXTENSIONS)}
+    parts = _below_wrappers(pictures).values()
+    depth = 1 if all(folders and folders[0].lower() in SPLITS for folders in parts) else 0
+    return all(len(folders) > depth for folders in parts) and len({folders[depth] for folders in parts}) > 1
+
+
+def _record(tree: Tree, name: str, folders: tuple[str, ...], in_split: bool) -> Record:
+    if len(folders) <= in_split:
+        raise DataError(f"{tree.root}: {name} lies in no class folder; {_EXPECTED}")
+    return Record(name, folders[in_split], split=SPLITS[folders[0].lower()] if in_split else None)
+
+
+def _folders(name: str) -> tuple[str, ...]:
+    """The folders above a file, an archive's without its ending."""
+    parts = name.split("/")[:-1]
+    for place, part in enumerate(parts):
+        ending = next((e for e in sorted(ARCHIVES, key=len, reverse=True) if part.lower().endswith(e)), "")
+        parts[place] = part[: len(part) - len(ending)]
+    return tuple(parts)
+
+
+def _below_wrappers(parts: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The folders from the first on that differs among the files, or names a split."""
+    while len({folders[:1] for folders in parts.values()}) == 1:
+        first = next(iter(parts.values()))[:1]
+        if not first or first[0].lower() in SPLITS:
+            break
+        parts = {name: folders[1:] for name, folders in parts.items()}
+    return parts
+
+
+def _other_files(tree: Tree, pictures: list[str]) -> tuple[str, ...]:
+    """A note that counts the files that are no pictures, by their endings."""
+    others = sorted(set(tree.names()) - set(pictures))
+    if not others:
+        return ()
+    endings = Counter("." + name.rpartition(".")[2] if "." in name.rpartition("/")[2] else "no ending" for name in others)
+    return (f"{len(others)} files are no pictures: " + ", ".join(f"{n} {ending}" for ending, n in endings.most_common(4)),)

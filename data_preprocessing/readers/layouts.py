@@ -1,0 +1,49 @@
+"""What the readers share: telling pictures from other files, and wording what was found, left out or missing."""
+
+from collections.abc import Hashable, Iterable
+
+from data_preprocessing.errors import DataError
+from data_preprocessing.images import EXTENSIONS
+from data_preprocessing.trees import Tree
+
+
+def pictures(names: Iterable[str]) -> list[str]:
+    """Those of the files `names` that are pictures by their ending."""
+    return [name for name in names if name.lower().endswith(EXTENSIONS)]
+
+
+def base_name(name: str) -> str:
+    """The last part of a posix path."""
+    return name.rpartition("/")[2]
+
+
+def few(names: Iterable[str], most: int = 3) -> str:
+    """The first `most` names and how many more there are: "a, b, c and 4 more"; in one line, whatever is in the names."""
+    names = list(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(name if name.isprintable() else ascii(name)[1:-1] for name in names[:most]) + more
+
+
+def counted(text: str, names: Iterable[str]) -> list[str]:
+    """A note "text: 7 (a, b, c and 4 more)" about `names`; no note where there are none."""
+    names = list(names)
+    return [f"{text}: {len(names)} ({few(names)})"] if names else []
+
+
+def without_copies(found: Iterable[tuple[Hashable, str]]) -> tuple[dict, list[str]]:
+    """The first name of each key, in order, and the names that came later.
+
+    found: (what makes a picture the same, its name). Copies, such as a folder beside an archive of it, would count a
+    picture twice and could put it into two splits.
+    """
+    first, copies = {}, []
+    for key, name in found:
+        if first.setdefault(key, name) != name:
+            copies.append(name)
+    return first, copies
+
+
+def wrong_layout(tree: Tree, expected: str) -> DataError:
+    """The error to raise where `tree` is not what a reader reads: what was expected, and what was found."""
+    tops = list(dict.fromkeys(name.split("/")[0] + "/" * ("/" in name) for name in tree.names()))
+    return DataError(f"{tree.root}: expected {expected}; found {few(tops) if tops else 'no files'}")

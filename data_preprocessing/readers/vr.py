@@ -1,0 +1,51 @@
+"""Pictures of people under a headset, or any others, in a folder for each class; the AI Hub study's E01 to E03 are such."""
+
+import re
+from types import SimpleNamespace
+
+from data_preprocessing.errors import DataError
+from data_preprocessing.listed import SPLITS, few, folders_of, is_picture, left_out, wrong_layout
+from data_preprocessing.records import Listing, Record
+from data_preprocessing.trees import Tree
+
+DESCRIPTION = "a folder for each class (E01, E02, E03 or any names), also below train/, valid/ and test/"
+_STUDY = re.compile(r"E\d\d")
+
+
+def read(tree: Tree, options: SimpleNamespace) -> Listing:
+    """The pictures by the class folder they lie in, at any depth; a class is called as its folder is.
+
+    Folders that all pictures share are passed over, so the data set may lie deeper. Raises DataError where there are not
+    two class folders, or where class folders lie beside train/, valid/ or test/.
+    """
+    found = _below_shared({name: folders_of(name) for name in tree.names() if is_picture(name)})
+    found = {name: folders for name, folders in found.items() if folders}
+    is_split = {name: folders[0].lower() in SPLITS for name, folders in found.items()}
+    if any(is_split.values()) and not all(is_split.values()):
+        beside = sorted({found[name][0] for name, split in is_split.items() if not split})
+        raise DataError(f"{tree.root}: {few(beside)} beside train/, valid/ or test/; put every class below one of them")
+    records = []
+    for name, folders in found.items():
+        split, below = (SPLITS[folders[0].lower()], folders[1:]) if is_split[name] else (None, folders)
+        if below:
+            records.append(Record(name, below[0], None, split))
+    classes = sorted({record.label for record in records})
+    if len(classes) < 2:
+        raise wrong_layout(tree, f"at least 2 class folders of pictures, but there is {', '.join(classes) or 'none'}")
+    return Listing(tree, tuple(records), tuple(left_out(tree.names(), records, "in no class folder")))
+
+
+def fits(names: list[str]) -> bool:
+    """Whether pictures lie in folders called as those of the study, E01, E02, ..."""
+    return any(_STUDY.fullmatch(folder) for name in filter(is_picture, names) for folder in folders_of(name))
+
+
+def _below_shared(found: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The folders of each picture without the leading ones that all pictures lie in, down to a split's folder."""
+    while found:
+        heads = {folders[0] if folders else "" for folders in found.values()}
+        head = heads.pop()
+        if heads or not head or head.lower() in SPLITS:
+            break
+        found = {name: folders[1:] for name, folders in found.items()}
+    return found
