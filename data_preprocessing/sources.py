@@ -1,24 +1,81 @@
-"""What --data may name: a folder of class folders, or FER2013's CSV file."""
+"""What --data may name: a folder of class folders, FER2013's CSV file, RAF-DB or AffectNet as they are distributed."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 from data_preprocessing.fer2013 import read_fer2013
-from data_preprocessing.folders import Split, find_splits, read_split
+from data_preprocessing.folders import SPLIT_FOLDERS, Split, find_splits, read_split
+from data_preprocessing.listed import make_splits
+from data_preprocessing.readers import affectnet, rafdb
+from data_preprocessing.trees import open_tree
+
+_NATIVE_FORMS = {rafdb: (*rafdb.LISTS, "EmoLabel", "Image/aligned"), affectnet: tuple(affectnet.SETS)}
+
+_OTHER_COUNT = "python -m data_preprocessing.prepare affectnet --num-classes 7 or 8 writes either set of classes"
 
 
 def open_source(data: Path | str, say: Callable[[str], None] = lambda text: None) -> dict[str, Callable[[], Split]]:
     """A reader of each split that `data` has, by its name, in the order train, valid, test.
 
-    data: a folder (see find_splits), whose splits are listed only when their reader is called; or a CSV file of FER2013
-    (see read_fer2013), by its name's ending, which is read at once: all its splits lie in it. say: told what the user
-    should know about how a CSV file was split, in one-line texts. Raises DataError where `data` is neither or is broken.
+    data: a folder (see find_splits), whose splits are listed only when their reader is called; a CSV file of FER2013
+    (see read_fer2013), by its name's ending; or a folder of RAF-DB with its list file or of AffectNet (see their readers),
+    classes in the data set's label order. Of the last three all splits are listed at once. say: told what the user should
+    know about how those were read, in one-line texts. Raises DataError where `data` is none of them or is broken.
     """
     path = Path(data)
     if path.suffix.lower() == ".csv" and path.is_file():
         return {name: partial(_itself, split) for name, split in read_fer2013(path, say).items()}
+    splits = _read_native(path, say)
+    if splits:
+        return {name: partial(_itself, split) for name, split in splits.items()}
     return {name: partial(read_split, name, folder) for name, folder in find_splits(path).items()}
+
+
+def _read_native(root: Path, say: Callable[[str], None]) -> dict[str, Split]:
+    """The splits of a data set in its own layout; empty where `root` is something else."""
+    reader = _likely_reader(root)
+    if reader is None:
+        return {}
+    tree = open_tree(root)
+    names = tree.names()
+    if not (rafdb.find_lists(names) if reader is rafdb else affectnet.fits(names)):
+        return {}
+    title = "RAF-DB" if reader is rafdb else "AffectNet"
+    say(f"{root}: {title} in its own layout; reading its labels")
+    listing = reader.read(tree, SimpleNamespace(num_classes=len(affectnet.CLASSES)))
+    splits = make_splits(listing, reader.CLASSES)
+    for note in listing.notes:
+        say(f"{root}: {note}")
+    classes = next(iter(splits.values())).classes
+    say(f"{root}: {len(classes)} classes in {title}'s label order: {', '.join(classes)}")
+    if reader is affectnet:
+        say(f"{root}: its recipe is --data_type AffectNet-{len(classes)}; {_OTHER_COUNT}")
+    return splits
+
+
+def _likely_reader(root: Path) -> ModuleType | None:
+    """The reader to try, by a glance at a few names: folders of classes stay as quick to open as they are."""
+    folders = [root / folder for names in SPLIT_FOLDERS.values() for folder in names if (root / folder).is_dir()]
+    if folders:
+        return rafdb if all(_is_flat(folder) for folder in folders) else None
+    for reader, marks in _NATIVE_FORMS.items():
+        if any((root / mark).exists() or any(root.glob(f"*/{mark}")) for mark in marks):
+            return reader
+    return None
+
+
+def _is_flat(folder: Path) -> bool:
+    """Whether RAF-DB's pictures lie directly in a split's folder, and no folder beside them."""
+    with os.scandir(folder) as entries:
+        found = False
+        for entry in entries:
+            if entry.is_dir() and not entry.name.startswith((".", "__MACOSX")):
+                return False
+            found = found or rafdb.is_flat_picture(entry.name)
+        return found
 
 
 def _itself(split: Split) -> Split:
