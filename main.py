@@ -62,6 +62,9 @@ def _add_data_flags(add: Callable) -> None:
     add("--channel-order", choices=("rgb", "bgr"), help="(default: rgb; bgr for poster_v1 on RAF-DB, as published)")
     add("--split", choices=("valid", "test"), help="what --evaluate tests (default: test where there is one)")
     add("--skip-bad-images", action="store_true", help="drop and count unreadable pictures (default: stop at the first)")
+    add("--occlude", choices=("none", "vr"), help=f"cover training faces as a VR headset does {_default('occlude')}")
+    add("--occlude-eval", choices=("none", "vr"), help=f"the same of valid and test faces {_default('occlude_eval')}")
+    add("--cache", metavar="auto|off|DIR", help="where decoded and resized pictures are kept (default: auto, data/cache)")
     add("-j", "--workers", type=int, metavar="N", help=f"decoding processes {_default('workers')}")
 
 

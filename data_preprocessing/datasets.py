@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from data_preprocessing.errors import DataError
 from data_preprocessing.folders import Split, unreadable
 
 
@@ -32,6 +33,8 @@ class FaceDataset(Dataset):
         epoch, index = key
         try:
             image = self.split.picture(index)
+        except DataError:  # of an archive or a cache; it says what to do
+            raise
         except Exception as error:  # PIL's decoders raise many kinds
             raise unreadable(self.split, index, error) from None
         # torchvision draws from the global CPU generator: give it this picture's seed and put its state back

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from data_preprocessing.datasets import FaceDataset, mix_seed
+from data_preprocessing.reduced import ReducedDataset
 
 
 class EpochBatchSampler(Sampler):
@@ -60,7 +61,12 @@ def balancing_weights(labels: tuple[int, ...]) -> Tensor:
 
 
 def create_loader(
-    dataset: FaceDataset, batch_size: int, workers: int, pin_memory: bool, shuffle: bool = False, balanced: bool = False
+    dataset: FaceDataset | ReducedDataset,
+    batch_size: int,
+    workers: int,
+    pin_memory: bool,
+    shuffle: bool = False,
+    balanced: bool = False,
 ) -> DataLoader:
     """Loader of (pictures (B, C, H, W), labels (B,), indices (B,)); set the epoch on its `batch_sampler`.
 
@@ -74,5 +80,6 @@ def create_loader(
         num_workers=workers,
         pin_memory=pin_memory,
         persistent_workers=workers > 0,
+        collate_fn=getattr(dataset, "collate", None),  # a reduced data set makes whole batches itself
         generator=torch.Generator(),  # the loader draws a seed at every start: not from the model's generator
     )

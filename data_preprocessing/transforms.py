@@ -10,6 +10,8 @@ import torch
 from PIL import Image, ImageOps
 from torchvision.transforms import v2
 
+from data_preprocessing.occlusion import HeadsetOcclusion
+
 IMAGE_SIZE = 224
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -93,14 +95,18 @@ TRANSFORMS = {
 }
 
 
-def create_transform(name: str, picture: str = "rgb224", channel_order: str = "rgb") -> v2.Compose:
+def create_transform(
+    name: str, picture: str = "rgb224", channel_order: str = "rgb", occlusion: HeadsetOcclusion | None = None
+) -> v2.Compose:
     """The pipeline `name` of TRANSFORMS for a network that takes `picture` of PICTURES.
 
-    channel_order: "bgr" swaps red and blue before anything else; without meaning for grey pictures.
+    occlusion: covers the picture before anything else, so that it looks the same to every network. channel_order: "bgr"
+    swaps red and blue then; without meaning for grey pictures.
     PIL RGB picture -> float32 tensor (3, 224, 224), or (1, 48, 48) for grey48. Raises KeyError for an unknown name.
     """
     kind = PICTURES[picture]
+    cover = [occlusion] if occlusion else []
     first = [v2.Grayscale()] if kind.mode == "L" else [swap_channels] if channel_order == "bgr" else []
     before, after = TRANSFORMS[name](kind.size)
     finish = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(kind.mean, kind.std)]
-    return v2.Compose([*first, *before, *finish, *after])
+    return v2.Compose([*cover, *first, *before, *finish, *after])

@@ -6,19 +6,23 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import torch
-from torch.utils.data import DataLoader
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from data_preprocessing.datasets import FaceDataset
+from data_preprocessing.cache import CachedPictures, open_cache
 from data_preprocessing.errors import DataError
 from data_preprocessing.folders import Split, check_pictures, check_same_classes
 from data_preprocessing.loaders import create_loader
+from data_preprocessing.occlusion import HeadsetOcclusion
+from data_preprocessing.reduced import create_dataset, stored_for
 from data_preprocessing.sources import open_source
+from data_preprocessing.stored import Stored
 from data_preprocessing.synthetic import write_synthetic
-from data_preprocessing.transforms import create_transform
 from models import MODELS
 
-SYNTHETIC_FOLDER = Path("data/synthetic")
+SYNTHETIC_FOLDER, CACHE_FOLDER = Path("data/synthetic"), Path("data/cache")
+Cached = Callable[[Split, Stored], CachedPictures | None] | None  # see `caching`
 
 
 def progress(items: Iterable, total: int, text: str) -> tqdm:
@@ -72,19 +76,58 @@ def checked(splits: list[Split], skip_bad: bool, say: Callable[[str], None]) -> 
     return [clean[split.name] for split in splits], fingerprints
 
 
-def training_loader(split: Split, settings: SimpleNamespace, device: torch.device) -> DataLoader:
+def training_loader(split: Split, settings: SimpleNamespace, device: torch.device, cached: Cached = None) -> DataLoader:
     """Shuffled or class-balanced batches under the training transform, or the evaluation one without augmentation."""
     name = settings.transform if settings.augmentation else settings.eval_transform
-    dataset = FaceDataset(split, _transform(name, settings), settings.seed)
-    pin, balanced = device.type == "cuda", settings.sampler == "balanced"
-    return create_loader(dataset, settings.batch_size, settings.workers, pin, shuffle=True, balanced=balanced)
+    dataset = _dataset(split, name, settings, cached, _occlusion(settings.occlude))
+    balanced = settings.sampler == "balanced"
+    return create_loader(dataset, settings.batch_size, settings.workers, device.type == "cuda", shuffle=True, balanced=balanced)
 
 
-def evaluation_loader(split: Split, settings: SimpleNamespace, device: torch.device) -> DataLoader:
+def evaluation_loader(split: Split, settings: SimpleNamespace, device: torch.device, cached: Cached = None) -> DataLoader:
     """Every picture once, in order, without any random transform."""
-    dataset = FaceDataset(split, _transform(settings.eval_transform, settings), settings.seed)
+    dataset = _dataset(split, settings.eval_transform, settings, cached, _occlusion(settings.occlude_eval, fixed=True))
     return create_loader(dataset, settings.batch_size, settings.workers, device.type == "cuda")
 
 
-def _transform(name: str, settings: SimpleNamespace):
-    return create_transform(name, MODELS[settings.model].picture, settings.channel_order)
+def caching(
+    settings: SimpleNamespace, fingerprints: dict[str, str], say: Callable[[str], None]
+) -> Callable[[Split, Stored], CachedPictures | None] | None:
+    """What opens or builds the cache of a split's resized pictures as --cache says; None for `off`.
+
+    fingerprints: of the splits by their name. Under `auto` a cache that cannot be had is told and done without.
+    """
+    if settings.cache == "off":
+        return None
+    folder = CACHE_FOLDER if settings.cache == "auto" else Path(settings.cache)
+
+    def open_or_build(split: Split, stored: Stored) -> CachedPictures | None:
+        try:
+            return open_cache(split, fingerprints[split.name], stored, folder, max(1, settings.workers), say, progress)
+        except DataError as error:
+            if settings.cache != "auto":
+                raise
+            say(f"{error}; going on without a cache")
+            return None
+
+    return open_or_build
+
+
+def first_batch(loader: DataLoader, epoch: int, most: int = 32) -> tuple[Tensor, Tensor]:
+    """The first pictures (B, C, H, W) and labels (B,) of an epoch, as training will see them; starts no worker."""
+    loader.batch_sampler.set_epoch(epoch)
+    keys = next(iter(loader.batch_sampler))[:most]
+    images, labels, _ = zip(*(loader.dataset[key] for key in keys))
+    return torch.stack(images), torch.tensor(labels)
+
+
+def _dataset(split: Split, name: str, settings: SimpleNamespace, cached: Cached, occlusion: HeadsetOcclusion | None) -> Dataset:
+    kind = MODELS[settings.model].picture
+    # a headset is drawn on the picture as it was decoded, each time another one in training
+    stored = stored_for(name, kind) if cached and not occlusion else None
+    pictures = cached(split, stored) if stored else None
+    return create_dataset(split, name, kind, settings.channel_order, settings.seed, pictures, occlusion)
+
+
+def _occlusion(name: str, fixed: bool = False) -> HeadsetOcclusion | None:
+    return HeadsetOcclusion(fixed=fixed) if name == "vr" else None

@@ -1,12 +1,18 @@
-"""What a run leaves about one evaluated split: table, plots and predictions."""
+"""What a run leaves to look at: its first batch, and about one evaluated split table, plots and predictions."""
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+
+from torch import Tensor
 
 from data_preprocessing.folders import Split
+from data_preprocessing.transforms import PICTURES
+from engine.batch_picture import draw_batch
 from engine.evaluate import Predictions, write_predictions
 from engine.metrics import format_table
 from engine.plots import plot_confusion, plot_f1
+from models import MODELS
 
 
 def draw(folder: Path, model: str, predictions: Predictions, split: str, classes: tuple[str, ...]) -> None:
@@ -17,6 +23,13 @@ def draw(folder: Path, model: str, predictions: Predictions, split: str, classes
     title = f"{model} on {split}: {accuracy}, n = {metrics.support.sum()}"
     plot_confusion(metrics, classes, title, folder / "confusion_matrix.png")
     plot_f1(metrics, classes, title, folder / "f1.png")
+
+
+def draw_first_batch(folder: Path, settings: SimpleNamespace, batch: tuple[Tensor, Tensor], classes: tuple[str, ...]) -> None:
+    """train_batch.png, unless a run that goes on has it: `batch` (pictures, labels) as the network sees it."""
+    path, picture = folder / "train_batch.png", PICTURES[MODELS[settings.model].picture]
+    if not path.exists():
+        draw_batch(*batch, classes, path, picture.mean, picture.std)
 
 
 def report(

@@ -45,7 +45,9 @@ def evaluate(flags: dict) -> None:
     log.open(folder / "log.txt")
     facts = dict(classes=classes, fingerprints=fingerprints, trained_on=checkpoint.fingerprints, device=str(device))
     record.write_arguments(folder, vars(settings), **facts)
-    loader = data.evaluation_loader(split, settings, device)
+    # one pass over the pictures is no use for a cache, unless one is asked for
+    cached = data.caching(settings, fingerprints, log.say) if "cache" in flags else None
+    loader = data.evaluation_loader(split, settings, device, cached)
     predictions = predict(model, loader, device, precision, data.progress, with_labels=bool(settings.margin_at_eval))
     report(folder, model_title(settings), predictions, split, classes, log.say)
     if settings.margin_at_eval:

@@ -16,7 +16,7 @@ from engine.evaluate import Predictions, predict
 from engine.fit import FitState, fit
 from engine.losses import LOSSES
 from engine.optim import create_optimizer, parameter_groups, restore_optimizer
-from engine.outputs import draw, report
+from engine.outputs import draw, draw_first_batch, report
 from engine.plots import plot_curves
 from engine.precision import choose_precision
 from engine.seed import get_rng_state, seed_everything, set_rng_state
@@ -160,11 +160,13 @@ class TrainingRun:
     def fit(self) -> None:
         """Train to the last epoch. Raises TrainingStopped, naming the last good checkpoint."""
         settings = self.settings
+        loader = data.training_loader(self.splits[0], settings, self.device, self._cached())
+        draw_first_batch(self.folder, settings, data.first_batch(loader, self.state.epoch), self.classes)
         try:
             fit(
                 self.model,
-                data.training_loader(self.splits[0], settings, self.device),
-                data.evaluation_loader(self.splits[1], settings, self.device),
+                loader,
+                data.evaluation_loader(self.splits[1], settings, self.device, self._cached()),
                 self.optimizer,
                 self.device,
                 self.precision,
@@ -181,6 +183,9 @@ class TrainingRun:
         except TrainingStopped as error:
             kept = f"the last good checkpoint is {self.last}" if self.last.exists() else "no checkpoint was written yet"
             raise TrainingStopped(f"{error}; {kept}") from None
+
+    def _cached(self) -> data.Cached:
+        return data.caching(self.settings, self.fingerprints, self.log.say)
 
     def _keep(self, state: FitState, is_best: bool, predictions: Predictions) -> None:
         """Save and redraw after an epoch."""
@@ -208,7 +213,7 @@ class TrainingRun:
         best = load_checkpoint(self.best, "--best_checkpoint_path")
         load_weights(self.model, best, "--best_checkpoint_path", lambda text: None)
         _, selection, reported = self.splits
-        loader = data.evaluation_loader(reported, self.settings, self.device)
+        loader = data.evaluation_loader(reported, self.settings, self.device, self._cached())
         predictions = predict(self.model, loader, self.device, self.precision, data.progress)
         self.log.say(f"chosen: epoch {best.epoch}, the best on {selection.name}; reported on {reported.name}:")
         report(self.folder, model_title(self.settings), predictions, reported, self.classes, self.log.say)

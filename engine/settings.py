@@ -40,8 +40,9 @@ def check_flags(flags: dict) -> None:
         raise UsageError("--split chooses what --evaluate FILE tests; training reports on test/ where there is one")
     if "margin_at_eval" in flags and "evaluate" not in flags:
         raise UsageError("--margin-at-eval belongs to --evaluate FILE; the epoch is always chosen without labels in the head")
-    if "transform" in flags and flags.get("augmentation") is False:
-        raise UsageError(f"--transform {flags['transform']}: this script trains without any; use main.py")
+    for name in ("transform", "occlude"):
+        if name in flags and flags.get("augmentation") is False:
+            raise UsageError(f"{flag_of(name)} {flags[name]}: this script trains without any random transform; use main.py")
     run = flags.get("run", "x")
     if not run or "/" in run or "\\" in run or run.startswith("."):
         raise UsageError(f"--run {run!r}: must be a plain folder name")

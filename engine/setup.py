@@ -40,7 +40,8 @@ def model_options(settings: SimpleNamespace) -> dict:
 def model_title(settings: SimpleNamespace) -> str:
     """The network and its head as a figure's title names them."""
     head = "" if settings.head == "linear" else f" ({settings.head})"
-    return settings.model + head + ", labels in the head" * bool(settings.margin_at_eval)
+    notes = ", labels in the head" * bool(settings.margin_at_eval) + ", faces covered" * (settings.occlude_eval == "vr")
+    return settings.model + head + notes
 
 
 def build_model(name: str, num_classes: int, options: dict, device: torch.device) -> nn.Module:

@@ -35,11 +35,14 @@ class Poster(nn.Module):
     def backbones(self, x: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], object]:
         """x: (B, 3, 224, 224) -> the landmark backbone's three maps, and what the image backbone gives.
 
+        Both see 112², reached by nearest neighbour: the even rows and columns, which may be given alone, (B, 3, 112, 112).
         Raises ValueError for another shape.
         """
-        if x.dim() != 4 or x.shape[1:] != (3, IMAGE_SIZE, IMAGE_SIZE):
-            raise ValueError(f"POSTER takes pictures (B, 3, {IMAGE_SIZE}, {IMAGE_SIZE}), not {tuple(x.shape)}")
-        x = x[:, :, ::2, ::2]  # both backbones see 112², reached by nearest neighbour
+        if x.dim() != 4 or x.shape[1:] not in ((3, IMAGE_SIZE, IMAGE_SIZE), (3, IMAGE_SIZE // 2, IMAGE_SIZE // 2)):
+            sizes = f"(B, 3, {IMAGE_SIZE}, {IMAGE_SIZE}), or their even rows and columns"
+            raise ValueError(f"POSTER takes pictures {sizes}, not {tuple(x.shape)}")
+        if x.shape[2] == IMAGE_SIZE:
+            x = x[:, :, ::2, ::2]
         with torch.no_grad():
             landmarks = self.face_landback(x)
         return landmarks, self.ir_back(x)

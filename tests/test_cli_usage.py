@@ -188,7 +188,7 @@ def test_wrong_flag_of_the_plain_script_is_one_line_with_status_2():
 
 def test_the_script_without_augmentation_takes_no_transform(capsys):
     assert main_no_augmentation.main(["--transform", "flip"], augmentation=False) == 2
-    assert capsys.readouterr().err.startswith("error: --transform flip: this script trains without any")
+    assert capsys.readouterr().err.startswith("error: --transform flip: this script trains without any random")
 
 
 def test_both_scripts_share_one_command_line():

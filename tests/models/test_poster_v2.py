@@ -25,8 +25,17 @@ def test_fewer_than_two_classes_are_refused():
 
 
 def test_wrong_picture_size_is_named():
-    with pytest.raises(ValueError, match=r"\(B, 3, 224, 224\).*\(1, 3, 112, 112\)"):
-        create_model("poster_v2", 3)(torch.zeros(1, 3, 112, 112))
+    for shape in ((1, 3, 96, 96), (1, 3, 112, 224), (1, 1, 224, 224), (3, 224, 224)):
+        with pytest.raises(ValueError, match=rf"\(B, 3, 224, 224\).*\({', '.join(map(str, shape))}\)"):
+            create_model("poster_v2", 3)(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("name", ["poster_v2", "poster_v1_small"])
+def test_even_rows_and_columns_may_be_given_alone(name):
+    model, images = create_model(name, 3).eval(), torch.randn(2, 3, 224, 224)
+    reduced = images[:, :, ::2, ::2].contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        torch.testing.assert_close(model(reduced), model(images.contiguous(memory_format=torch.channels_last)))
 
 
 def test_pixels_in_odd_rows_and_columns_do_not_matter():
