@@ -149,7 +149,9 @@ def _archive_places(path: Path, prefix: str, temporary: list[str]) -> Iterator[t
         raise
     except _BROKEN as error:
         kinds = ", ".join(ARCHIVES)
-        raise DataError(f"{path}: no archive, or a broken one ({_reason(error)}); readable are {kinds}; of a single file give its folder") from None
+        raise DataError(
+            f"{path}: no archive, or a broken one ({_reason(error)}); readable: {kinds}; of a single file give its folder"
+        ) from None
 
 
 def _zip_entries(path: Path) -> Iterator[tuple[str, _Place]]:

@@ -41,7 +41,7 @@ def run_tasks(job: Callable, tasks: Sequence, workers: int) -> Iterator[Any]:
                 for future in done:
                     yield from future.result()
         except BrokenProcessPool:
-            raise DataError("a worker process was ended from outside; is memory short? --resume with fewer --workers") from None
+            raise DataError("a worker process was ended from outside, perhaps for lack of memory; end other programs and start again") from None
         finally:
             pool.shutdown(cancel_futures=True)
 

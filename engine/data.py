@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from data_preprocessing.audit_report import find_verdict
 from data_preprocessing.cache import CachedPictures, open_cache
 from data_preprocessing.errors import DataError
 from data_preprocessing.folders import Split, check_pictures, check_same_classes
@@ -74,6 +75,14 @@ def checked(splits: list[Split], skip_bad: bool, say: Callable[[str], None]) -> 
         counts = ", ".join(f"{name} {n}" for name, n in clean[split.name].counts().items())
         say(f"{split.name}: {len(clean[split.name].paths)} pictures ({counts})")
     return [clean[split.name] for split in splits], fingerprints
+
+
+def audited(data: str | None, say: Callable[[str], None]) -> str | None:
+    """What the audit beside the data, if there is one, found to leak between splits; said as a warning."""
+    verdict = find_verdict(data) if data else None
+    if verdict:
+        say(f"warning: {verdict}")
+    return verdict
 
 
 def training_loader(split: Split, settings: SimpleNamespace, device: torch.device, cached: Cached = None) -> DataLoader:

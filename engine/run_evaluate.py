@@ -44,7 +44,7 @@ def evaluate(flags: dict) -> None:
     folder = record.LOG_ROOT / record.create_run("evaluate", settings.run)
     log.open(folder / "log.txt")
     facts = dict(classes=classes, fingerprints=fingerprints, trained_on=checkpoint.fingerprints, device=str(device))
-    record.write_arguments(folder, vars(settings), **facts)
+    record.write_arguments(folder, vars(settings), **facts, audit=data.audited(settings.data, log.say))
     # one pass over the pictures is no use for a cache, unless one is asked for
     cached = data.caching(settings, fingerprints, log.say) if "cache" in flags else None
     loader = data.evaluation_loader(split, settings, device, cached)

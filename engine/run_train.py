@@ -154,8 +154,9 @@ class TrainingRun:
 
     def _start_log(self) -> None:
         self.log.open(self.folder / "log.txt")
+        audit = data.audited(self.settings.data, self.log.say)
         facts = dict(run=self.name, classes=self.classes, fingerprints=self.fingerprints, device=str(self.device))
-        record.write_arguments(self.folder, vars(self.settings), **facts)
+        record.write_arguments(self.folder, vars(self.settings), **facts, audit=audit)
 
     def fit(self) -> None:
         """Train to the last epoch. Raises TrainingStopped, naming the last good checkpoint."""

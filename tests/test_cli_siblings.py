@@ -10,6 +10,7 @@ import torch
 from published import write_published_v1
 
 import main
+from data_preprocessing import audit
 from data_preprocessing.synthetic import write_synthetic
 from engine.checkpoint import load_checkpoint
 from models import create_model
@@ -182,3 +183,15 @@ def test_every_flag_of_a_recipe_overrides_it():
     ]  # fmt: skip
     first, second = (float(row["learning_rate"]) for row in rows("over", "metrics"))
     assert second == pytest.approx(first / 2)
+
+
+def test_a_run_warns_of_what_an_audit_found_and_keeps_it(capsys):
+    shutil.copytree("data", "leaking")
+    shutil.copy(next(Path("leaking/train/anger").iterdir()), "leaking/test/anger/copy.png")
+    assert audit.main(["leaking", "--subject-regex", "s[0-9]+"]) == 0
+    assert run("--data", "leaking", "--model", "deep_emotion", "--epochs", 1, "-b", 4, "--run", "leaking") == 0
+    warning = "warning: audit.json: leakage."
+    assert warning in capsys.readouterr().out and "leakage" in json.loads(Path("log/leaking/args.json").read_text())["audit"]
+    assert run("--data", "leaking", "--evaluate", "checkpoint/leaking/best.pth", "--run", "leaking-test") == 0
+    assert warning in capsys.readouterr().out
+    assert json.loads(Path("log/deep_emotion/args.json").read_text())["audit"] is None

@@ -1,0 +1,190 @@
+"""Can the split of a data set support a claim about new people?
+
+    python -m data_preprocessing.audit DIR [--strict] [--subject-regex RE] [--out DIR]
+
+Reads DIR/{train,valid,test}/<class>/* and writes audit.html and audit.json: classes, sizes, broken pictures, copies within
+and across splits and classes, subjects in more than one split, and a verdict. Nothing else is written or changed.
+"""
+
+import argparse
+import csv
+import hashlib
+import io
+import os
+import re
+import sys
+import unicodedata
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from data_preprocessing.audit_figures import Listed, Scan, compute_figures
+from data_preprocessing.audit_report import shown, write_report
+from data_preprocessing.errors import DataError
+from data_preprocessing.folders import find_splits, read_split
+from data_preprocessing.images import check_image
+from data_preprocessing.perceptual import SIDE, fingerprints, grey_thumbnail
+from data_preprocessing.workers import run_tasks
+
+MANIFEST = "manifest.csv"
+Progress = Callable[[Iterable, int, str], Iterable]
+
+
+def audit(root: Path, subject_regex: str | None = None, progress: Progress = lambda items, total, text: items) -> dict:
+    """All figures of audit.json about the data set at `root`; nothing is written.
+
+    subject_regex: finds the subject in a file name (its first group, else the whole match), where no manifest.csv names it.
+    progress: wraps the iterations, given their length and a text. Raises DataError for a folder without splits or classes,
+    a manifest.csv without its columns, and a wrong expression.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: {'this is a file' if root.exists() else 'no such folder'}; give the folder that holds train/")
+    listed = list_pictures(root, subject_regex)
+    return compute_figures(listed, scan_pictures(root, listed.paths, progress), progress)
+
+
+def list_pictures(root: Path, subject_regex: str | None = None) -> Listed:
+    """Paths, splits, classes and subjects of all pictures below `root`, without opening one. Raises DataError as `audit`."""
+    paths, splits, labels = [], [], []
+    try:
+        folders = find_splits(root)
+    except DataError as error:
+        raise DataError(str(error).removeprefix("--data ")) from None
+    for name, folder in folders.items():
+        split = read_split(name, folder)
+        paths += [f"{folder.name}/{path}" for path in split.paths]
+        splits += [name] * len(split.paths)
+        labels += [split.classes[k] for k in split.labels]
+    named = _manifest_subjects(root / MANIFEST)
+    expression = _compiled(subject_regex)
+    subjects = [named.get(_composed(path)) or _subject(expression, path) for path in paths]
+    lost = len(set(named) - {_composed(path) for path in paths})
+    source = [MANIFEST] * any(named.values()) + [f"--subject-regex {subject_regex}"] * (subject_regex is not None)
+    return Listed(tuple(folders), tuple(paths), tuple(splits), tuple(labels), tuple(subjects), " and ".join(source), lost)
+
+
+def scan_pictures(root: Path, paths: tuple[str, ...], progress: Progress = lambda items, total, text: items) -> Scan:
+    """Decode every picture once, in parallel; what is kept of one is about 1.5 kB."""
+    count = len(paths)
+    scan = Scan(
+        [""] * count,
+        np.zeros((count, 64), np.float32),
+        np.zeros((count, SIDE, SIDE), np.int8),
+        [(0, 0)] * count,
+        [""] * count,
+        {},
+    )
+    results = run_tasks(_Reader(root), list(enumerate(paths)), min(os.cpu_count() or 1, 8))
+    for index, digest, size, mode, prints, problem in progress(results, count, "reading pictures"):
+        scan.digests[index], scan.sizes[index], scan.modes[index] = digest, size, mode
+        if problem:
+            scan.problems[index] = problem
+        else:
+            scan.descriptors[index], scan.details[index] = prints
+    return scan
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """What a worker process does with (index, path relative to root)."""
+
+    root: Path
+
+    def __call__(self, task: tuple[int, str]) -> tuple:
+        index, path = task
+        try:
+            data = (self.root / path).read_bytes()
+        except OSError as error:
+            return index, "", (0, 0), "", None, error.strerror or str(error)
+        digest = hashlib.sha256(data).hexdigest()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+                with Image.open(io.BytesIO(data)) as image:
+                    size, mode = image.size, image.mode
+                    descriptors, details = fingerprints(grey_thumbnail(image)[None])
+        except Exception as error:  # PIL's decoders raise many kinds: OSError, SyntaxError, ValueError, struct.error, ...
+            return index, digest, (0, 0), "", None, check_image(data) or str(error)
+        return index, digest, size, mode, (descriptors[0], details[0]), None
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def _manifest_subjects(path: Path) -> dict[str, str]:
+    """Path (NFC, relative to the data set) -> subject, "" where the row names none; empty without a manifest."""
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+        rows = csv.DictReader(io.StringIO(text, newline=""))
+        missing = [name for name in ("path", "subject") if name not in (rows.fieldnames or ())]
+        if missing:
+            raise DataError(f"{path}: no column {' and '.join(missing)}; expected path and subject in its first line")
+        return {_composed(row["path"] or ""): _composed((row["subject"] or "").strip()) for row in rows}
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}; mend it or take it away") from None
+    except csv.Error as error:
+        raise DataError(f"{path}: no CSV file ({error}); mend it or take it away") from None
+
+
+def _compiled(expression: str | None) -> re.Pattern | None:
+    try:
+        return None if expression is None else re.compile(expression)
+    except re.error as error:
+        raise DataError(f"--subject-regex {expression}: no regular expression ({error})") from None
+
+
+def _subject(expression: re.Pattern | None, path: str) -> str | None:
+    match = expression and expression.search(_composed(path.rsplit("/", 1)[1]))
+    return (match[1] if expression.groups else match[0]) or None if match else None
+
+
+def get_args_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m data_preprocessing.audit`."""
+    parser = argparse.ArgumentParser(prog="python -m data_preprocessing.audit", description=__doc__.splitlines()[0])
+    parser.add_argument("root", type=Path, metavar="DIR", help="the data set: DIR/{train,valid,test}/<class>/*")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 where the verdict is leakage")
+    parser.add_argument(
+        "--subject-regex",
+        metavar="RE",
+        help=f"the subject in a file name: first group, else the whole match; used where {MANIFEST} names none",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for audit.html and audit.json (default: the data set's)"
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0, 1 with --strict and leakage, 2 for wrong arguments or data."""
+    args = get_args_parser().parse_args(argv)
+    out = args.out or args.root
+    try:
+        figures = audit(args.root, args.subject_regex, _bar)
+        write_report(figures, args.root, out)
+    except DataError as error:
+        print(f"error: {shown(str(error))}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {shown(str(error.filename or out))}: {error.strerror}; choose another --out", file=sys.stderr)
+        return 2
+    for line in figures["summary"]:
+        print(line)
+    print(f"{figures['verdict']}: {figures['text']}")
+    print(f"{shown(str(out / 'audit.html'))}")
+    return int(args.strict and figures["verdict"] == "leakage")
+
+
+def _bar(items: Iterable, total: int, text: str) -> tqdm:
+    return tqdm(items, total=total, desc=text, leave=False, disable=not sys.stderr.isatty())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
