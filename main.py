@@ -9,17 +9,11 @@ import argparse
 import sys
 from collections.abc import Callable
 
+from data_preprocessing.command_line import OneLineParser
 from engine.errors import WRONG_INPUT, TrainingStopped, one_line
 from engine.protocols import DATA_TYPES, DEFAULTS, LOSSES, SYNTHETIC, TRANSFORMS, recipe_table
 from engine.settings import check_flags
 from models import HEADS, MODELS
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse, with wrong usage told in one line."""
-
-    def error(self, message: str):
-        self.exit(2, f"error: {message}; see --help\n")
 
 
 def _default(name: str) -> str:
@@ -31,7 +25,7 @@ _BY_RECIPE = "(default: by recipe, see below)"
 
 def get_args_parser() -> argparse.ArgumentParser:
     """The command line. Flags that are not given are absent from the result: protocol or checkpoint fill them in."""
-    parser = _Parser(
+    parser = OneLineParser(
         prog="main.py",
         description=__doc__,
         argument_default=argparse.SUPPRESS,

@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from data_preprocessing.audit_figures import Listed, Scan, compute_figures
 from data_preprocessing.audit_report import shown, write_report
+from data_preprocessing.command_line import OneLineParser
 from data_preprocessing.errors import DataError
 from data_preprocessing.folders import find_splits, read_split
 from data_preprocessing.images import check_image
@@ -148,7 +149,7 @@ def _subject(expression: re.Pattern | None, path: str) -> str | None:
 
 def get_args_parser() -> argparse.ArgumentParser:
     """The command line of `python -m data_preprocessing.audit`."""
-    parser = argparse.ArgumentParser(prog="python -m data_preprocessing.audit", description=__doc__.splitlines()[0])
+    parser = OneLineParser(prog="python -m data_preprocessing.audit", description=__doc__.splitlines()[0])
     parser.add_argument("root", type=Path, metavar="DIR", help="the data set: DIR/{train,valid,test}/<class>/*")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where the verdict is leakage")
     parser.add_argument(

@@ -5,7 +5,6 @@
 draws some pictures of DIR before and after, to look at.
 """
 
-import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
+from data_preprocessing.command_line import OneLineParser
 from data_preprocessing.errors import DataError
 from data_preprocessing.folders import find_splits, read_split, unreadable
 
@@ -195,7 +195,7 @@ def draw_examples(data: Path | str, out: Path | str, most: int = 8, side: int = 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status, 2 for wrong arguments."""
-    parser = argparse.ArgumentParser(prog="python -m data_preprocessing.occlusion", description=__doc__.splitlines()[0])
+    parser = OneLineParser(prog="python -m data_preprocessing.occlusion", description=__doc__.splitlines()[0])
     parser.add_argument("--data", metavar="DIR", required=True, help="folder with train/<class>/*.jpg, of uncovered faces")
     parser.add_argument("--out", type=Path, metavar="FILE", required=True, help="PNG file to write")
     args = parser.parse_args(argv)

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 from tqdm import tqdm
 
+from data_preprocessing.command_line import OneLineParser
 from data_preprocessing.crops import FORMATS, Form
 from data_preprocessing.errors import DataError
 from data_preprocessing.readers import READERS
@@ -89,7 +90,7 @@ def table(records: Iterable[Record]) -> str:
     )
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(OneLineParser):
     def format_help(self) -> str:
         """The help text; it alone needs every reader to be imported."""
         names = "\n".join(f"  {name:<10} {reader.description}" for name, reader in READERS.items())

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data_preprocessing.command_line import OneLineParser
 from data_preprocessing.errors import DataError
 from data_preprocessing.face_drawing import draw_face
 from data_preprocessing.face_parameters import EXPRESSIONS, Identity
@@ -74,7 +75,7 @@ def _draw_splits(folder: Path, record: dict, progress) -> None:
 
 def get_args_parser() -> argparse.ArgumentParser:
     """The command line of `python -m data_preprocessing.synthetic`."""
-    parser = argparse.ArgumentParser(prog="python -m data_preprocessing.synthetic", description=__doc__.splitlines()[0])
+    parser = OneLineParser(prog="python -m data_preprocessing.synthetic", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder to write; made if missing, else must be empty")
     parser.add_argument("--classes", nargs="+", default=CLASSES, help=f"of {', '.join(EXPRESSIONS)} (default: %(default)s)")
     for split, count in PEOPLE.items():

@@ -41,7 +41,7 @@ def run_tasks(job: Callable, tasks: Sequence, workers: int) -> Iterator[Any]:
                 for future in done:
                     yield from future.result()
         except BrokenProcessPool:
-            raise DataError("a worker process was ended from outside, perhaps for lack of memory; end other programs and start again") from None
+            raise DataError("a worker process was ended from outside, for lack of memory? end others, start again") from None
         finally:
             pool.shutdown(cancel_futures=True)
 
