@@ -3,7 +3,7 @@
 python -m benchmarks.split [--seeds 0 1 2] [--epochs 40]
 
 The pictures are drawn, in CK+'s own layout: 118 people, two or three sequences each, whose last three frames are labelled
-and hardly differ. They go through `data_preprocessing.prepare` twice and train Deep-Emotion.
+and hardly differ; expressions are faint. They go through `data_preprocessing.prepare` twice and train Deep-Emotion.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from data_preprocessing.face_drawing import draw_face
 from data_preprocessing.face_parameters import Identity
 
 SUBJECTS = 118
+STRENGTH = 0.3  # of the expressions
 LABELS = {1: "anger", 3: "disgust", 4: "fear", 5: "happiness", 6: "sadness", 7: "surprise"}  # the data set's numbers
 
 
@@ -32,9 +33,13 @@ def write_sequences(folder: Path, seed: int = 0) -> None:
             for top in ("cohn-kanade-images", "Emotion"):
                 (folder / top / place).mkdir(parents=True)
             for frame in range(1, 5):
-                view = np.random.default_rng([seed, person, sequence])  # the same pose and light throughout
-                picture = draw_face(who, LABELS[label] if frame > 1 else "neutral", view, 96)
-                noise = rng.normal(0, 4, (96, 96, 3))
+                # the same pose and light throughout, and a faint expression: people differ by far more than emotions do
+                neutral, emotion = (
+                    draw_face(who, expression, np.random.default_rng([seed, person, sequence]), 96)
+                    for expression in ("neutral", LABELS[label])
+                )
+                picture = Image.blend(neutral, emotion, STRENGTH if frame > 1 else 0.0)
+                noise = rng.normal(0, 8, (96, 96, 3))
                 picture = Image.fromarray(np.clip(np.asarray(picture) + noise, 0, 255).astype(np.uint8))
                 picture.save(folder / "cohn-kanade-images" / place / f"{name}_{frame:08d}.png")
             (folder / "Emotion" / place / f"{name}_{frame:08d}_emotion.txt").write_text(f"   {label:.7e}\n")
