@@ -150,7 +150,7 @@ def _archive_places(path: Path, prefix: str, temporary: list[str]) -> Iterator[t
     except _BROKEN as error:
         kinds = ", ".join(ARCHIVES)
         raise DataError(
-            f"{path}: no archive, or a broken one ({_reason(error)}); readable: {kinds}; of a single file give its folder"
+            f"{path}: no archive, or a broken one ({_reason(error)}); readable are {kinds}; of a single file give its folder"
         ) from None
 
 
