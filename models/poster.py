@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from models.mobilefacenet import MobileFaceNet
-
 IMAGE_SIZE = 224
 
 
@@ -15,11 +13,11 @@ class Poster(nn.Module):
     they normalise by batch statistics and their running statistics move; `freeze_landmark_bn` keeps them still.
     """
 
-    def __init__(self, image_backbone: nn.Module, freeze_landmark_bn: bool):
+    def __init__(self, face_landback: nn.Module, ir_back: nn.Module, freeze_landmark_bn: bool):
         super().__init__()
         self.freeze_landmark_bn = freeze_landmark_bn
-        self.face_landback = MobileFaceNet().requires_grad_(False)
-        self.ir_back = image_backbone
+        self.face_landback = face_landback.requires_grad_(False)
+        self.ir_back = ir_back
 
     @property
     def classifier(self) -> nn.Module:

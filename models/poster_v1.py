@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from models.heads import create_head
 from models.ir50 import IR50SingleBody
 from models.layers import DropPath, Mlp, SEGate
+from models.mobilefacenet import MobileFaceNet
 from models.poster import Poster
 
 DIM = 512
@@ -117,7 +118,9 @@ class PosterV1(Poster):
     ):
         if variant not in VARIANTS:
             raise ValueError(f"unknown variant {variant!r}; known: {', '.join(VARIANTS)}")
-        super().__init__(IR50SingleBody(), freeze_landmark_bn)
+        # in this order, which the random start of a seed follows
+        image_backbone, landmark_backbone = IR50SingleBody(), MobileFaceNet()
+        super().__init__(landmark_backbone, image_backbone, freeze_landmark_bn)
         self.ir_layer = nn.Linear(1024, DIM)
         self.pyramid_fuse = PyramidFusion(depth, token_conv=variant == "rafdb")
         self.se_block = SEGate(DIM)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from models.heads import create_head
 from models.ir50 import IR50
+from models.mobilefacenet import MobileFaceNet
 from models.poster import Poster
 from models.vit import VisionTransformer
 from models.window_attention import FeedForward, WindowCrossAttention, WindowNorm
@@ -41,7 +42,7 @@ class PosterV2(Poster):
     trunk = ("VIT.",)  # what the backbones and the fusion feed: what the features feed, by the prefixes of its keys
 
     def __init__(self, num_classes: int, freeze_landmark_bn: bool = False, head: str = "linear", **head_options):
-        super().__init__(IR50(), freeze_landmark_bn)
+        super().__init__(MobileFaceNet(), IR50(), freeze_landmark_bn)
         self.last_face_conv = nn.Conv2d(512, DIMS[2], 3, padding=1)
         self.conv1, self.conv2, self.conv3 = (nn.Conv2d(d, d, 3, stride=2, padding=1) for d in DIMS)
         self.window1, self.window2, self.window3 = (WindowNorm(d) for d in DIMS)
