@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 from data_preprocessing.errors import DataError
 from data_preprocessing.images import EXTENSIONS
+from data_preprocessing.listed import folders_of
 from data_preprocessing.records import Listing, Record
-from data_preprocessing.trees import ARCHIVES, Tree
+from data_preprocessing.trees import Tree
 
 DESCRIPTION = "class folders, [train|valid|test/]CLASS/**/*.jpg, of any data set"
 SPLITS = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid"}
@@ -23,7 +24,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     pictures = [name for name in tree.names() if name.lower().endswith(EXTENSIONS)]
     if not pictures:
         raise DataError(f"{tree.root}: no pictures; {_EXPECTED}")
-    parts = _below_wrappers({name: _folders(name) for name in pictures})
+    parts = _below_wrappers({name: folders_of(name) for name in pictures})
     in_split = [bool(folders) and folders[0].lower() in SPLITS for folders in parts.values()]
     if any(in_split) and not all(in_split):
         stray = pictures[in_split.index(False)]
@@ -36,7 +37,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
 
 def fits(names: list[str]) -> bool:
     """Whether the pictures lie in at least two class folders."""
-    pictures = {name: _folders(name) for name in names if name.lower().endswith(EXTENSIONS)}
+    pictures = {name: folders_of(name) for name in names if name.lower().endswith(EXTENSIONS)}
     parts = _below_wrappers(pictures).values()
     depth = 1 if all(folders and folders[0].lower() in SPLITS for folders in parts) else 0
     return all(len(folders) > depth for folders in parts) and len({folders[depth] for folders in parts}) > 1
@@ -46,15 +47,6 @@ def _record(tree: Tree, name: str, folders: tuple[str, ...], in_split: bool) -> 
     if len(folders) <= in_split:
         raise DataError(f"{tree.root}: {name} lies in no class folder; {_EXPECTED}")
     return Record(name, folders[in_split], split=SPLITS[folders[0].lower()] if in_split else None)
-
-
-def _folders(name: str) -> tuple[str, ...]:
-    """The folders above a file, an archive's without its ending."""
-    parts = name.split("/")[:-1]
-    for place, part in enumerate(parts):
-        ending = next((e for e in sorted(ARCHIVES, key=len, reverse=True) if part.lower().endswith(e)), "")
-        parts[place] = part[: len(part) - len(ending)]
-    return tuple(parts)
 
 
 def _below_wrappers(parts: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

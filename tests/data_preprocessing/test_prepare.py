@@ -63,6 +63,18 @@ def test_what_is_written_is_what_main_reads(source, out, capsys):
     assert said.endswith(f"train with\npython main.py --data {out}\n")
 
 
+def test_an_archive_that_holds_its_own_name_again_is_one_folder(out, tmp_path):
+    for split in ("train", "valid"):
+        class_tree(tmp_path / split, count=2)
+        with zipfile.ZipFile(tmp_path / f"zips-{split}.zip", "w") as archive:
+            for path in sorted((tmp_path / split).rglob("*.png")):
+                archive.write(path, path.relative_to(tmp_path).as_posix())
+        (tmp_path / "zips").mkdir(exist_ok=True)
+        (tmp_path / f"zips-{split}.zip").rename(tmp_path / "zips" / f"{split}.zip")
+    assert run(tmp_path / "zips", out, "--split-by", "given") == 0
+    assert {path.name for path in (out / "train").iterdir()} == {"joy", "sad"}
+
+
 def test_a_zip_is_the_same_as_its_folder(source, out, tmp_path):
     with zipfile.ZipFile(tmp_path / "it.zip", "w") as archive:
         for name, data in files_below(source).items():
