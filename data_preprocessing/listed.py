@@ -3,7 +3,7 @@
 import hashlib
 import io
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -93,6 +93,16 @@ def _folders(path: str) -> tuple[str, ...]:
     return tuple(folders)
 
 
+def below_shared(found: dict[str, tuple[str, ...]], splits: Container[str]) -> dict[str, tuple[str, ...]]:
+    """The folders of each file without the leading ones that all of them lie in, down to one called as in `splits`."""
+    while len({folders[:1] for folders in found.values()}) == 1:
+        first = next(iter(found.values()))[:1]
+        if not first or first[0].lower() in splits:
+            break
+        found = {name: folders[1:] for name, folders in found.items()}
+    return found
+
+
 def class_folders(names: Iterable[str]) -> Iterator[tuple[str, str, str]]:
     """(name, split, class folder) of every picture that lies directly in <split>/<class>/, at any depth."""
     for name in names:
@@ -159,9 +169,11 @@ def count_of(items: list, noun: str) -> str:
     return f"{len(items)} {noun}{'s are' if len(items) != 1 else ' is'}"
 
 
-def few(items: list[str], most: int = 3) -> str:
-    """The first few of `items`, and how many more there are: "a, b, c and 4 more"."""
-    return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")
+def few(names: Iterable[str], most: int = 3) -> str:
+    """The first `most` names and how many more there are: "a, b, c and 4 more"; in one line, whatever is in the names."""
+    names = list(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(name if name.isprintable() else ascii(name)[1:-1] for name in names[:most]) + more
 
 
 def wrong_layout(tree: Tree, expected: str) -> DataError:

@@ -4,8 +4,7 @@ from collections import Counter
 from types import SimpleNamespace
 
 from data_preprocessing.errors import DataError
-from data_preprocessing.images import EXTENSIONS
-from data_preprocessing.listed import folders_of
+from data_preprocessing.listed import below_shared, folders_of, is_picture
 from data_preprocessing.records import Listing, Record
 from data_preprocessing.trees import Tree
 
@@ -21,10 +20,10 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     An archive counts as the folder of its name without the ending. Raises DataError where there are not two classes, where
     some pictures lie in a split's folder and others beside it, or directly in a folder of classes.
     """
-    pictures = [name for name in tree.names() if name.lower().endswith(EXTENSIONS)]
+    pictures = [name for name in tree.names() if is_picture(name)]
     if not pictures:
         raise DataError(f"{tree.root}: no pictures; {_EXPECTED}")
-    parts = _below_wrappers({name: folders_of(name) for name in pictures})
+    parts = below_shared({name: folders_of(name) for name in pictures}, SPLITS)
     in_split = [bool(folders) and folders[0].lower() in SPLITS for folders in parts.values()]
     if any(in_split) and not all(in_split):
         stray = pictures[in_split.index(False)]
@@ -37,8 +36,8 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
 
 def fits(names: list[str]) -> bool:
     """Whether the pictures lie in at least two class folders."""
-    pictures = {name: folders_of(name) for name in names if name.lower().endswith(EXTENSIONS)}
-    parts = _below_wrappers(pictures).values()
+    pictures = {name: folders_of(name) for name in names if is_picture(name)}
+    parts = below_shared(pictures, SPLITS).values()
     depth = 1 if all(folders and folders[0].lower() in SPLITS for folders in parts) else 0
     return all(len(folders) > depth for folders in parts) and len({folders[depth] for folders in parts}) > 1
 
@@ -47,16 +46,6 @@ def _record(tree: Tree, name: str, folders: tuple[str, ...], in_split: bool) -> 
     if len(folders) <= in_split:
         raise DataError(f"{tree.root}: {name} lies in no class folder; {_EXPECTED}")
     return Record(name, folders[in_split], split=SPLITS[folders[0].lower()] if in_split else None)
-
-
-def _below_wrappers(parts: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """The folders from the first on that differs among the files, or names a split."""
-    while len({folders[:1] for folders in parts.values()}) == 1:
-        first = next(iter(parts.values()))[:1]
-        if not first or first[0].lower() in SPLITS:
-            break
-        parts = {name: folders[1:] for name, folders in parts.items()}
-    return parts
 
 
 def _other_files(tree: Tree, pictures: list[str]) -> tuple[str, ...]:

@@ -3,25 +3,18 @@
 from collections.abc import Hashable, Iterable
 
 from data_preprocessing.errors import DataError
-from data_preprocessing.images import EXTENSIONS
+from data_preprocessing.listed import few, is_picture
 from data_preprocessing.trees import Tree
 
 
 def pictures(names: Iterable[str]) -> list[str]:
     """Those of the files `names` that are pictures by their ending."""
-    return [name for name in names if name.lower().endswith(EXTENSIONS)]
+    return [name for name in names if is_picture(name)]
 
 
 def base_name(name: str) -> str:
     """The last part of a posix path."""
     return name.rpartition("/")[2]
-
-
-def few(names: Iterable[str], most: int = 3) -> str:
-    """The first `most` names and how many more there are: "a, b, c and 4 more"; in one line, whatever is in the names."""
-    names = list(names)
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(name if name.isprintable() else ascii(name)[1:-1] for name in names[:most]) + more
 
 
 def counted(text: str, names: Iterable[str]) -> list[str]:

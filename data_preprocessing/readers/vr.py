@@ -4,7 +4,7 @@ import re
 from types import SimpleNamespace
 
 from data_preprocessing.errors import DataError
-from data_preprocessing.listed import SPLITS, few, folders_of, is_picture, left_out, wrong_layout
+from data_preprocessing.listed import SPLITS, below_shared, few, folders_of, is_picture, left_out, wrong_layout
 from data_preprocessing.records import Listing, Record
 from data_preprocessing.trees import Tree
 
@@ -18,7 +18,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     Folders that all pictures share are passed over, so the data set may lie deeper. Raises DataError where there are not
     two class folders, or where class folders lie beside train/, valid/ or test/.
     """
-    found = _below_shared({name: folders_of(name) for name in tree.names() if is_picture(name)})
+    found = below_shared({name: folders_of(name) for name in tree.names() if is_picture(name)}, SPLITS)
     found = {name: folders for name, folders in found.items() if folders}
     is_split = {name: folders[0].lower() in SPLITS for name, folders in found.items()}
     if any(is_split.values()) and not all(is_split.values()):
@@ -38,14 +38,3 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
 def fits(names: list[str]) -> bool:
     """Whether pictures lie in folders called as those of the study, E01, E02, ..."""
     return any(_STUDY.fullmatch(folder) for name in filter(is_picture, names) for folder in folders_of(name))
-
-
-def _below_shared(found: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """The folders of each picture without the leading ones that all pictures lie in, down to a split's folder."""
-    while found:
-        heads = {folders[0] if folders else "" for folders in found.values()}
-        head = heads.pop()
-        if heads or not head or head.lower() in SPLITS:
-            break
-        found = {name: folders[1:] for name, folders in found.items()}
-    return found

@@ -3,9 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from data_preprocessing.errors import DataError
 from data_preprocessing.fer2013 import CsvSplit
 
 HEADER = "emotion,pixels,Usage"
@@ -29,15 +27,6 @@ def write(path: Path, *lines: str) -> Path:
 def write_usual(path: Path, first_label: int = 0) -> Path:
     """fer2013.csv with six rows; row k + 2 has picture k and label first_label + k."""
     return write(path, HEADER, *(f"{first_label + k},{text_of(k)},{usage}" for k, usage in enumerate(USAGES)))
-
-
-def failure(function, *args, **options) -> str:
-    """The message of the DataError that the call raises: one line, short enough to read."""
-    with pytest.raises(DataError) as caught:
-        function(*args, **options)
-    message = str(caught.value)
-    assert len(message.splitlines()) == 1 and len(message) < 500
-    return message
 
 
 def pixels(split: CsvSplit) -> list[bytes]:

@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fer2013_files import HEADER, USAGES, expected, failure, pixels, text_of, write, write_usual
+from fer2013_files import HEADER, USAGES, expected, pixels, text_of, write, write_usual
+from refusals import failure
 
 from data_preprocessing.fer2013 import CLASSES, VALID_ROWS, read_fer2013
 from data_preprocessing.folders import check_pictures, check_same_classes

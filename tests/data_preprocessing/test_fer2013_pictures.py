@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from fer2013_files import HEADER, expected, failure, levels, pixels, text_of, write, write_usual
+from fer2013_files import HEADER, expected, levels, pixels, text_of, write, write_usual
+from refusals import failure
 
 from data_preprocessing.datasets import FaceDataset
 from data_preprocessing.fer2013 import CLASSES, PIXELS, parse_pixels, read_fer2013

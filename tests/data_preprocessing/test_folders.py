@@ -4,23 +4,14 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from refusals import failure
 
-from data_preprocessing.errors import DataError
 from data_preprocessing.folders import Split, check_pictures, check_same_classes, find_splits, read_split
 
 
 def split_of(name: str, classes: tuple[str, ...], labels: tuple[int, ...] = ()) -> Split:
     """A split that exists only as a table."""
     return Split(name, Path("data") / name, classes, tuple(f"{k}.png" for k in range(len(labels))), labels)
-
-
-def failure(function, *args) -> str:
-    """The message of the DataError that the call raises: one line."""
-    with pytest.raises(DataError) as caught:
-        function(*args)
-    message = str(caught.value)
-    assert len(message.splitlines()) == 1
-    return message
 
 
 @pytest.fixture

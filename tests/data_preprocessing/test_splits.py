@@ -8,18 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from refusals import failure
 
 from data_preprocessing.errors import DataError
 from data_preprocessing.folders import Split, check_pictures, read_split
-
-
-def failure(function, *args) -> str:
-    """The message of the DataError that the call raises: one line."""
-    with pytest.raises(DataError) as caught:
-        function(*args)
-    message = str(caught.value)
-    assert len(message.splitlines()) == 1
-    return message
 
 
 @pytest.fixture

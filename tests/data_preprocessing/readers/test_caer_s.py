@@ -1,11 +1,13 @@
 """CAER-S's layout."""
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from planted_trees import failure as refused
+from planted_trees import plant as write
 
-from data_preprocessing.errors import DataError
 from data_preprocessing.readers import caer_s
 from data_preprocessing.trees import open_tree
 
@@ -13,22 +15,11 @@ FOLDERS = ("Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
 CLASSES = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 
 
-def write(root: Path, *names: str) -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(b"a picture")
-    return root
+failure = partial(refused, caer_s)
 
 
 def read(root: Path):
     return caer_s.read(open_tree(root), SimpleNamespace())
-
-
-def failure(root: Path) -> str:
-    with pytest.raises(DataError) as caught:
-        read(root)
-    assert len(str(caught.value).splitlines()) == 1 and str(root) in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("top", ["", "CAER-S/"])

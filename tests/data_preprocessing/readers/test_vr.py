@@ -2,21 +2,18 @@
 
 import unicodedata
 import zipfile
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from planted_trees import failure as refused
+from planted_trees import plant as write
 
-from data_preprocessing.errors import DataError
 from data_preprocessing.readers import vr
 from data_preprocessing.trees import open_tree
 
-
-def write(root: Path, *names: str) -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(b"a picture")
-    return root
+failure = partial(refused, vr)
 
 
 def read(root: Path):
@@ -25,13 +22,6 @@ def read(root: Path):
 
 def rows(root: Path) -> list[tuple]:
     return [(r.source, r.label, r.split) for r in read(root).records]
-
-
-def failure(root: Path) -> str:
-    with pytest.raises(DataError) as caught:
-        read(root)
-    assert len(str(caught.value).splitlines()) == 1 and str(root) in str(caught.value)
-    return str(caught.value)
 
 
 def test_class_folders_without_splits(tmp_path):
