@@ -1,13 +1,11 @@
-"""Checkpoints: what they hold, writing them whole, and reading ours and the published ones.
+"""Checkpoints: what they hold, and reading ours and the published ones.
 
 Ours is one flat dict, read with weights_only=True: format, version, run, model, model_options, classes, state_dict,
 optimizer, epoch (epochs completed), best, history (rows of metrics.csv), rng, args, fingerprints.
 """
 
-import os
 import pickle
 import re
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,30 +55,6 @@ class Checkpoint:
     def is_foreign(self) -> bool:
         """Whether the file comes from a published implementation, or holds bare weights."""
         return self.classes is None
-
-
-def save_checkpoint(path: Path, content: dict) -> None:
-    """Write `content` and the format's name and version to `path`, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with open(partial, "wb") as file:
-            torch.save({"format": FORMAT, "version": VERSION, **content}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def share_checkpoint(last: Path, best: Path) -> None:
-    """Let `best` name the file that `last` is now: a link, or a copy where the file system has none."""
-    partial = best.with_name(best.name + ".partial")
-    partial.unlink(missing_ok=True)
-    try:
-        os.link(last, partial)
-    except OSError:
-        shutil.copyfile(last, partial)
-    partial.replace(best)
 
 
 def load_checkpoint(path: Path | str, flag: str, wanted: dict | None = None) -> Checkpoint:

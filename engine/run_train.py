@@ -9,7 +9,7 @@ from torch import nn
 
 from data_preprocessing.folders import Split
 from engine import data, record
-from engine.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, share_checkpoint
+from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.classes import output_classes
 from engine.errors import TrainingStopped, UsageError
 from engine.evaluate import Predictions, predict
@@ -19,6 +19,7 @@ from engine.optim import create_optimizer, parameter_groups, restore_optimizer
 from engine.outputs import draw, draw_first_batch, report
 from engine.plots import plot_curves
 from engine.precision import choose_precision
+from engine.saving import save_checkpoint, share_checkpoint
 from engine.seed import get_rng_state, seed_everything, set_rng_state
 from engine.settings import resolve
 from engine.setup import (

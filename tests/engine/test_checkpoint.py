@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from engine.checkpoint import load_checkpoint, save_checkpoint, share_checkpoint
+from engine.checkpoint import load_checkpoint
 from engine.errors import UsageError
 from engine.foreign import ForeignArray, ForeignDtype, Recorder, recorder_history
+from engine.saving import save_checkpoint, share_checkpoint
 
 CONTENT = dict(
     run="r", model="poster_v2", model_options={}, classes=["a", "b"], state_dict={"w": torch.zeros(2)}, optimizer=None,

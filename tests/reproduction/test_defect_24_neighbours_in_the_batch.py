@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from cli_runs import run, table
 
-from engine.checkpoint import save_checkpoint
+from engine.saving import save_checkpoint
 from models import create_model
 from models.heads import create_head
 
