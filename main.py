@@ -6,6 +6,7 @@ python main.py --resume FILE                   continue a run
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 
@@ -94,12 +95,23 @@ def _add_optimisation_flags(add: Callable) -> None:
 
 
 def _add_run_flags(add: Callable) -> None:
-    add("--resume", metavar="FILE", help="checkpoint to continue; flags that are not given come from it")
+    add(
+        "--resume",
+        metavar="FILE|auto",
+        help="checkpoint to continue; flags that are not given come from it; auto: the newest of --run NAME, or start it",
+    )
     add("-e", "--evaluate", metavar="FILE", help="checkpoint to test; nothing is trained")
     add("--margin-at-eval", action="store_true", help="repeat the published evaluation, which gives the labels to the head")
     add("--run", metavar="NAME", help="name of the run's folders (default: the time)")
     add("--checkpoint_path", metavar="FILE", help="(default: checkpoint/<run>/last.pth)")
     add("--best_checkpoint_path", metavar="FILE", help="(default: checkpoint/<run>/best.pth)")
+    add(
+        "--save-every",
+        metavar="N|Nm",
+        help=f"steps or minutes between two checkpoints within an epoch {_default('save_every')}",
+    )
+    add("--on-nan", choices=("stop", "skip"), help=f"a step whose loss or gradient is not finite {_default('on_nan')}")
+    add("--stall-seconds", type=float, metavar="X", help=f"tell what a batch waits for after X s {_default('stall_seconds')}")
     add("--seed", type=int, metavar="N", help=f"of every random draw {_default('seed')}")
     add("-p", "--print-freq", type=int, metavar="N", help=f"steps between two reports {_default('print_freq')}")
     add("--device", choices=("auto", "cpu", "cuda", "mps"), help=_default("device"))
@@ -109,7 +121,7 @@ def _add_run_flags(add: Callable) -> None:
 
 def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
     """Run the command line. augmentation: False trains without any random transform. Returns the exit status:
-    0, 2 for wrong usage or data, 3 where training could not go on."""
+    0, 2 for wrong usage or data, 3 where training could not go on, 128 and the signal's number after one."""
     flags = vars(get_args_parser().parse_args(argv))
     if not augmentation:
         flags["augmentation"] = False
@@ -126,9 +138,12 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
     except (TrainingStopped, OSError) as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 3
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    except MemoryError:
+        print("error: out of memory: end other programs, or lower --workers and --batch-size", file=sys.stderr)
+        return 3
+    except KeyboardInterrupt as error:
+        print(str(error) or "interrupted", file=sys.stderr)
+        return 128 + getattr(error, "number", signal.SIGINT)
     return 0
 
 

@@ -25,9 +25,10 @@ from engine.evaluate import Predictions, predict
 from engine.fit import fit
 from engine.losses import LOSSES
 from engine.metrics import Metrics
+from engine.preparation import Prepared, prepare
 from engine.record import Log
-from engine.run_train import TrainingRun
 from engine.settings import resolve
+from engine.start import Start
 from models import MODELS
 
 # from a random start on a CPU: small batches, no SAM, a higher rate than the published one
@@ -43,7 +44,7 @@ def silent(items, total, text):
 class Curve:
     """One run: valid and test figures after each epoch, and the network as it was at the epoch chosen on valid."""
 
-    run: TrainingRun
+    run: Prepared
     valid: list[Metrics] = field(default_factory=list)
     test: list[Metrics] = field(default_factory=list)
     chosen: nn.Module | None = None
@@ -73,7 +74,7 @@ def train(**flags) -> Curve:
     log = Log()
     log.say = lambda text: None
     settings: SimpleNamespace = resolve(flags, {})
-    curve = Curve(TrainingRun.prepare(settings, None, None, log))
+    curve = Curve(prepare(settings, Start(), flags, log))
     run = curve.run
     fit(
         run.model,

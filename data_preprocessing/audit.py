@@ -14,22 +14,22 @@ import os
 import re
 import sys
 import unicodedata
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from data_preprocessing.audit_figures import Listed, Scan, compute_figures
-from data_preprocessing.audit_report import shown, write_report
-from data_preprocessing.command_line import OneLineParser
-from data_preprocessing.errors import DataError
+from data_preprocessing.audit_report import write_report
+from data_preprocessing.command_line import OneLineParser, escape_output, path
+from data_preprocessing.errors import DataError, one_line, printable
+from data_preprocessing.files import MOST_TABLE, read_file, reason
 from data_preprocessing.folders import find_splits, read_split
-from data_preprocessing.images import check_image
+from data_preprocessing.images import check_image, open_image
 from data_preprocessing.perceptual import SIDE, fingerprints, grey_thumbnail
+from data_preprocessing.records import compile_pattern
 from data_preprocessing.workers import run_tasks
 
 MANIFEST = "manifest.csv"
@@ -62,7 +62,7 @@ def list_pictures(root: Path, subject_regex: str | None = None) -> Listed:
         splits += [name] * len(split.paths)
         labels += [split.classes[k] for k in split.labels]
     named = _manifest_subjects(root / MANIFEST)
-    expression = _compiled(subject_regex)
+    expression = None if subject_regex is None else compile_pattern(subject_regex)
     subjects = [named.get(_composed(path)) or _subject(expression, path) for path in paths]
     lost = len(set(named) - {_composed(path) for path in paths})
     source = [MANIFEST] * any(named.values()) + [f"--subject-regex {subject_regex}"] * (subject_regex is not None)
@@ -99,18 +99,16 @@ class _Reader:
     def __call__(self, task: tuple[int, str]) -> tuple:
         index, path = task
         try:
-            data = (self.root / path).read_bytes()
+            data = read_file(self.root / path)
         except OSError as error:
-            return index, "", (0, 0), "", None, error.strerror or str(error)
+            return index, "", (0, 0), "", None, reason(error)
         digest = hashlib.sha256(data).hexdigest()
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                with Image.open(io.BytesIO(data)) as image:
-                    size, mode = image.size, image.mode
-                    descriptors, details = fingerprints(grey_thumbnail(image)[None])
+            with open_image(io.BytesIO(data)) as image:
+                size, mode = image.size, image.mode
+                descriptors, details = fingerprints(grey_thumbnail(image)[None])
         except Exception as error:  # PIL's decoders raise many kinds: OSError, SyntaxError, ValueError, struct.error, ...
-            return index, digest, (0, 0), "", None, check_image(data) or str(error)
+            return index, digest, (0, 0), "", None, check_image(data) or reason(error)
         return index, digest, size, mode, (descriptors[0], details[0]), None
 
 
@@ -121,7 +119,7 @@ def _composed(text: str) -> str:
 def _manifest_subjects(path: Path) -> dict[str, str]:
     """Path (NFC, relative to the data set) -> subject, "" where the row names none; empty without a manifest."""
     try:
-        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+        text = read_file(path, MOST_TABLE).decode("utf-8-sig", "surrogateescape")
         rows = csv.DictReader(io.StringIO(text, newline=""))
         missing = [name for name in ("path", "subject") if name not in (rows.fieldnames or ())]
         if missing:
@@ -130,16 +128,9 @@ def _manifest_subjects(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; mend it or take it away") from None
+        raise DataError(f"{path}: {reason(error)}; mend it or take it away") from None
     except csv.Error as error:
         raise DataError(f"{path}: no CSV file ({error}); mend it or take it away") from None
-
-
-def _compiled(expression: str | None) -> re.Pattern | None:
-    try:
-        return None if expression is None else re.compile(expression)
-    except re.error as error:
-        raise DataError(f"--subject-regex {expression}: no regular expression ({error})") from None
 
 
 def _subject(expression: re.Pattern | None, path: str) -> str | None:
@@ -150,7 +141,7 @@ def _subject(expression: re.Pattern | None, path: str) -> str | None:
 def get_args_parser() -> argparse.ArgumentParser:
     """The command line of `python -m data_preprocessing.audit`."""
     parser = OneLineParser(prog="python -m data_preprocessing.audit", description=__doc__.splitlines()[0])
-    parser.add_argument("root", type=Path, metavar="DIR", help="the data set: DIR/{train,valid,test}/<class>/*")
+    parser.add_argument("root", type=path, metavar="DIR", help="the data set: DIR/{train,valid,test}/<class>/*")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where the verdict is leakage")
     parser.add_argument(
         "--subject-regex",
@@ -158,7 +149,7 @@ def get_args_parser() -> argparse.ArgumentParser:
         help=f"the subject in a file name: first group, else the whole match; used where {MANIFEST} names none",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for audit.html and audit.json (default: the data set's)"
+        "--out", type=path, metavar="DIR", help="folder for audit.html and audit.json (default: the data set's)"
     )
     return parser
 
@@ -166,20 +157,19 @@ def get_args_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, 1 with --strict and leakage, 2 for wrong arguments or data."""
     args = get_args_parser().parse_args(argv)
+    escape_output()
     out = args.out or args.root
     try:
         figures = audit(args.root, args.subject_regex, _bar)
         write_report(figures, args.root, out)
     except DataError as error:
-        print(f"error: {shown(str(error))}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: {shown(str(error.filename or out))}: {error.strerror}; choose another --out", file=sys.stderr)
+        print(printable(f"error: {error.filename or out}: {reason(error)}; choose another --out"), file=sys.stderr)
         return 2
-    for line in figures["summary"]:
-        print(line)
-    print(f"{figures['verdict']}: {figures['text']}")
-    print(f"{shown(str(out / 'audit.html'))}")
+    for line in (*figures["summary"], f"{figures['verdict']}: {figures['text']}", str(out / "audit.html")):
+        print(printable(line))
     return int(args.strict and figures["verdict"] == "leakage")
 
 

@@ -8,6 +8,8 @@ from html import escape
 from pathlib import Path
 
 from data_preprocessing.audit_figures import FORMAT
+from data_preprocessing.errors import printable
+from data_preprocessing.files import MOST_TEXT, read_file
 from data_preprocessing.images import load_image
 
 JSON_NAME, HTML_NAME = "audit.json", "audit.html"
@@ -51,9 +53,9 @@ def shown(text: str) -> str:
 def find_verdict(root: Path | str) -> str | None:
     """A one-line warning where the audit of the data set at `root` found leakage; None without one or with a broken file."""
     try:
-        figures = json.loads((Path(root) / JSON_NAME).read_text(encoding="utf-8"))
+        figures = json.loads(read_file(Path(root) / JSON_NAME, MOST_TEXT))
         if figures["format"] == FORMAT and figures["verdict"] == "leakage" and isinstance(figures["text"], str):
-            return f"{JSON_NAME}: leakage. {shown(' '.join(figures['text'].split()))}"
+            return f"{JSON_NAME}: leakage. {printable(' '.join(figures['text'].split()))}"
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     return None
@@ -213,7 +215,7 @@ def _picture(root: Path, path: str) -> str:
         image.thumbnail((_THUMBNAIL, _THUMBNAIL))
         data = io.BytesIO()
         image.save(data, "JPEG", quality=80)
-    except (OSError, ValueError):
+    except Exception:  # PIL's decoders raise many kinds
         return ""
     source = base64.b64encode(data.getvalue()).decode()
     return f'<img src="data:image/jpeg;base64,{source}" width="{image.width}" height="{image.height}" alt="{_text(path)}">'

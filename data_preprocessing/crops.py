@@ -2,13 +2,12 @@
 
 import io
 import math
-import warnings
 from dataclasses import dataclass
 
 from PIL import Image
 
 from data_preprocessing.fer2013 import SIDE
-from data_preprocessing.images import to_rgb
+from data_preprocessing.images import draft, open_image, to_rgb
 
 FORMATS = ("jpg", "png")
 _QUALITY = 95  # of JPEG: what of it is lost is below what resizing loses
@@ -32,16 +31,13 @@ def prepare_picture(data: bytes, box: Box | None, form: Form) -> bytes:
     """The written file's content for a picture file's content; box: the face, in pixels of the picture as stored.
 
     The picture is cropped to the box and its margin as far as it reaches, and only then turned upright by its EXIF tag. A
-    JPEG is decoded at 1/2, 1/4 or 1/8 where the crop stays at least twice form.size. Raises ValueError for a box that is
-    empty or wholly outside, OSError or another of PIL's kinds where `data` cannot be decoded, and before decoding
-    Image.DecompressionBombError above 179 megapixels.
+    JPEG is decoded at 1/2, 1/4 or 1/8 where the crop stays at least twice form.size, or where it has over 40 megapixels.
+    Raises ValueError for a box that is empty or wholly outside, and as open_image where `data` cannot be decoded.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # PIL warns from half of what it refuses
-        image = Image.open(io.BytesIO(data))
-    with image:
+    with open_image(io.BytesIO(data)) as image:
         area = (0, 0, *image.size) if box is None else crop_area(box, image.size, form.margin)
-        scale = _draft(image, max(area[2] - area[0], area[3] - area[1]), 2 * form.size)
+        longest = max(area[2] - area[0], area[3] - area[1])
+        scale = draft(image, int(longest // (2 * form.size)) if form.size else 1)
         if box is not None:
             image = image.crop(_whole_pixels([side * scale for side in area], image.size))
         return encode(_fitted(to_rgb(image), form.size), form.format)
@@ -73,16 +69,6 @@ def encode(image: Image.Image, format: str) -> bytes:
     return target.getvalue()
 
 
-def _draft(image: Image.Image, longest: float, wanted: int) -> float:
-    """Have a JPEG decoded so that `longest` pixels stay at least `wanted`; returns the scale, 1 for every other kind."""
-    times = int(longest // wanted) if wanted else 1
-    if times < 2:
-        return 1.0
-    width, height = image.size
-    drafted = image.draft(None, (max(width // times, 1), max(height // times, 1)))
-    return drafted[1][2] / width if drafted else 1.0
-
-
 def _whole_pixels(area: list[float], size: tuple[int, int]) -> tuple[int, int, int, int]:
     """`area` rounded, at least one pixel of the picture wide and high."""
     left, top = (min(round(area[k]), size[k] - 1) for k in (0, 1))
@@ -90,15 +76,13 @@ def _whole_pixels(area: list[float], size: tuple[int, int]) -> tuple[int, int, i
 
 
 def _fitted(image: Image.Image, size: int) -> Image.Image:
-    bare = Image.new("RGB", image.size)  # without what the file said about itself: profile, comment, EXIF
-    bare.paste(image)
-    if not size:
-        return bare
-    scale = size / max(bare.size)
-    fitted = bare.resize([max(1, round(side * scale)) for side in bare.size], Image.Resampling.BICUBIC)
-    square = Image.new("RGB", (size, size))
-    square.paste(fitted, ((size - fitted.width) // 2, (size - fitted.height) // 2))
-    return square
+    """On a black square of `size`, or as it is; without what the file said about itself: profile, comment, EXIF."""
+    if size:
+        scale = size / max(image.size)
+        image = image.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.BICUBIC)
+    bare = Image.new("RGB", (size, size) if size else image.size)
+    bare.paste(image, ((bare.width - image.width) // 2, (bare.height - image.height) // 2))
+    return bare
 
 
 def _shown(box: Box) -> str:

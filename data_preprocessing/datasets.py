@@ -1,9 +1,11 @@
 """Pictures with labels as a torch data set whose augmentation depends on (seed, epoch, picture) alone."""
 
+import time
+
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from data_preprocessing.errors import DataError
 from data_preprocessing.folders import Split, unreadable
@@ -12,6 +14,29 @@ from data_preprocessing.folders import Split, unreadable
 def mix_seed(*parts: int) -> int:
     """One 64-bit seed from several non-negative integers (numpy's SeedSequence)."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0])
+
+
+class Reading:
+    """Which picture each loading process is at, in memory that they share with the process that waits for them."""
+
+    def __init__(self, processes: int):
+        self._slots = torch.full((max(processes, 1), 2), -1, dtype=torch.int64).share_memory_()
+
+    def note(self, index: int) -> None:
+        """This process begins picture `index`."""
+        worker = get_worker_info()
+        slot = self._slots[worker.id if worker else 0]
+        slot[1] = time.monotonic_ns()
+        slot[0] = index
+
+    def done(self) -> None:
+        """This process has read what it began."""
+        worker = get_worker_info()
+        self._slots[worker.id if worker else 0][0] = -1
+
+    def now(self) -> list[tuple[int, float]]:
+        """(index, time.monotonic() at its begin) of every picture that is being read."""
+        return [(index, since / 1e9) for index, since in self._slots.tolist() if index >= 0]
 
 
 class FaceDataset(Dataset):
@@ -24,6 +49,7 @@ class FaceDataset(Dataset):
         self.split = split
         self.transform = transform
         self.seed = seed
+        self.reading = Reading(0)
 
     def __len__(self) -> int:
         return len(self.split.paths)
@@ -31,6 +57,7 @@ class FaceDataset(Dataset):
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int, int]:
         """(epoch, index) -> picture (C, H, W) float32, label, index. Raises DataError naming an unreadable picture."""
         epoch, index = key
+        self.reading.note(index)
         try:
             image = self.split.picture(index)
         except DataError:  # of an archive or a cache; it says what to do
@@ -44,3 +71,4 @@ class FaceDataset(Dataset):
             return self.transform(image), self.split.labels[index], index
         finally:
             torch.set_rng_state(state)
+            self.reading.done()

@@ -9,11 +9,13 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
 from data_preprocessing.errors import DataError
+from data_preprocessing.files import open_file, reason
 from data_preprocessing.folders import SPLIT_FOLDERS, Split
 
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")  # by the file's labels, 0 to 6
@@ -23,6 +25,8 @@ VALID_ROWS = 3589  # leading rows of train.csv that become valid: as many as fer
 USAGES = {"training": "train", "publictest": "valid", "privatetest": "test"}
 _LEVELS = {str(level): level for level in range(256)}
 _FORMS = "expected fer2013.csv or icml_face_data.csv (columns emotion, pixels, Usage) or Kaggle's train.csv (emotion, pixels)"
+_MOST_WRONG = 10_000  # rows, where they are most of the file
+_LONGEST_LINE = 2**20  # bytes; a row has 10,000
 _MEND = "mend the row, or unpack the file anew"
 
 
@@ -30,8 +34,8 @@ _MEND = "mend the row, or unpack the file anew"
 class CsvSplit(Split):
     """The pictures of one split of a CSV file: `folder` is that file, `paths` its rows ("row 2"; the header is row 1).
 
-    pixels: (N, 48, 48) uint8, grey, of all rows read. places: path -> index into `pixels`; by it a split with fewer
-    paths finds its pictures without a copy of the array. problems: path -> what is wrong with an unreadable picture.
+    pixels: (N, 48, 48) uint8, grey, of all rows that could be read. places: path -> index into `pixels`; by it a split
+    with fewer paths finds its pictures without a copy of the array. problems: path -> what is wrong with an unreadable one.
     Two splits are equal where the same rows of the same file have the same labels; pixels are not compared.
     """
 
@@ -50,14 +54,21 @@ class CsvSplit(Split):
             raise ValueError(self.problems[path])
         return Image.fromarray(self.pixels[self.places[path]]).convert("RGB")
 
-    def inspect(self, index: int) -> tuple[str, str | None]:
-        """SHA-256 of the class name and the pixels (64 hex digits), and what is wrong with the picture, None if nothing.
+    def stamp(self, index: int) -> tuple[int, int]:
+        """Size in bytes and time of last change in ns of the CSV file. Raises OSError where it is gone."""
+        status = self.folder.stat()
+        return status.st_size, status.st_mtime_ns
 
-        The class is part of it because "row 17" does not tell it, as the path of a picture in a class folder does.
-        """
-        path, name = self.paths[index], self.classes[self.labels[index]]
-        digest = hashlib.sha256(name.encode() + self.pixels[self.places[path]].tobytes()).hexdigest()
-        return digest, self.problems.get(path)
+    def entry(self, index: int) -> str:
+        """What a fingerprint says of the picture beside its pixels: "row 17" alone does not tell the class."""
+        return f"{self.paths[index]} {self.classes[self.labels[index]]}"
+
+    def inspect(self, index: int) -> tuple[str, str | None]:
+        """SHA-256 of the pixels (64 hex digits) and None, or any text and what is wrong with the picture."""
+        path = self.paths[index]
+        if path in self.problems:
+            return "", self.problems[path]
+        return hashlib.sha256(self.pixels[self.places[path]].tobytes()).hexdigest(), None
 
 
 def read_fer2013(
@@ -108,6 +119,9 @@ def _gather(
     for count, (row, fields) in enumerate(rows):
         label = _label(path, row, fields[columns["emotion"]])
         gathered[split_of(count, row, fields)].add(row, label, fields[columns["pixels"]])
+        wrong = sum(len(one.problems) for one in gathered.values())
+        if wrong > _MOST_WRONG and 2 * wrong > count:  # a few bytes a row would become much memory
+            raise DataError(f"{path}: {wrong} of its first {count + 1} rows have wrong pixels; {_FORMS}")
     return {name: one.split(name, path) for name, one in gathered.items() if one.paths}
 
 
@@ -115,23 +129,22 @@ class _Gathered:
     """The rows of one split while the file is read."""
 
     def __init__(self):
-        self.paths, self.labels, self.problems = [], [], {}
+        self.paths, self.labels, self.places, self.problems = [], [], {}, {}
         self.pixels = bytearray()  # PIXELS a row
 
     def add(self, row: int, label: int, text: str) -> None:
         path = f"row {row}"
         try:
             self.pixels += parse_pixels(text)
+            self.places[path] = len(self.places)
         except ValueError as error:
             self.problems[path] = str(error)
-            self.pixels += bytes(PIXELS)  # a place of its own all the same
         self.paths.append(path)
         self.labels.append(label)
 
     def split(self, name: str, file: Path) -> CsvSplit:
         pixels = np.frombuffer(self.pixels, np.uint8).reshape(-1, SIDE, SIDE)
-        places = {path: place for place, path in enumerate(self.paths)}
-        return CsvSplit(name, file, CLASSES, tuple(self.paths), tuple(self.labels), pixels, places, self.problems)
+        return CsvSplit(name, file, CLASSES, tuple(self.paths), tuple(self.labels), pixels, self.places, self.problems)
 
 
 def parse_pixels(text: str) -> bytes:
@@ -199,24 +212,26 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The rows that are not blank, each with the number of the line on which it begins."""
     begin = 1
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             reader = csv.reader(_lines(path, file))
             for fields in reader:
                 if fields:
                     yield begin, fields
                 begin = reader.line_num + 1
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+        raise DataError(f"{path}: cannot be read ({reason(error)})") from None
     except csv.Error as error:
         raise DataError(f"{path}, row {begin}: no CSV ({error}); is a quote left open? {_MEND}") from None
 
 
-def _lines(path: Path, file: Iterator[bytes]) -> Iterator[str]:
+def _lines(path: Path, file: BinaryIO) -> Iterator[str]:
     """The lines, each decoded by itself so that an error can name it."""
-    for number, line in enumerate(file, 1):
+    for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), b""), 1):
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")  # spreadsheets put a mark before the first
             problem = "a NUL byte" if "\0" in text else ""
+            if len(line) == _LONGEST_LINE:
+                raise DataError(f"{path}, row {number}: more than {_LONGEST_LINE} bytes in a line; {_FORMS}")
         except UnicodeDecodeError as error:
             problem = f"byte 0x{line[error.start]:02x}"
         if problem:

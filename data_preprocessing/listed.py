@@ -9,12 +9,15 @@ from functools import lru_cache
 
 from PIL import Image
 
-from data_preprocessing.errors import DataError
+from data_preprocessing.archives import ARCHIVES
+from data_preprocessing.errors import DataError, printable
+from data_preprocessing.files import MOST_TEXT
 from data_preprocessing.folders import SPLIT_FOLDERS, Split
-from data_preprocessing.images import EXTENSIONS, check_image, to_rgb
+from data_preprocessing.images import EXTENSIONS, check_image, decode
 from data_preprocessing.records import Listing, Record
-from data_preprocessing.trees import ARCHIVES, Tree
+from data_preprocessing.trees import Tree
 
+_LONGEST = 260  # characters of a name that a message shows: as many as file systems allow, nearly
 SPLITS = {folder: name for name, folders in SPLIT_FOLDERS.items() for folder in folders}  # a split's folder -> its name
 
 
@@ -26,20 +29,23 @@ class TreeSplit(Split):
 
     def picture(self, index: int) -> Image.Image:
         """The picture in RGB. Raises DataError, OSError, ValueError or another of PIL's kinds where it cannot be decoded."""
-        with Image.open(io.BytesIO(self.tree.read(self.paths[index]))) as image:
-            return to_rgb(image)
+        return decode(io.BytesIO(self.tree.read(self.paths[index])))
+
+    def stamp(self, index: int) -> tuple[int, int]:
+        """Size in bytes and time of last change in ns of the file that holds the picture, which may be an archive."""
+        return self.tree.stamp(self.paths[index])
+
+    def entry(self, index: int) -> str:
+        """What a fingerprint says of the picture beside its content: the path alone does not tell the class."""
+        return f"{self.paths[index]} {self.classes[self.labels[index]]}"
 
     def inspect(self, index: int) -> tuple[str, str | None]:
-        """SHA-256 of the class name and the picture's content (64 hex digits) and None, or any text and what is wrong.
-
-        The class is part of it because the path does not tell it, as that of a picture in a class folder does.
-        """
+        """SHA-256 of the picture's content (64 hex digits) and None, or any text and what is wrong with the picture."""
         try:
             data = self.tree.read(self.paths[index])
         except DataError as error:
             return "", str(error)
-        name = self.classes[self.labels[index]]
-        return hashlib.sha256(name.encode() + data).hexdigest(), check_image(data)
+        return hashlib.sha256(data).hexdigest(), check_image(data)
 
 
 def make_splits(listing: Listing, order: tuple[str, ...]) -> dict[str, TreeSplit]:
@@ -119,7 +125,7 @@ def read_list(tree: Tree, name: str, key: Callable[[str], str], labels: range) -
     """
     where = tree.root / name
     try:
-        lines = unicodedata.normalize("NFC", tree.read(name).decode("utf-8-sig")).splitlines()
+        lines = unicodedata.normalize("NFC", tree.read(name, MOST_TEXT).decode("utf-8-sig")).splitlines()
     except UnicodeDecodeError as error:
         raise DataError(f"{where}: no UTF-8 text (byte {error.start}); fetch the file anew") from None
     known = {str(label) for label in labels}
@@ -132,7 +138,9 @@ def read_list(tree: Tree, name: str, key: Callable[[str], str], labels: range) -
             wanted = f"expected a picture's name and a label from {labels[0]} to {labels[-1]}"
             raise DataError(f"{where}, line {number}: {line.strip()[:60]!r}: {wanted}; mend the line")
         if found.setdefault(key(picture.strip()), int(text)) != int(text):
-            raise DataError(f"{where}, line {number}: {picture.strip()} has another label above; remove one of the lines")
+            raise DataError(
+                f"{where}, line {number}: {few([picture.strip()])} has another label above; remove one of the lines"
+            )
     if not found:
         raise DataError(f"{where}: the list is empty; fetch the file anew")
     return found
@@ -173,7 +181,7 @@ def few(names: Iterable[str], most: int = 3) -> str:
     """The first `most` names and how many more there are: "a, b, c and 4 more"; in one line, whatever is in the names."""
     names = list(names)
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(name if name.isprintable() else ascii(name)[1:-1] for name in names[:most]) + more
+    return printable(", ".join(name[:_LONGEST] + "..." * (len(name) > _LONGEST) for name in names[:most])) + more
 
 
 def wrong_layout(tree: Tree, expected: str) -> DataError:

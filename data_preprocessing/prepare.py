@@ -16,15 +16,17 @@ from types import SimpleNamespace
 
 from tqdm import tqdm
 
-from data_preprocessing.command_line import OneLineParser
+from data_preprocessing.command_line import OneLineParser, escape_output, path
 from data_preprocessing.crops import FORMATS, Form
-from data_preprocessing.errors import DataError
+from data_preprocessing.errors import DataError, one_line, printable
+from data_preprocessing.files import reason
 from data_preprocessing.readers import READERS
 from data_preprocessing.records import Listing, Record, group_classes, name_subjects
 from data_preprocessing.splitting import RATIOS, SPLITS, WAYS, assign_splits
 from data_preprocessing.trees import Tree, open_tree
 from data_preprocessing.writer import MANIFEST, SKIPPED, write_records
 
+_MOST_WORKERS = 1024
 _READER_DEFAULTS = {"num_classes": 7, "label": "uploader", "neutral": True}
 
 
@@ -34,9 +36,9 @@ def prepare(args: argparse.Namespace) -> None:
     tree = open_tree(args.source)
     listing = read_listing(args.name, tree, _reader_options(args))
     records = listing.records
-    if args.subject_regex:
+    if args.subject_regex is not None:
         records = name_subjects(records, args.subject_regex)
-    if args.classes:
+    if args.classes is not None:
         records = group_classes(records, args.classes)
     if len({record.label for record in records}) < 2:
         raise DataError(f"{tree.root}: {len({r.label for r in records})} classes; a classifier needs at least 2")
@@ -45,15 +47,15 @@ def prepare(args: argparse.Namespace) -> None:
     options = {name: getattr(args, name) for name in ("name", "split_by", "ratios", "seed", "subject_regex", "classes")}
     form = Form(args.size, args.margin, args.format)
     for note in (*notes, *how):
-        print(f"note: {note}")
+        print(f"note: {printable(note)}")
     written, skipped = write_records(
         tree, records, args.out, form, options, args.resume, args.skip_bad_images, args.workers, _progress
     )
     done = [result.task.record for result in written]
     for note in (*_skipped_note(args.out, len(skipped)), *_gaps(done)):
-        print(f"note: {note}")
+        print(f"note: {printable(note)}")
     print(table(done))
-    print(f"{args.out}: {len(done)} pictures, listed in {args.out / MANIFEST}; train with")
+    print(printable(f"{args.out}: {len(done)} pictures, listed in {args.out / MANIFEST}; train with"))
     print(f"python main.py --data {shlex.quote(str(args.out))}")
 
 
@@ -107,8 +109,8 @@ def get_args_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("name", metavar="NAME", choices=READERS, help="the data set, see below")
-    add("--source", type=Path, required=True, help="folder, .zip or .tar as it was fetched; archives may lie in the folder")
-    add("--out", type=Path, required=True, help="folder to write, made if missing")
+    add("--source", type=path, required=True, help="folder, .zip or .tar as it was fetched; archives may lie in the folder")
+    add("--out", type=path, required=True, help="folder to write, made if missing")
     add(
         "--size",
         type=int,
@@ -141,9 +143,12 @@ def _check(args: argparse.Namespace) -> None:
         raise DataError(f"--size {args.size}: must be from 16 to 4096 pixels, or 0 to keep each picture's")
     if not 0 <= args.margin <= 10:
         raise DataError(f"--margin {args.margin:g}: must be from 0 to 10")
-    if args.seed < 0 or args.workers < 1:
-        raise DataError("--seed must be at least 0 and --workers at least 1")
-    source, out = args.source.resolve(), args.out.resolve()
+    if args.seed < 0 or not 1 <= args.workers <= _MOST_WORKERS:
+        raise DataError(f"--seed must be at least 0, and --workers at least 1 and at most {_MOST_WORKERS}")
+    try:
+        source, out = args.source.resolve(), args.out.resolve()
+    except RuntimeError as error:  # a link in a circle
+        raise DataError(f"--source {args.source}, --out {args.out}: {error}") from None
     if out == source or source in out.parents:
         raise DataError(f"--out {args.out}: lies in --source {args.source}, which is only read; choose a folder outside")
     for name in _READER_DEFAULTS:
@@ -188,17 +193,18 @@ def _progress(items: Iterable, total: int, text: str) -> tqdm:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 2 for wrong arguments or data and a full disk, 130 after Ctrl-C."""
     args = get_args_parser().parse_args(argv)
+    escape_output()
     try:
         prepare(args)
     except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
     except OSError as error:
         remedy = "what is written stays; mend that and repeat the command with --resume"
-        print(f"error: {args.out}: {error.strerror or error}; {remedy}", file=sys.stderr)
+        print(printable(f"error: {args.out}: {reason(error)}; {remedy}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"stopped; --resume goes on in {args.out}", file=sys.stderr)
+        print(printable(f"stopped; --resume goes on in {args.out}"), file=sys.stderr)
         return 130
     return 0
 

@@ -2,10 +2,12 @@
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from data_preprocessing.errors import DataError
+from data_preprocessing.files import reason
 from data_preprocessing.trees import Tree
 
 _SYNTAX = 'write "new=old+old,new2=old"; a name alone keeps that class, and a class that is not named is left out'
@@ -64,10 +66,7 @@ def name_subjects(records: Iterable[Record], pattern: str) -> tuple[Record, ...]
 
     Raises DataError where `pattern` is no regular expression, or for a record in which it finds nothing.
     """
-    try:
-        search = re.compile(_nfc(pattern)).search
-    except re.error as error:
-        raise DataError(f"--subject-regex {pattern!r}: no regular expression ({error})") from None
+    search = compile_pattern(_nfc(pattern)).search
     named = []
     for record in records:
         match = search(_nfc(record.source))
@@ -76,6 +75,16 @@ def name_subjects(records: Iterable[Record], pattern: str) -> tuple[Record, ...]
             raise DataError(f"--subject-regex {pattern!r}: finds no subject in {record.source}; it must for every picture")
         named.append(replace(record, subject=subject))
     return tuple(named)
+
+
+def compile_pattern(pattern: str) -> re.Pattern:
+    """The regular expression that --subject-regex gives. Raises DataError where it is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about what a later Python may take for something else
+            return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError, MemoryError) as error:
+        raise DataError(f"--subject-regex {pattern!r}: no regular expression ({reason(error)})") from None
 
 
 def _nfc(text: str) -> str:

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
 from data_preprocessing.cache import CachedPictures
-from data_preprocessing.datasets import FaceDataset, mix_seed
+from data_preprocessing.datasets import FaceDataset, Reading, mix_seed
 from data_preprocessing.folders import Split
 from data_preprocessing.occlusion import HeadsetOcclusion
 from data_preprocessing.stored import FITS, REDUCTION, Stored
@@ -99,6 +99,7 @@ class ReducedDataset(Dataset):
         self.plan = plan
         self.swap = channel_order == "bgr" and PICTURES[plan.stored.kind].mode == "RGB"
         self.seed = seed
+        self.reading = Reading(0)
 
     def __len__(self) -> int:
         return len(self.split.paths)
@@ -113,7 +114,9 @@ class ReducedDataset(Dataset):
         draws = self._draws(keys)
         values = np.empty((len(keys), *self.plan.stored.shape[1:]), np.uint8)
         for out, (_, index), (flipped, _) in zip(values, keys, draws):
+            self.reading.note(index)
             self.pictures.read_into(out, index, view=int(flipped))
+        self.reading.done()
         values = torch.from_numpy(values)
         pictures = normalise(values.flip(1) if self.swap else values, self.plan.stored.kind)
         for picture, (_, boxes) in zip(pictures.numpy(), draws):

@@ -6,7 +6,9 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+from data_preprocessing.errors import DataError
 from data_preprocessing.fer2013 import read_fer2013
+from data_preprocessing.files import reason
 from data_preprocessing.folders import SPLIT_FOLDERS, Split, find_splits, read_split
 from data_preprocessing.listed import make_splits
 from data_preprocessing.readers import affectnet, rafdb
@@ -26,6 +28,13 @@ def open_source(data: Path | str, say: Callable[[str], None] = lambda text: None
     know about how those were read, in one-line texts. Raises DataError where `data` is none of them or is broken.
     """
     path = Path(data)
+    try:
+        return _open(path, say)
+    except OSError as error:
+        raise DataError(f"--data {path}: cannot be read ({reason(error)})") from None
+
+
+def _open(path: Path, say: Callable[[str], None]) -> dict[str, Callable[[], Split]]:
     if path.suffix.lower() == ".csv" and path.is_file():
         return {name: partial(_itself, split) for name, split in read_fer2013(path, say).items()}
     splits = _read_native(path, say)

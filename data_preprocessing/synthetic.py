@@ -7,20 +7,23 @@ No person is in two splits. The same arguments draw the same pictures. File name
 
 import argparse
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from data_preprocessing.command_line import OneLineParser
-from data_preprocessing.errors import DataError
+from data_preprocessing.command_line import OneLineParser, escape_output, path
+from data_preprocessing.errors import DataError, one_line, printable
 from data_preprocessing.face_drawing import draw_face
 from data_preprocessing.face_parameters import EXPRESSIONS, Identity
+from data_preprocessing.files import reason
 
 CLASSES = ("anger", "happiness", "surprise")
 PEOPLE = {"train": 160, "valid": 30, "test": 60}
 RECORD = "synthetic.json"
+_MOST = 100_000  # persons, and pictures of one
 
 
 def write_synthetic(
@@ -44,15 +47,18 @@ def write_synthetic(
         raise DataError(f"--classes: {reason}; choose from {', '.join(EXPRESSIONS)}")
     out = Path(out).absolute()
     record = dict(classes=sorted(set(classes)), people=people, views=views, size=size, vr=vr, seed=seed)
-    if (out / RECORD).is_file() and (out / RECORD).read_text() == json.dumps(record):
+    if (out / RECORD).is_file() and (out / RECORD).read_bytes() == json.dumps(record).encode():
         return out
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if os.path.lexists(out) and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: already holds something else; remove it or choose another --out")
     partial = out.with_name(out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    _draw_splits(partial, record, progress)
-    (partial / RECORD).write_text(json.dumps(record))
-    partial.rename(out)
+    try:
+        _draw_splits(partial, record, progress)
+        (partial / RECORD).write_text(json.dumps(record))
+        partial.rename(out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     return out
 
 
@@ -76,7 +82,7 @@ def _draw_splits(folder: Path, record: dict, progress) -> None:
 def get_args_parser() -> argparse.ArgumentParser:
     """The command line of `python -m data_preprocessing.synthetic`."""
     parser = OneLineParser(prog="python -m data_preprocessing.synthetic", description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder to write; made if missing, else must be empty")
+    parser.add_argument("--out", type=path, required=True, help="folder to write; made if missing, else must be empty")
     parser.add_argument("--classes", nargs="+", default=CLASSES, help=f"of {', '.join(EXPRESSIONS)} (default: %(default)s)")
     for split, count in PEOPLE.items():
         parser.add_argument(f"--{split}-people", type=int, default=count, help="persons in the split (default: %(default)s)")
@@ -90,22 +96,23 @@ def get_args_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status, 2 for wrong arguments."""
     args = get_args_parser().parse_args(argv)
+    escape_output()
     people = {split: getattr(args, f"{split}_people") for split in PEOPLE}
     try:
         for flag, value in (*((f"--{s}-people", n) for s, n in people.items()), ("--views", args.views)):
-            if value < 1:
-                raise DataError(f"{flag} {value}: must be at least 1")
-        if args.size < 16 or args.seed < 0:
-            raise DataError("--size must be at least 16 pixels and --seed at least 0")
+            if not 1 <= value <= _MOST:
+                raise DataError(f"{flag} {value}: must be from 1 to {_MOST}")
+        if not 16 <= args.size <= 4096 or args.seed < 0:
+            raise DataError("--size must be from 16 to 4096 pixels and --seed at least 0")
         write_synthetic(args.out, tuple(args.classes), people, args.views, args.size, args.vr, args.seed)
     except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: {args.out}: {error.strerror}", file=sys.stderr)
+        print(printable(f"error: {args.out}: {reason(error)}"), file=sys.stderr)
         return 2
     total = sum(people.values()) * args.views * len(set(args.classes))
-    print(f"{args.out}: {total} pictures of {', '.join(sorted(set(args.classes)))}")
+    print(printable(f"{args.out}: {total} pictures of {', '.join(sorted(set(args.classes)))}"))
     return 0
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from data_preprocessing.crops import Form, prepare_picture, prepare_pixels
 from data_preprocessing.errors import DataError
+from data_preprocessing.files import read_file, reason
 from data_preprocessing.images import check_image
 from data_preprocessing.records import Record
 from data_preprocessing.trees import Tree
@@ -58,13 +59,13 @@ class Job:
         """Write one picture, or take it as it is where it lies complete. Raises OSError where the disk does not let it."""
         target = self.out / task.path
         if target.exists():
-            data = target.read_bytes()
+            data = read_file(target)
             if check_image(data) is None:  # a power cut can leave a name without content
                 return Result(task, hashlib.sha256(data).hexdigest())
         try:
             data = self._content(task.record)
         except Exception as error:  # PIL's decoders raise many kinds, as check_image says
-            return Result(task, problem=str(error).split(" <_io")[0] or type(error).__name__)
+            return Result(task, problem=reason(error))
         _write(self.out, target, data)
         return Result(task, hashlib.sha256(data).hexdigest())
 

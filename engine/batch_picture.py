@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from engine.plots import font_families
+from engine.plots import font_families, save_figure
 
 _TILE, _CAPTION, _COLUMNS, _DPI = 120, 24, 8, 100  # pixels, pixels, tiles a row: 32 RGB tiles of pure noise are 1.4 MB
 
@@ -42,9 +42,7 @@ def draw_batch(
             sheet[y : y + _TILE, x : x + _TILE] = tile
             _write(figure, (x + _TILE / 2) / width, 1 - (y + _TILE + _CAPTION / 2) / height, classes[int(label)])
         figure.figimage(sheet, zorder=-1)
-        partial = path.with_suffix(".partial.png")
-        figure.savefig(partial)
-        partial.replace(path)
+        save_figure(figure, path)
 
 
 def _denormalised(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:

@@ -1,27 +1,48 @@
 """Checkpoints: what they hold, and reading ours and the published ones.
 
-Ours is one flat dict, read with weights_only=True: format, version, run, model, model_options, classes, state_dict,
-optimizer, epoch (epochs completed), best, history (rows of metrics.csv), rng, args, fingerprints.
+Ours is one flat dict, written by torch.save and read by models.safe_load, in format version 2:
+
+    format, version   "poster-reproduction", 2
+    checksum          str, of all the others (engine.checksum)
+    run               str or None: name of the run's folders
+    model             str: a name in models.MODELS
+    model_options     dict: the arguments of create_model that MODELS[model].options names
+    classes           list of str, in the order of the outputs
+    state_dict        dict of str -> tensor
+    optimizer         dict or None: what optimizer.state_dict() gives
+    epoch             int: epochs completed
+    best              None or {"epoch": int, "valid_accuracy": float}: the epoch chosen so far
+    history           list of dicts, the rows of metrics.csv
+    rng               None or {"cpu": uint8 tensor, "cuda": list of uint8 tensors}: generators' states
+    args              dict of str -> None, bool, int, float or str: the run's settings
+    fingerprints      dict of split -> str: SHA-256 over its pictures' names and contents
+    pictures          dict of split -> int64 tensor (N,): the first 8 bytes of each picture's SHA-256
+    progress          None at an epoch's end; within epoch number epoch + 1 a dict: step (int, steps done), losses (float32
+                      tensor (step,)), hits and sizes (int64 tensors (step,): correct predictions and pictures a step),
+                      batch_size (int), skipped (int: steps left out)
+
+engine.checkpoint_content checks all of it. Version 1 had neither checksum, pictures nor progress (engine.migrate).
 """
 
-import pickle
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
+from engine.checkpoint_content import check_content
+from engine.checksum import checksum
 from engine.errors import UsageError
 from engine.foreign import recorder_history, stand_ins
-from models import HEADS, MODELS
+from engine.migrate import migrate
+from models import MODELS
 from models.errors import WeightsError
 from models.identify import identify
-from models.weights import without_prefix
+from models.safe_load import read_untrusted
+from models.weights import DEAD_KEYS, require_finite, without_prefix
+from models.wording import readable
 
 FORMAT = "poster-reproduction"
-VERSION = 1
-_TYPES = {"model": str, "model_options": dict, "classes": list, "epoch": int, "history": list, "args": dict}
+VERSION = 2
 
 
 @dataclass
@@ -42,6 +63,8 @@ class Checkpoint:
     args: dict = field(default_factory=dict)
     run: str | None = None
     fingerprints: dict = field(default_factory=dict)
+    progress: dict | None = None
+    pictures: dict = field(default_factory=dict)
 
     @property
     def settings(self) -> dict:
@@ -64,22 +87,17 @@ def load_checkpoint(path: Path | str, flag: str, wanted: dict | None = None) -> 
     hold where they are given. Raises UsageError in one line where it cannot be used.
     """
     path = Path(path)
+    if path.is_dir():
+        raise UsageError(f"{flag} {path}: is a folder; name the file in it")
     if not path.is_file():
         raise UsageError(f"{flag} {path}: no such file")
-    content = _read(path, flag)
-    if not isinstance(content, dict) or not content:
-        raise UsageError(f"{flag} {path}: is no checkpoint, it holds a {type(content).__name__}")
-    if set(content) == {"state", "param_groups"}:
-        raise UsageError(
-            f"{flag} {path}: holds an optimiser's state and no weights, as the published code's 'best' files do; "
-            "use the file that it wrote every epoch"
-        )
     try:
-        checkpoint = _from_ours(path, content) if content.get("format") == FORMAT else _from_published(path, content)
+        checkpoint = _from_content(path, read_untrusted(path, stand_ins()))
     except (WeightsError, UsageError) as error:
         raise UsageError(f"{flag} {path}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"{flag} {path}: damaged checkpoint ({type(error).__name__}: {error})") from None
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError) as error:
+        reason = readable(f"{type(error).__name__}: {error}", 120)
+        raise UsageError(f"{flag} {path}: damaged checkpoint ({reason})") from None
     _require_wanted(checkpoint, wanted or {})
     return checkpoint
 
@@ -95,35 +113,38 @@ def _require_wanted(checkpoint: Checkpoint, wanted: dict) -> None:
         raise UsageError(f"--head {head}: {checkpoint.path} has the head {own}; leave --head out")
 
 
-def _read(path: Path, flag: str) -> object:
-    try:
-        with torch.serialization.safe_globals(stand_ins()):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
-        if wanted:
-            raise UsageError(f"{flag} {path}: refused, the file wants to run {wanted[1]}; nothing of it was run") from None
-        raise UsageError(f"{flag} {path}: refused, not a file of weights; nothing of it was run") from None
-    except Exception as error:  # truncated or damaged files end in many kinds
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
-        raise UsageError(f"{flag} {path}: truncated or damaged ({reason}); use another copy") from None
+def _from_content(path: Path, content: object) -> Checkpoint:
+    if not isinstance(content, dict) or not content:
+        raise UsageError(f"is no checkpoint, it holds a {type(content).__name__}")
+    if set(content) == {"state", "param_groups"}:
+        raise UsageError(
+            "holds an optimiser's state and no weights, as the published code's 'best' files do; "
+            "use the file that it wrote every epoch"
+        )
+    is_ours = isinstance(content.get("format"), str) and content["format"] == FORMAT
+    if not is_ours and content.keys() & {"format", "checksum"}:  # no published file has them
+        raise UsageError("damaged checkpoint, or another program's: its format is unknown")
+    checkpoint = _from_ours(path, content) if is_ours else _from_published(path, content)
+    dead = DEAD_KEYS.get(MODELS[checkpoint.model].family) if checkpoint.is_foreign else None
+    used = {key: value for key, value in checkpoint.state_dict.items() if not (dead and dead.fullmatch(key))}
+    require_finite(used)
+    return checkpoint
 
 
 def _from_ours(path: Path, content: dict) -> Checkpoint:
-    if content["version"] > VERSION:
-        raise UsageError(f"written by a newer version (format {content['version']}, known up to {VERSION}); update the program")
-    for name, kind in _TYPES.items():
-        if not isinstance(content[name], kind):
-            raise UsageError(f"damaged checkpoint: its {name} is a {type(content[name]).__name__}")
-    if content["model"] not in MODELS:
-        raise UsageError(f"holds the unknown network {content['model']!r}; known: {', '.join(MODELS)}")
-    head = content["model_options"].get("head", "linear")
-    if head not in HEADS:
-        raise UsageError(f"holds the unknown head {str(head)[:60]!r}; known: {', '.join(HEADS)}")
-    names = ("model", "model_options", "optimizer", "epoch", "best", "history", "rng", "args", "run", "fingerprints")
+    version = content.get("version")
+    if type(version) is not int or version < 1:
+        raise UsageError("damaged checkpoint: its version is no number")
+    if version > VERSION:
+        raise UsageError(f"written by a newer version (format {version}, known up to {VERSION}); update the program")
+    if (version > 1 or "checksum" in content) and content.get("checksum") != checksum(content):
+        raise UsageError("damaged: its checksum does not match; use another copy")
+    content = migrate(content)
+    check_content(content)
     classes = tuple(content["classes"])
-    state = without_prefix(content["state_dict"])
-    return Checkpoint(path, state, len(classes), classes=classes, **{name: content[name] for name in names})
+    names = ("model", "model_options", "optimizer", "epoch", "best", "history", "rng", "args", "run", "fingerprints")
+    kept = {name: content[name] for name in (*names, "progress", "pictures")}
+    return Checkpoint(path, without_prefix(content["state_dict"]), len(classes), classes=classes, **kept)
 
 
 def _from_published(path: Path, content: dict) -> Checkpoint:
@@ -132,7 +153,7 @@ def _from_published(path: Path, content: dict) -> Checkpoint:
     state = without_prefix(weights)
     identity = identify(state)
     epoch = 0 if weights is content else content.get("epoch", content.get("iter", 0))
-    if not isinstance(epoch, int) or epoch < 0:
+    if type(epoch) is not int or not 0 <= epoch < 2**31:
         raise UsageError("its epoch is no number")
     checkpoint = Checkpoint(path, state, identity.num_outputs, model=identity.model, epoch=epoch)
     checkpoint.model_options = dict(identity.options)

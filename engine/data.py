@@ -13,7 +13,7 @@ from tqdm import tqdm
 from data_preprocessing.audit_report import find_verdict
 from data_preprocessing.cache import CachedPictures, open_cache
 from data_preprocessing.errors import DataError
-from data_preprocessing.folders import Split, check_pictures, check_same_classes
+from data_preprocessing.folders import Checked, Split, Stamps, check_pictures, check_same_classes
 from data_preprocessing.loaders import create_loader
 from data_preprocessing.occlusion import HeadsetOcclusion
 from data_preprocessing.reduced import create_dataset, stored_for
@@ -63,18 +63,24 @@ def training_splits(data: str | None, sources: dict[str, Callable[[], Split]]) -
     return [splits["train"], selection, report], warning
 
 
-def checked(splits: list[Split], skip_bad: bool, say: Callable[[str], None]) -> tuple[list[Split], dict[str, str]]:
-    """The splits without unreadable pictures (named and counted through `say`), and each one's fingerprint."""
-    clean, fingerprints = {}, {}
+def checked(
+    splits: list[Split], skip_bad: bool, say: Callable[[str], None], known: dict[str, Stamps] | None = None
+) -> tuple[list[Split], dict[str, Checked]]:
+    """The splits without unreadable pictures (named and counted through `say`), and what the check found, by split name.
+
+    known: stamps of an earlier check by split name; unchanged files are not decoded again.
+    """
+    results: dict[str, Checked] = {}
     for split in splits:
-        if split.name in clean:
+        if split.name in results:
             continue
-        clean[split.name], bad, fingerprints[split.name] = check_pictures(split, skip_bad, progress)
-        if bad:
-            say(f"{split.name}: {len(bad)} unreadable pictures dropped: {'; '.join(bad)}")
-        counts = ", ".join(f"{name} {n}" for name, n in clean[split.name].counts().items())
-        say(f"{split.name}: {len(clean[split.name].paths)} pictures ({counts})")
-    return [clean[split.name] for split in splits], fingerprints
+        result = check_pictures(split, skip_bad, progress, (known or {}).get(split.name))
+        results[split.name] = result
+        if result.bad:
+            say(f"{split.name}: {len(result.bad)} unreadable pictures dropped: {'; '.join(result.bad)}")
+        counts = ", ".join(f"{name} {n}" for name, n in result.split.counts().items())
+        say(f"{split.name}: {len(result.split.paths)} pictures ({counts})")
+    return [results[split.name].split for split in splits], results
 
 
 def audited(data: str | None, say: Callable[[str], None]) -> str | None:

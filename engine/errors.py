@@ -12,6 +12,10 @@ class TrainingStopped(RuntimeError):
     """Training cannot go on; the last good checkpoint is on disk."""
 
 
+class LoaderDied(TrainingStopped):
+    """A loading process has ended; the network stands between two steps."""
+
+
 WRONG_INPUT = (UsageError, DataError, WeightsError)  # exit status 2
 
 

@@ -60,8 +60,13 @@ def predict(
 
 def write_predictions(path: Path, predictions: Predictions, paths: tuple[str, ...], classes: tuple[str, ...]) -> None:
     """A CSV with a row a picture: path, true and predicted class name, a probability a class."""
-    with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "true", "predicted", *(f"p_{name}" for name in classes)])
-        for name, label, guess, row in zip(paths, predictions.labels, predictions.predicted, predictions.probabilities):
-            writer.writerow([name, classes[label], classes[guess], *(f"{p:.9g}" for p in row)])
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with open(partial, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            writer = csv.writer(file)
+            writer.writerow(["path", "true", "predicted", *(f"p_{name}" for name in classes)])
+            for name, label, guess, row in zip(paths, predictions.labels, predictions.predicted, predictions.probabilities):
+                writer.writerow([name, classes[label], classes[guess], *(f"{p:.9g}" for p in row)])
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """The epoch loop: set the learning rate, train, evaluate, record, hand over to be saved."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,20 +10,27 @@ from torch.utils.data import DataLoader
 
 from engine.errors import TrainingStopped
 from engine.evaluate import Predictions, predict
+from engine.finite import FiniteGuard
 from engine.optim import set_learning_rate
-from engine.train import train_one_epoch
+from engine.train import Progress, train_one_epoch
 
 
 @dataclass
 class FitState:
-    """How far a run has come: epochs completed, rows of metrics.csv, and the epoch chosen so far (None before one)."""
+    """How far a run has come: epochs completed, rows of metrics.csv, and the epoch chosen so far (None before one).
+
+    progress: of the epoch that is being trained, None between two epochs.
+    """
 
     epoch: int = 0
     history: list[dict] = field(default_factory=list)
     best: dict | None = None
+    progress: Progress | None = None
 
     def rewind(self, epoch: int) -> None:
         """Go on after `epoch`, without what was recorded of later ones."""
+        if epoch != self.epoch:
+            self.progress = None
         self.epoch = epoch
         self.history = [row for row in self.history if row["epoch"] <= epoch]
         if self.best and self.best["epoch"] > epoch:
@@ -52,21 +59,41 @@ def fit(
     say: Callable[[str], None],
     progress: Callable,
     on_epoch: Callable[[FitState, bool, Predictions], None],
+    guard: FiniteGuard | None = None,
+    batches: Callable[[DataLoader], Iterable] = iter,
+    after_step: Callable[[], None] = lambda: None,
 ) -> None:
     """Train from `state.epoch` to `epochs`, choosing the epoch with the best accuracy on `valid_loader`, the first of equals.
 
-    on_epoch(state, is_best, predictions) saves and draws after each epoch. Raises TrainingStopped where a loss is not
-    finite; what the last `on_epoch` saved stays good.
+    on_epoch(state, is_best, predictions) saves and draws after each epoch; guard, batches and after_step are as in
+    train_one_epoch. Raises TrainingStopped where a loss is not finite; what the last `on_epoch` saved stays good.
     """
+    guard = guard or FiniteGuard()
     for epoch in range(state.epoch, epochs):
         rate = learning_rate(lr, lr_decay, epoch)
         set_learning_rate(optimizer, rate)
-        train_loader.batch_sampler.set_epoch(epoch)
-        trained = train_one_epoch(model, train_loader, optimizer, objective, device, precision, epoch + 1, print_freq, say)
+        state.progress = state.progress or Progress()
+        train_loader.batch_sampler.set_epoch(epoch, state.progress.step)
+        trained = train_one_epoch(
+            model,
+            train_loader,
+            optimizer,
+            objective,
+            device,
+            precision,
+            epoch + 1,
+            state.progress,
+            print_freq,
+            say,
+            guard=guard,
+            batches=batches,
+            after_step=after_step,
+        )
         predictions = predict(model, valid_loader, device, precision, progress)
         if not np.isfinite(predictions.loss):
             raise TrainingStopped(f"the validation loss is not finite after epoch {epoch + 1}; lower --lr")
         valid = predictions.metrics()
+        skipped, state.progress = state.progress.skipped, None
         state.epoch = epoch + 1
         state.history.append(
             {
@@ -88,5 +115,6 @@ def fit(
             f"epoch {epoch + 1}/{epochs}: train loss {trained['loss']:.4f}, accuracy {100 * trained['accuracy']:.2f} %; "
             f"{name} loss {predictions.loss:.4f}, accuracy {100 * valid.accuracy:.2f} %"
             f"{' (best)' if is_best else ''}; lr {rate:.3g}, {trained['pictures_per_s']:.1f} pictures/s"
+            f"{f'; {skipped} steps skipped' * bool(skipped)}"
         )
         on_epoch(state, is_best, predictions)

@@ -21,26 +21,29 @@ class ForeignDtype:
         self.kind, self.order = kind, "<"
 
     def __setstate__(self, state: tuple) -> None:
-        self.order = state[1] if state[1] in ("<", ">") else "<"
+        self.order = ">" if state[1] == ">" else "<"
 
 
 class ForeignArray:
     """Stand-in for numpy.ndarray: keeps shape, type and bytes as the pickle states them."""
 
-    shape, dtype, data = (), ForeignDtype(), b""
+    shape, dtype, data, fortran = (), ForeignDtype(), b"", False
 
     def __setstate__(self, state: tuple) -> None:
-        _, self.shape, self.dtype, self.fortran, self.data = state
+        if len(state) == 5:
+            _, self.shape, self.dtype, self.fortran, self.data = state
 
     def to_numpy(self) -> np.ndarray | None:
         """The array, or None where it is no plain array of numbers whose bytes are all there."""
-        kind = getattr(self.dtype, "kind", None)
-        if kind not in _KINDS or not isinstance(self.data, bytes) or not isinstance(self.shape, tuple):
+        dtype, shape = self.dtype, self.shape
+        if not isinstance(dtype, ForeignDtype) or dtype.kind not in _KINDS or not isinstance(self.data, bytes):
+            return None
+        if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
             return None
         try:
-            flat = np.frombuffer(self.data, self.dtype.order + kind)
-            return flat.reshape(self.shape, order="F" if self.fortran else "C")
-        except (ValueError, TypeError):
+            flat = np.frombuffer(self.data, dtype.order + dtype.kind)
+            return flat.reshape(shape, order="F" if self.fortran is True else "C")
+        except ValueError:
             return None
 
 
@@ -50,7 +53,7 @@ def _reconstruct(*_) -> ForeignArray:
 
 def _scalar(dtype: ForeignDtype, data: bytes = b"") -> ForeignArray:
     array = ForeignArray()
-    array.dtype, array.data, array.fortran = dtype, data, False
+    array.dtype, array.data = dtype, data
     return array
 
 
@@ -68,6 +71,8 @@ def recorder_history(recorder: object, epochs: int) -> list[dict]:
     arrays = [getattr(recorder, name, None) for name in ("epoch_losses", "epoch_accuracy")]
     arrays = [a.to_numpy() if isinstance(a, ForeignArray) else None for a in arrays]
     if any(a is None or a.ndim != 2 or a.shape[1] != 2 or len(a) < epochs for a in arrays):
+        return []
+    if not all(np.isfinite(a[:epochs]).all() for a in arrays):
         return []
     losses, accuracies = arrays
     return [

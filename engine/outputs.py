@@ -8,11 +8,16 @@ from torch import Tensor
 
 from data_preprocessing.folders import Split
 from data_preprocessing.transforms import PICTURES
+from engine import record
 from engine.batch_picture import draw_batch
+from engine.checkpoint import Checkpoint
 from engine.evaluate import Predictions, write_predictions
 from engine.metrics import format_table
 from engine.plots import plot_confusion, plot_f1
+from engine.saving import file_digest
 from models import MODELS
+
+FIRST_BATCH = "train_batch.png"
 
 
 def draw(folder: Path, model: str, predictions: Predictions, split: str, classes: tuple[str, ...]) -> None:
@@ -26,17 +31,48 @@ def draw(folder: Path, model: str, predictions: Predictions, split: str, classes
 
 
 def draw_first_batch(folder: Path, settings: SimpleNamespace, batch: tuple[Tensor, Tensor], classes: tuple[str, ...]) -> None:
-    """train_batch.png, unless a run that goes on has it: `batch` (pictures, labels) as the network sees it."""
-    path, picture = folder / "train_batch.png", PICTURES[MODELS[settings.model].picture]
-    if not path.exists():
-        draw_batch(*batch, classes, path, picture.mean, picture.std)
+    """train_batch.png: `batch` (pictures, labels) as the network sees it."""
+    picture = PICTURES[MODELS[settings.model].picture]
+    draw_batch(*batch, classes, folder / FIRST_BATCH, picture.mean, picture.std)
+
+
+def checkpoint_facts(checkpoint: Checkpoint) -> dict:
+    """Which file the weights are of, for records. Raises OSError."""
+    return {"checkpoint": str(checkpoint.path), "sha256": file_digest(checkpoint.path), "epoch": checkpoint.epoch}
 
 
 def report(
-    folder: Path, model: str, predictions: Predictions, split: Split, classes: tuple[str, ...], say: Callable[[str], None]
+    folder: Path,
+    model: str,
+    predictions: Predictions,
+    split: Split,
+    classes: tuple[str, ...],
+    say: Callable[[str], None],
+    facts: dict,
 ) -> None:
-    """Draw, write predictions.csv and say the figures of `split`."""
+    """Draw, write predictions.csv, say the figures of `split`, and write them with `facts` to result.json, at last."""
     write_predictions(folder / "predictions.csv", predictions, split.paths, classes)
     draw(folder, model, predictions, split.name, classes)
     say(format_table(predictions.metrics(), classes))
-    say(f"written: {folder}/ ({', '.join(sorted(file.name for file in folder.iterdir()))})")
+    record.write_json(folder / record.RESULT, {**facts, "split": split.name, **result(predictions, classes)})
+    names = sorted(file.name for file in folder.iterdir() if not file.name.startswith("."))
+    say(f"written: {folder}/ ({', '.join(names)})")
+
+
+def result(predictions: Predictions, classes: tuple[str, ...]) -> dict:
+    """The figures of a split as plain numbers; fractions, with the accuracy's 95 % interval."""
+    metrics = predictions.metrics()
+    by_class = zip(classes, metrics.precision, metrics.recall, metrics.f1, metrics.support)
+    return {
+        "pictures": int(metrics.support.sum()),
+        "accuracy": metrics.accuracy,
+        "interval": metrics.interval,
+        "balanced_accuracy": metrics.balanced_accuracy,
+        "macro_f1": metrics.macro_f1,
+        "loss": predictions.loss,
+        "classes": {
+            name: {"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
+            for name, p, r, f, n in by_class
+        },
+        "confusion": metrics.confusion.tolist(),
+    }

@@ -31,9 +31,17 @@ def _save(draw, path: Path, size: tuple[float, float]) -> None:
     with matplotlib.rc_context({"font.family": font_families(), "font.size": 11, "text.parse_math": False}):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
-        partial = path.with_suffix(".partial.png")
-        figure.savefig(partial, dpi=120)
+        save_figure(figure, path, dpi=120)
+
+
+def save_figure(figure: Figure, path: Path, **options) -> None:
+    """Write `figure` as a PNG at `path` in one move. Raises OSError; nothing is left then."""
+    partial = path.with_suffix(".partial.png")
+    try:
+        figure.savefig(partial, **options)
         partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def plot_curves(history: list[dict], path: Path, selection: str = "valid") -> None:

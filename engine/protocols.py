@@ -29,6 +29,9 @@ DEFAULTS = {  # where neither the command line, nor a checkpoint, nor the recipe
     "device": "auto",
     "precision": "fp32",
     "skip_bad_images": False,
+    "save_every": "15m",
+    "on_nan": "stop",
+    "stall_seconds": 300.0,
 }
 
 

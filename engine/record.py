@@ -2,15 +2,14 @@
 
 import csv
 import json
-import platform
 import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from engine.errors import UsageError
 
 LOG_ROOT, CHECKPOINT_ROOT = Path("log"), Path("checkpoint")
+ARGUMENTS, HISTORY, RESULT, MANIFEST = "args.json", "metrics.csv", "result.json", "pictures.csv"
 COLUMNS = (
     "epoch",
     "learning_rate",
@@ -21,7 +20,6 @@ COLUMNS = (
     "valid_balanced_accuracy",
     "valid_macro_f1",
 )
-_PACKAGES = ("torch", "torchvision", "scikit-learn", "matplotlib", "numpy", "pillow", "tqdm")
 
 
 class Log:
@@ -73,30 +71,48 @@ def create_run(kind: str, name: str | None = None) -> str:
     raise UsageError(f"{LOG_ROOT / base}: a thousand runs of this second exist")
 
 
+def write_json(path: Path, content: dict) -> None:
+    """`content` as JSON in one move."""
+    partial = path.with_name(path.name + ".partial")
+    text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
+    try:
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> dict:
+    """A JSON file's content, {} where there is none that can be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def write_arguments(folder: Path, arguments: dict, **facts) -> None:
-    """args.json: the settings that ran, the command, package versions and `facts` such as fingerprints."""
-    record = {
-        "command": sys.argv,
-        "arguments": arguments,
-        **facts,
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
-        "platform": platform.platform(),
-    }
-    (folder / "args.json").write_text(json.dumps(record, indent=2, ensure_ascii=False, default=str), encoding="utf-8")
+    """args.json: the settings that ran, the command, and `facts` such as fingerprints and versions.
+
+    Where a run goes on, the commands that it was run by before stay in it, under "earlier".
+    """
+    former = read_json(folder / ARGUMENTS)
+    earlier = former.get("earlier", []) if isinstance(former.get("earlier", []), list) else []
+    if former:
+        earlier.append({name: former.get(name) for name in ("started", "command", "continues", "git", "machine")})
+    started = time.strftime("%Y-%m-%d %H:%M:%S")
+    content = {"started": started, "command": sys.argv, "arguments": arguments, **facts, "earlier": earlier}
+    write_json(folder / ARGUMENTS, content)
 
 
 def write_history(folder: Path, history: list[dict]) -> None:
     """metrics.csv: a row an epoch; losses are cross-entropies, accuracies fractions."""
-    partial = folder / "metrics.csv.partial"
-    with open(partial, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="")
-        writer.writeheader()
-        writer.writerows(history)
-    partial.replace(folder / "metrics.csv")
-
-
-def _version(package: str) -> str | None:
+    partial = folder / (HISTORY + ".partial")
     try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+        with open(partial, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS, restval="")
+            writer.writeheader()
+            writer.writerows(history)
+        partial.replace(folder / HISTORY)
+    finally:
+        partial.unlink(missing_ok=True)

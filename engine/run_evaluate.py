@@ -1,12 +1,16 @@
 """`--evaluate`: test a checkpoint on one split."""
 
-from engine import data, record
-from engine.checkpoint import load_checkpoint
+from data_preprocessing.folders import Stamps
+from engine import data, memory, record
+from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.classes import output_classes
 from engine.errors import UsageError
 from engine.evaluate import predict
-from engine.outputs import report
+from engine.loading import watched
+from engine.manifest import seen_pictures
+from engine.outputs import checkpoint_facts, report
 from engine.precision import choose_precision
+from engine.provenance import provenance
 from engine.seed import seed_everything
 from engine.settings import resolve
 from engine.setup import BGR, build_model, choose_device, load_weights, model_options, model_title
@@ -38,17 +42,51 @@ def evaluate(flags: dict) -> None:
     log.say(explanation)
     if settings.channel_order == "bgr":
         log.say(BGR)
-    [split], fingerprints = data.checked([split], settings.skip_bad_images, log.say)
+    [split], checks = data.checked([split], settings.skip_bad_images, log.say)
+    fingerprints = {name: checks[name].fingerprint}
     seed_everything(settings.seed)
     split = split.reordered(classes)
+    warning = trained_on(checkpoint, name, checks[name].stamps)
     folder = record.LOG_ROOT / record.create_run("evaluate", settings.run)
     log.open(folder / "log.txt")
-    facts = dict(classes=classes, fingerprints=fingerprints, trained_on=checkpoint.fingerprints, device=str(device))
-    record.write_arguments(folder, vars(settings), **facts, audit=data.audited(settings.data, log.say))
+    facts = checkpoint_facts(checkpoint)
+    record.write_arguments(
+        folder,
+        vars(settings),
+        classes=classes,
+        fingerprints=fingerprints,
+        trained_on=checkpoint.fingerprints,
+        device=str(device),
+        tests=facts,
+        audit=data.audited(settings.data, log.say),
+        **provenance(device),
+    )
     # one pass over the pictures is no use for a cache, unless one is asked for
     cached = data.caching(settings, fingerprints, log.say) if "cache" in flags else None
     loader = data.evaluation_loader(split, settings, device, cached)
-    predictions = predict(model, loader, device, precision, data.progress, with_labels=bool(settings.margin_at_eval))
-    report(folder, model_title(settings), predictions, split, classes, log.say)
-    if settings.margin_at_eval:
-        log.say(WITH_LABELS)
+    title = model_title(settings)
+    bar = watched(settings.stall_seconds, log.say)
+    with memory.explained(device, settings.batch_size, settings.workers):
+        predictions = predict(model, loader, device, precision, bar, with_labels=bool(settings.margin_at_eval))
+    report(folder, title, predictions, split, classes, log.say, dict(model=title, seed=settings.seed, **facts))
+    for text in (warning, WITH_LABELS * bool(settings.margin_at_eval)):
+        if text:
+            log.say(text)
+
+
+def trained_on(checkpoint: Checkpoint, name: str, stamps: Stamps) -> str:
+    """A warning where the run of `checkpoint` had the pictures to be tested in its training or selection; "" where not.
+
+    name: of the split that is tested. stamps: of its pictures.
+    """
+    seen = seen_pictures(checkpoint.pictures, stamps)
+    train = seen.get("train", 0)
+    if train:
+        return (
+            f"warning: {train} of the {len(stamps)} pictures of {name} were in the training split of this checkpoint: the "
+            "result says nothing about new faces"
+        )
+    chosen = "valid" if "valid" in checkpoint.pictures else "test"
+    if seen.get(chosen):
+        return f"warning: the checkpoint was chosen on {seen[chosen]} of these {len(stamps)} pictures: the result is optimistic"
+    return ""

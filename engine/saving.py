@@ -1,5 +1,7 @@
-"""Writing checkpoints: whole or not at all."""
+"""Writing checkpoints: whole, verified and on the disk, or not at all."""
 
+import contextlib
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -7,27 +9,95 @@ from pathlib import Path
 import torch
 
 from engine.checkpoint import FORMAT, VERSION
+from engine.checksum import checksum
+from engine.errors import TrainingStopped
 
 
-def save_checkpoint(path: Path, content: dict) -> None:
-    """Write `content` and the format's name and version to `path`, whole or not at all."""
+class _Hashing:
+    """A file for torch.save: passes bytes on, and remembers their SHA-256 and what went wrong with the disk."""
+
+    def __init__(self, file):
+        self.file, self.digest, self.error = file, hashlib.sha256(), None
+
+    def write(self, data) -> int:
+        try:
+            self.file.write(data)
+        except OSError as error:  # torch makes a RuntimeError of it that no longer tells what it was
+            self.error = error
+            raise
+        self.digest.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
+def save_checkpoint(path: Path, content: dict) -> str:
+    """Write `content` with the format's name, version and checksum to `path`; returns the file's SHA-256.
+
+    The file at `path` stays until the new one is on the disk and has been read back and found equal. Raises
+    TrainingStopped naming the file where that fails; nothing of the new one is left then.
+    """
+    content = {"format": FORMAT, "version": VERSION, "progress": None, "pictures": {}, **content}
+    content["checksum"] = checksum(content)
     partial = path.with_name(path.name + ".partial")
     try:
         with open(partial, "wb") as file:
-            torch.save({"format": FORMAT, "version": VERSION, **content}, file)
-            file.flush()
-            os.fsync(file.fileno())
+            digest = _write(file, content)
+        if file_digest(partial) != digest:
+            raise OSError("what was read back is not what was written")
         partial.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise TrainingStopped(f"{path}: cannot be written ({error.strerror or error}); make room or mend the disk") from None
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+    return digest
+
+
+def _write(file, content: dict) -> str:
+    target = _Hashing(file)
+    try:
+        torch.save(content, target)
+    except RuntimeError:
+        if target.error:
+            raise target.error from None
+        raise
+    file.flush()
+    os.fsync(file.fileno())
+    if hasattr(os, "posix_fadvise"):  # have it read back from the disk, not from memory
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return target.digest.hexdigest()
+
+
+def file_digest(path: Path | str) -> str:
+    """SHA-256 of a file, 64 hex digits. Raises OSError."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def share_checkpoint(last: Path, best: Path) -> None:
     """Let `best` name the file that `last` is now: a link, or a copy where the file system has none."""
     partial = best.with_name(best.name + ".partial")
-    partial.unlink(missing_ok=True)
     try:
-        os.link(last, partial)
-    except OSError:
-        shutil.copyfile(last, partial)
-    partial.replace(best)
+        partial.unlink(missing_ok=True)
+        try:
+            os.link(last, partial)
+        except OSError:
+            shutil.copyfile(last, partial)
+        partial.replace(best)
+        _sync_folder(best.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise TrainingStopped(f"{best}: cannot be written ({error.strerror or error}); make room or mend the disk") from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have a rename on the disk too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,6 +1,7 @@
 """From flags to the settings of a run: what the command line leaves open, and what is no sensible value. No torch."""
 
 import math
+import re
 from dataclasses import asdict
 from types import SimpleNamespace
 
@@ -9,12 +10,13 @@ from engine.protocols import DATA_TYPES, DEFAULTS, SYNTHETIC, find_recipe
 from models import HEADS, MODELS
 
 _MINIMUM = {"epochs": 1, "batch_size": 1, "workers": 0, "start_epoch": 0, "seed": 0, "print_freq": 1, "gpu": 0}
-_ABOVE_ZERO = ("lr", "lr_decay", "scale")
+_ABOVE_ZERO = ("lr", "lr_decay", "scale", "stall_seconds")
 _AT_LEAST_ZERO = ("rho", "weight_decay", "momentum", "feature_lr_scale", "margin", "h")
 # None unless given, and never taken from a checkpoint
 _OF_ONE_COMMAND = (
     "start_epoch", "gpu", "run", "checkpoint_path", "best_checkpoint_path", "resume", "evaluate", "split", "margin_at_eval"
 )  # fmt: skip
+AUTO = "auto"  # --resume auto: continue the run that --run names, if there is anything to continue
 _OF_MARGIN_HEADS = ("margin", "scale", "h", "margin_at_eval")
 
 
@@ -43,9 +45,24 @@ def check_flags(flags: dict) -> None:
     for name in ("transform", "occlude"):
         if name in flags and flags.get("augmentation") is False:
             raise UsageError(f"{flag_of(name)} {flags[name]}: this script trains without any random transform; use main.py")
+    if flags.get("resume") == AUTO:
+        if "run" not in flags:
+            raise UsageError("--resume auto: name the run to continue or to start by --run NAME")
+        if "start_epoch" in flags:
+            raise UsageError("--start-epoch: --resume auto goes on where the run stands; name the file by --resume FILE")
+    if "save_every" in flags:
+        save_interval(flags["save_every"])
     run = flags.get("run", "x")
     if not run or "/" in run or "\\" in run or run.startswith("."):
         raise UsageError(f"--run {run!r}: must be a plain folder name")
+
+
+def save_interval(text: str) -> tuple[int | None, float | None]:
+    """--save-every -> (steps, None) or (None, seconds): "200" are steps, "15m" minutes. Raises UsageError."""
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)(m|min)?", text, re.ASCII)
+    if not match or not float(match[1]) > 0 or ("." in match[1] and not match[2]):
+        raise UsageError(f"--save-every {text}: give a number of steps such as 200, or minutes such as 15m")
+    return (None, 60 * float(match[1])) if match[2] else (int(match[1]), None)
 
 
 def resolve(flags: dict, stored: dict) -> SimpleNamespace:

@@ -8,6 +8,8 @@ from torch import Tensor
 from models import MODELS
 from models.errors import WeightsError
 
+MOST_OUTPUTS = 10_000  # of a file that anyone may have written: a network of so many is still built at once
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -50,6 +52,6 @@ def _head(state: dict[str, Tensor], name: str) -> tuple[str, int]:
 
 
 def _size(weight: Tensor, dimension: int) -> int:
-    if weight.dim() != 2 or weight.shape[dimension] < 2:
+    if weight.dim() != 2 or not 2 <= weight.shape[dimension] <= MOST_OUTPUTS:
         raise WeightsError(f"its head has the shape {tuple(weight.shape)}, which is no classifier's")
     return weight.shape[dimension]

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import WeightsError
+from models.safe_load import read_untrusted
+from models.wording import readable, some
 
 # Stored by the published networks and never run, by family: the one list of what is dropped when such a file loads.
 _BACKBONES = (
@@ -46,8 +48,27 @@ def without_prefix(state: dict) -> dict:
         raise WeightsError("holds no weights")
     for key, value in state.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise WeightsError(f"is no state dict: entry {str(key)[:60]!r} is a {type(value).__name__}, not a tensor")
-    return {key.removeprefix("module."): value for key, value in state.items()}
+            raise WeightsError(f"is no state dict: entry {readable(str(key))!r} is a {type(value).__name__}, not a tensor")
+    plain = {key.removeprefix("module."): value for key, value in state.items()}
+    if len(plain) < len(state):
+        raise WeightsError("is no state dict: it holds a key both with and without 'module.'")
+    return plain
+
+
+def require_finite(tensors: dict[str, Tensor]) -> None:
+    """Raises WeightsError, naming the first key and counts, where a floating-point tensor holds a NaN or an infinity."""
+    bad = {key: count for key, value in tensors.items() if (count := _not_finite(value))}
+    if bad:
+        key, count = next(iter(bad.items()))
+        raise WeightsError(
+            f"not finite: {len(bad)} of its {len(tensors)} tensors hold NaN or infinity, first {readable(key)} ({count} of "
+            f"{tensors[key].numel()} values); use an earlier checkpoint"
+        )
+
+
+def _not_finite(tensor: Tensor) -> int:
+    finite = tensor.isfinite()
+    return 0 if finite.all() else int((~finite).sum())
 
 
 def load_exact(module: nn.Module, state: dict[str, Tensor], dead: re.Pattern | None = None) -> LoadReport:
@@ -66,7 +87,7 @@ def load_exact(module: nn.Module, state: dict[str, Tensor], dead: re.Pattern | N
         if k in state and state[k].shape != own[k].shape
     ]
     problems += [("mis-shaped", wrong)]
-    text = "; ".join(f"{len(keys)} {what}: {_some(keys)}" for what, keys in problems if keys)
+    text = "; ".join(f"{len(keys)} {what}: {some(keys)}" for what, keys in problems if keys)
     if text:
         raise WeightsError(text)
     for key, value in own.items():
@@ -80,14 +101,9 @@ def load_exact(module: nn.Module, state: dict[str, Tensor], dead: re.Pattern | N
 def read_tensors(path: Path) -> object:
     """What a weight file holds, on the CPU; no code of the file runs. Raises WeightsError naming the file."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch, zipfile and pickle each have their own kinds
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(f"{path}: cannot be read as a weight file ({reason[:160]}); fetch it again") from None
-
-
-def _some(keys: list[str], most: int = 3) -> str:
-    return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")
+        return read_untrusted(path)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: cannot be read as a weight file ({error}); fetch it again") from None
 
 
 def ir50_keys(state: dict[str, Tensor], single_body: bool = False) -> tuple[dict[str, Tensor], tuple[str, ...]]:
@@ -137,6 +153,9 @@ def load_pretrained(model: nn.Module, folder: Path) -> tuple[dict[str, LoadRepor
             dropped = ()
             if name == IR50_FILE:
                 state, dropped = ir50_keys(state, single_body=hasattr(module, "body"))
+            require_finite(
+                {key: value for key, value in without_prefix(state).items() if not (unused and unused.fullmatch(key))}
+            )
             report = load_exact(module, state, unused)
         except WeightsError as error:
             raise WeightsError(f"{path}: {error}") from None

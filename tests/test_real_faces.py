@@ -18,8 +18,8 @@ def test_every_photograph_can_be_read_and_no_person_is_in_two_splits():
     check_same_classes(splits)
     people = []
     for split in splits:
-        clean, bad, _ = check_pictures(split, skip_bad=False)
-        assert not bad and clean.paths == split.paths
+        checked = check_pictures(split, skip_bad=False)
+        assert not checked.bad and checked.split.paths == split.paths
         people.append({Path(path).name.split("_")[0] for path in split.paths})
     assert not people[0] & people[1] and not people[0] & people[2] and not people[1] & people[2]
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ DESCRIPTION = (
 )
 CLASSES = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")  # by its labels, 0 to 7
 SETS = {"train_set": "train", "val_set": "test", "valid_set": "test"}
+_LARGEST = 2**14  # bytes of an .npy file of one number
 _LABELS = range(11)  # 8 None, 9 Uncertain and 10 No-Face are no expression
 _LIST = re.compile(r"(train|val|valid)_annotations(_8class)?\.txt", re.IGNORECASE)
 
@@ -98,7 +100,7 @@ def _labels(tree: Tree, name: str, files: _Set, num_classes: int) -> tuple[dict[
     labels, broken = {}, []
     for file in files.annotations:
         try:
-            labels[_key(file).removesuffix("_exp")] = _parse(tree.read(file))
+            labels[_key(file).removesuffix("_exp")] = _parse(tree.read(file, _LARGEST))
         except ValueError as error:
             broken.append(f"{file} ({error})")
     if broken:
@@ -110,7 +112,9 @@ def _labels(tree: Tree, name: str, files: _Set, num_classes: int) -> tuple[dict[
 def _parse(data: bytes) -> int:
     """The label in an .npy file of one number or one text: ints, floats and strings are all about. Raises ValueError."""
     try:
-        value = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about files of Python 2
+            value = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
     except Exception as error:  # of many kinds: the header is read as a Python literal, the values by their type
         raise ValueError("no .npy file" if data else "empty") from error
     if value.size != 1:

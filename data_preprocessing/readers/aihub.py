@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 from data_preprocessing.errors import DataError
+from data_preprocessing.files import MOST_TABLE, reason
 from data_preprocessing.readers.layouts import base_name, counted, pictures, wrong_layout
 from data_preprocessing.records import Listing, Record
 from data_preprocessing.trees import Tree
@@ -169,11 +170,11 @@ def _entries(tree: Tree, name: str) -> Iterator[_Entry]:
     """The entries of the JSON list `name`. Raises DataError naming the list and the place where it is broken."""
     where = str(tree.root / name)
     try:
-        entries = json.loads(_decoded(tree.read(name), where))
+        entries = json.loads(_decoded(tree.read(name, MOST_TABLE), where))
     except json.JSONDecodeError as error:
         raise DataError(f"{where}, line {error.lineno}, column {error.colno}: no JSON ({error.msg}); unpack it anew") from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: no JSON that can be read ({error}); unpack it anew") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise DataError(f"{where}: no JSON that can be read ({reason(error)}); unpack it anew") from None
     if not isinstance(entries, list):
         raise DataError(f"{where}: no list of entries; if it belongs to something else, move it out of the folder")
     for number, entry in enumerate(entries, 1):

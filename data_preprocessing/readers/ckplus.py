@@ -10,6 +10,7 @@ from collections import defaultdict
 from types import SimpleNamespace
 
 from data_preprocessing.errors import DataError
+from data_preprocessing.files import MOST_TEXT
 from data_preprocessing.listed import folders_of, stem
 from data_preprocessing.readers.layouts import base_name, counted, pictures, without_copies, wrong_layout
 from data_preprocessing.records import Listing, Record
@@ -18,7 +19,7 @@ from data_preprocessing.trees import Tree
 DESCRIPTION = "cohn-kanade-images/S005/001/*.png and Emotion/S005/001/*_emotion.txt, or anger/S010_004_00000017.png ..."
 EMOTIONS = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")  # by the files' labels, 1 to 7
 LAST_FRAMES = 3  # of a sequence, which show its label: the usual protocol
-_FRAME = re.compile(r"(S\d+)_(\d+)_(\d+)", re.IGNORECASE)
+_FRAME = re.compile(r"(S\d+)_(\d+)_(\d{1,20})", re.IGNORECASE)
 _LABEL_FILE = re.compile(r"(S\d+)_(\d+)_\d+_emotion\.txt", re.IGNORECASE)
 
 
@@ -112,7 +113,7 @@ def _labels(tree: Tree) -> dict[tuple[str, str], str]:
 
 
 def _label(tree: Tree, name: str) -> str:
-    text = tree.read(name).decode("ascii", "replace").strip()
+    text = tree.read(name, MOST_TEXT).decode("ascii", "replace").strip()
     for label, emotion in enumerate(EMOTIONS, 1):
         if re.fullmatch(rf"{label}(\.0*)?(e[+-]?0+)?", text, re.IGNORECASE):  # written as "   3.0000000e+00"
             return emotion

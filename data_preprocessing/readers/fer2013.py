@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 from data_preprocessing.errors import DataError
 from data_preprocessing.fer2013 import CsvSplit, read_fer2013
+from data_preprocessing.files import MOST_TABLE, reason
 from data_preprocessing.readers.layouts import base_name, counted, wrong_layout
 from data_preprocessing.records import Listing, Record
 from data_preprocessing.trees import Tree
@@ -61,13 +62,13 @@ def read_table(tree: Tree, name: str, say: Callable[[str], None]) -> dict[str, C
 
         try:
             for member in {name, *beside}:
-                Path(folder, base_name(member)).write_bytes(tree.read(member))
+                Path(folder, base_name(member)).write_bytes(tree.read(member, MOST_TABLE))
             return read_fer2013(path, lambda text: say(told(text)))
         except DataError as error:
             raise DataError(told(str(error))) from None
         except OSError as error:
             space = tempfile.gettempdir()
-            problem = f"cannot be unpacked in {space} ({error.strerror}); unpack it yourself"
+            problem = f"cannot be unpacked in {space} ({reason(error)}); unpack it yourself"
             raise DataError(f"{tree.root / name}: {problem}") from None
 
 

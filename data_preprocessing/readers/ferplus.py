@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 from data_preprocessing.errors import DataError
 from data_preprocessing.fer2013 import USAGES, CsvSplit
+from data_preprocessing.files import MOST_TEXT
 from data_preprocessing.readers.fer2013 import find_table, read_table, row_pixels
 from data_preprocessing.readers.layouts import base_name, counted
 from data_preprocessing.records import Listing, Record
@@ -75,7 +76,7 @@ def _read_votes(tree: Tree, name: str) -> list[tuple[int, str, str, list[int]]]:
     """(line, split, image name, votes in the order of _CHOICES) of every row."""
     where = tree.root / name
     try:
-        text = tree.read(name).decode("utf-8-sig")
+        text = tree.read(name, MOST_TEXT).decode("utf-8-sig")
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         rows = [(reader.line_num, fields) for fields in reader if fields]
     except UnicodeDecodeError as error:

@@ -4,6 +4,7 @@ import re
 from types import SimpleNamespace
 
 from data_preprocessing.errors import DataError
+from data_preprocessing.files import MOST_TEXT
 from data_preprocessing.listed import (
     SPLITS,
     class_folders,
@@ -34,7 +35,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     is neither form, where no picture matches the list, or for a broken or second list.
     """
     names = tree.names()
-    numbered = [found for found in class_folders(names) if found[2].isdecimal()]
+    numbered = [found for found in class_folders(names) if found[2].isdecimal() and len(found[2]) < 10]
     if numbered:
         records = tuple(Record(name, _class_of(tree, name, int(number)), None, split) for name, split, number in numbered)
         return Listing(tree, records, tuple(left_out(names, records, "in no class folder 1 to 7")))
@@ -43,7 +44,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
         raise wrong_layout(
             tree, f"RAF-DB's list file {LISTS[0]} (name label) with its pictures, or train/1 ... 7 and test/1 ... 7"
         )
-    if len({tree.read(name) for name in lists}) > 1:
+    if len({tree.read(name, MOST_TEXT) for name in lists}) > 1:
         raise DataError(f"{tree.root}: has several lists: {', '.join(lists)}; give the folder of one of them")
     return _by_list(tree, names, lists[0])
 

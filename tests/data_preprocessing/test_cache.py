@@ -86,8 +86,8 @@ def test_a_changed_picture_is_decoded_anew(tmp_path):
     split = Split("train", pictures, ("a",), ("0.png",), (0,))
     for grey in (10, 200):
         Image.new("RGB", (20, 20), (grey,) * 3).save(pictures / "0.png")
-        clean, _, fingerprint = check_pictures(split, skip_bad=False)
-        assert (open_cache(clean, fingerprint, GREY, tmp_path / "cache")[0] == grey).all()
+        checked = check_pictures(split, skip_bad=False)
+        assert (open_cache(checked.split, checked.fingerprint, GREY, tmp_path / "cache")[0] == grey).all()
 
 
 def test_parts_of_a_split_have_caches_of_their_own(tmp_path):

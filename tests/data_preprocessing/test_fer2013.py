@@ -54,7 +54,7 @@ def test_icml_face_data_is_the_same_data(tmp_path, usual):
     for name, split in read_fer2013(usual).items():
         assert replace(other[name], folder=usual) == split
         assert pixels(other[name]) == pixels(split)
-        assert check_pictures(other[name], False)[2] == check_pictures(split, False)[2]
+        assert check_pictures(other[name], False).fingerprint == check_pictures(split, False).fingerprint
 
 
 @pytest.mark.parametrize("header", ["EMOTION,Pixels, usage ", "\ufeffemotion,pixels,Usage", '"emotion","pixels","Usage"'])

@@ -65,11 +65,13 @@ def test_unreadable_row_stops_the_check_and_the_data_set_alike(tmp_path):
 
 def test_unreadable_row_is_dropped_and_the_others_keep_their_pictures(tmp_path):
     path = broken(tmp_path)
-    clean, bad, _ = check_pictures(replace(read_fer2013(path)["train"], labels=(0, 0, 0, 1, 1)), skip_bad=True)
-    assert bad == [f"{path}, row 4: 2303 pixel values instead of 2304"]
+    checked = check_pictures(replace(read_fer2013(path)["train"], labels=(0, 0, 0, 1, 1)), skip_bad=True)
+    clean = checked.split
+    assert checked.bad == [f"{path}, row 4: 2303 pixel values instead of 2304"]
     assert (clean.paths, clean.labels) == (("row 2", "row 3", "row 5", "row 6"), (0, 0, 1, 1))
     assert pixels(clean) == expected(0, 1, 3, 4)
-    assert check_pictures(clean, skip_bad=False)[:2] == (clean, [])
+    again = check_pictures(clean, skip_bad=False)
+    assert (again.split, again.bad) == (clean, [])
 
 
 def test_class_whose_rows_are_all_unreadable_is_named(tmp_path):
@@ -79,7 +81,7 @@ def test_class_whose_rows_are_all_unreadable_is_named(tmp_path):
 
 def test_class_without_rows_is_no_error(usual):
     split = read_fer2013(usual)["valid"]
-    assert check_pictures(split, skip_bad=False)[0] == split
+    assert check_pictures(split, skip_bad=False).split == split
 
 
 def test_reordered_split_keeps_pictures_classes_and_fingerprint(usual):
@@ -87,11 +89,11 @@ def test_reordered_split_keeps_pictures_classes_and_fingerprint(usual):
     other = split.reordered(("(spare)", *reversed(CLASSES)))
     assert [other.classes[k] for k in other.labels] == [split.classes[k] for k in split.labels]
     assert pixels(other) == pixels(split)
-    assert check_pictures(other, False)[2] == check_pictures(split, False)[2]
+    assert check_pictures(other, False).fingerprint == check_pictures(split, False).fingerprint
 
 
 def fingerprint_of(path: Path) -> str:
-    return check_pictures(read_fer2013(path)["train"], skip_bad=False)[2]
+    return check_pictures(read_fer2013(path)["train"], skip_bad=False).fingerprint
 
 
 def test_fingerprint_does_not_depend_on_the_location(usual, tmp_path):
@@ -126,3 +128,10 @@ def test_worker_processes_read_the_same_batches(usual):
     assert [labels.tolist() for _, labels, _ in alone] == [[0, 1], [3, 5]]
     for (images, labels, indices), (images2, labels2, indices2) in zip(alone, other):
         assert torch.equal(images, images2) and torch.equal(labels, labels2) and torch.equal(indices, indices2)
+
+
+def test_the_file_is_the_stamp_of_each_of_its_rows(usual):
+    checked = check_pictures(read_fer2013(usual)["train"], skip_bad=False)
+    status = usual.stat()
+    assert {(size, changed) for size, changed, _ in checked.stamps.values()} == {(status.st_size, status.st_mtime_ns)}
+    assert check_pictures(read_fer2013(usual)["train"], skip_bad=False, known=checked.stamps) == checked

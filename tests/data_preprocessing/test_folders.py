@@ -134,8 +134,8 @@ def test_decomposed_korean_folder_becomes_a_composed_class(tmp_path, make_faces)
     tree = {"train": {unicodedata.normalize("NFD", name): 1 for name in names}}
     split = read_split("train", make_faces(tmp_path, tree) / "train")
     assert split.classes == names
-    clean, bad, _ = check_pictures(split, skip_bad=False)  # the pictures are still found under their own names
-    assert clean == split and bad == []
+    checked = check_pictures(split, skip_bad=False)  # the pictures are still found under their own names
+    assert checked.split == split and checked.bad == []
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])

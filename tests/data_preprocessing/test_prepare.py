@@ -52,7 +52,7 @@ def labelled(out: Path) -> dict[str, set[str]]:
 
 def test_what_is_written_is_what_main_reads(source, out, capsys):
     assert run(source, out, "--subject-regex", r"p\d+") == 0
-    splits = [check_pictures(read_split(name, folder), False)[0] for name, folder in find_splits(out).items()]
+    splits = [check_pictures(read_split(name, folder), False).split for name, folder in find_splits(out).items()]
     check_same_classes(splits)
     assert {split.name: len(split.paths) for split in splits} == {"train": 48, "valid": 6, "test": 6}
     people = [{path.split("/")[1].split("_")[0] for path in split.paths} for split in splits]

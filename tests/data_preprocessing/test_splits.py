@@ -1,6 +1,7 @@
 """A split reads, inspects and fingerprints its own pictures; unreadable ones are named or dropped."""
 
 import hashlib
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -56,10 +57,10 @@ def test_split_with_fewer_paths_reads_the_pictures_that_it_kept(train):
 
 def test_good_pictures_pass_unchanged(train):
     split = read_split("train", train)
-    clean, bad, fingerprint = check_pictures(split, skip_bad=False)
-    assert clean == split
-    assert bad == []
-    assert len(fingerprint) == 64 and set(fingerprint) <= set("0123456789abcdef")
+    checked = check_pictures(split, skip_bad=False)
+    assert checked.split == split
+    assert checked.bad == []
+    assert len(checked.fingerprint) == 64 and set(checked.fingerprint) <= set("0123456789abcdef")
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", None])
@@ -79,7 +80,8 @@ def test_picture_that_vanished_is_named(train):
 def test_skip_bad_drops_and_names_unreadable_pictures(train):
     (train / "anger" / "0.png").write_bytes(b"")
     (train / "joy" / "1.png").write_text("no picture")
-    clean, bad, _ = check_pictures(read_split("train", train), skip_bad=True)
+    checked = check_pictures(read_split("train", train), skip_bad=True)
+    clean, bad = checked.split, checked.bad
     assert clean.paths == ("anger/1.png", "anger/2.png", "joy/0.png")
     assert clean.labels == (0, 0, 1)
     assert clean.classes == ("anger", "joy")
@@ -119,10 +121,11 @@ class _Numbers(Split):
 def test_split_of_another_kind_is_checked_through_its_own_methods():
     split = _Numbers("train", Path("numbers"), ("a", "b", "absent"), ("4", "5", "6"), (0, 1, 1))
     assert failure(check_pictures, split, False) == "number 5: unreadable picture (odd); mend it, or --skip-bad-images"
-    clean, bad, fingerprint = check_pictures(split, True)
+    checked = check_pictures(split, True)
+    clean = checked.split
     assert isinstance(clean, _Numbers)
-    assert (clean.paths, clean.labels, bad) == (("4", "6"), (0, 1), ["number 5: odd"])
-    assert fingerprint == hashlib.sha256(b"4 digest 4\n6 digest 6\n").hexdigest()
+    assert (clean.paths, clean.labels, checked.bad) == (("4", "6"), (0, 1), ["number 5: odd"])
+    assert checked.fingerprint == hashlib.sha256(b"4 digest 4\n6 digest 6\n").hexdigest()
 
 
 def test_fingerprint_is_that_of_the_names_and_contents(train):
@@ -131,7 +134,7 @@ def test_fingerprint_is_that_of_the_names_and_contents(train):
 
 
 def fingerprint_of(folder: Path) -> str:
-    return check_pictures(read_split("train", folder), skip_bad=True)[2]
+    return check_pictures(read_split("train", folder), skip_bad=True).fingerprint
 
 
 def test_fingerprint_does_not_depend_on_the_location(train, tmp_path):
@@ -156,3 +159,49 @@ def test_fingerprint_leaves_dropped_pictures_out(train):
     before = fingerprint_of(train)
     (train / "joy" / "bad.png").write_bytes(b"")
     assert fingerprint_of(train) == before
+
+
+def noted_reading(monkeypatch) -> list[str]:
+    """From now on, the pictures that are read, by their paths."""
+    seen, inspect = [], Split.inspect
+
+    def noted(split, index):
+        seen.append(split.paths[index])
+        return inspect(split, index)
+
+    monkeypatch.setattr(Split, "inspect", noted)
+    return seen
+
+
+def test_pictures_whose_files_are_as_they_were_are_not_read_again(train, monkeypatch):
+    split = read_split("train", train)
+    first = check_pictures(split, False)
+    assert first.stamps.keys() == set(split.paths)
+    for path, (size, changed, digest) in first.stamps.items():
+        data = (train / path).read_bytes()
+        assert (size, digest) == (len(data), hashlib.sha256(data).hexdigest())
+        assert changed == (train / path).stat().st_mtime_ns
+    seen = noted_reading(monkeypatch)
+    assert check_pictures(split, False, known=first.stamps) == first
+    assert seen == []
+
+
+def test_changed_touched_and_new_pictures_are_read_again(train, make_picture, monkeypatch):
+    first = check_pictures(read_split("train", train), False)
+    (train / "anger" / "0.png").write_bytes(b"another size")
+    os.utime(train / "joy" / "1.png", ns=(0, 0))
+    make_picture(9).save(train / "joy" / "new.png")
+    (train / "joy" / "0.png").unlink()
+    seen = noted_reading(monkeypatch)
+    again = check_pictures(read_split("train", train), True, known=first.stamps)
+    assert sorted(seen) == ["anger/0.png", "joy/1.png", "joy/new.png"]
+    assert again.split.paths == ("anger/1.png", "anger/2.png", "joy/1.png", "joy/new.png")
+    assert set(again.stamps) == set(again.split.paths)
+    assert again == check_pictures(read_split("train", train), True)
+
+
+def test_picture_that_vanished_is_named_though_it_was_known(train):
+    split = read_split("train", train)
+    first = check_pictures(split, False)
+    (train / "joy" / "0.png").unlink()
+    assert str(train / "joy" / "0.png") in failure(check_pictures, split, False, known=first.stamps)

@@ -42,7 +42,7 @@ def test_folder_is_a_readable_data_set(tmp_path):
     for name, folder in splits.items():
         split = read_split(name, folder)
         assert split.counts() == {expression: 2 * PEOPLE[name] for expression in CLASSES}
-        assert check_pictures(split, skip_bad=False)[1] == []
+        assert check_pictures(split, skip_bad=False).bad == []
         with Image.open(folder / split.paths[0]) as image:
             assert (image.size, image.mode) == ((32, 32), "RGB")
 

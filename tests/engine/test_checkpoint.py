@@ -1,18 +1,47 @@
 """Checkpoints are written whole or not at all, and damaged ones are refused in one line."""
 
+import gzip
+import io
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from fuzz.checkpoint_files import ARGS, CLASSES, ROW, pattern, rezipped, signed, trained_content
 
 from engine.checkpoint import load_checkpoint
+from engine.checksum import checksum
 from engine.errors import UsageError
 from engine.foreign import ForeignArray, ForeignDtype, Recorder, recorder_history
+from engine.optim import create_optimizer, parameter_groups, restore_optimizer
 from engine.saving import save_checkpoint, share_checkpoint
+from engine.seed import set_rng_state
+from engine.settings import resolve
+from engine.setup import load_weights
+from models import create_model
 
 CONTENT = dict(
     run="r", model="poster_v2", model_options={}, classes=["a", "b"], state_dict={"w": torch.zeros(2)}, optimizer=None,
-    epoch=3, best={"epoch": 2, "valid_accuracy": 0.5}, history=[{"epoch": 1}], rng=None, args={"lr": 1e-4}, fingerprints={},
+    epoch=3, best={"epoch": 2, "valid_accuracy": 0.5}, history=[ROW], rng=None, args={"lr": 1e-4}, fingerprints={},
 )  # fmt: skip
+STORED = Path(__file__).parent.parent / "stored"
+
+
+def saved(path: Path, change: dict) -> Path:
+    """A file of CONTENT with `change` and the checksum that fits it."""
+    save_checkpoint(path.with_name("whole.pth"), CONTENT)
+    torch.save(signed(torch.load(path.with_name("whole.pth"), weights_only=True) | change), path)
+    return path
+
+
+def refusal(path: Path) -> str:
+    """The message that the file is refused with: one line that names it."""
+    with pytest.raises(UsageError) as error:
+        load_checkpoint(path, "--resume")
+    message = str(error.value)
+    assert len(message.splitlines()) == 1 and message.startswith(f"--resume {path}: ") and len(message) < 400 + len(str(path))
+    return message
 
 
 def test_what_is_saved_comes_back(tmp_path):
@@ -25,7 +54,7 @@ def test_what_is_saved_comes_back(tmp_path):
 
 def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     save_checkpoint(tmp_path / "a.pth", CONTENT)
-    with pytest.raises(Exception, match="pickle"):
+    with pytest.raises(TypeError, match="a function"):
         save_checkpoint(tmp_path / "a.pth", CONTENT | {"history": [lambda: 0]})
     assert load_checkpoint(tmp_path / "a.pth", "--resume").epoch == 3
     assert [p.name for p in tmp_path.iterdir()] == ["a.pth"]
@@ -42,20 +71,197 @@ def test_best_keeps_its_content_when_last_is_replaced(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"version": 2}, "newer version"),
+        ({"version": 3}, "newer version"),
+        ({"version": "2"}, "its version is no number"),
         ({"epoch": "three"}, "its epoch is a str"),
+        ({"epoch": -1}, "its epoch is -1"),
         ({"args": [1]}, "its args is a list"),
         ({"model": "vgg"}, "unknown network 'vgg'"),
+        ({"model": "v\ngg" * 40}, "unknown network 'v?gg"),
         ({"model_options": {"head": "sphereface"}}, "unknown head 'sphereface'"),
+        ({"model_options": {"head": []}}, "unknown head a list"),
+        ({"model_options": {"variant": "rafdb"}}, "model_options are not poster_v2's"),
+        ({"model_options": {"scale": float("nan")}}, "--scale nan"),
+        ({"model_options": {"margin": "big"}}, "hold 'big' for margin"),
+        ({"model_options": {"freeze_landmark_bn": 1}}, "hold 1 for freeze_landmark_bn"),
         ({"state_dict": {"w": 1}}, "not a tensor"),
         ({"state_dict": {}}, "holds no weights"),
+        ({"state_dict": {"module.w": torch.zeros(1), "w": torch.ones(1)}}, "both with and without 'module.'"),
+        ({"classes": ["a", "a"]}, "not all different"),
+        ({"classes": ["a"]}, "no list of 2 or more names"),
+        ({"classes": ["a", "b\nc"]}, "no list of 2 or more names"),
+        ({"run": "../../etc"}, "no plain folder name"),
+        ({"run": ".."}, "no plain folder name"),
+        ({"best": {"epoch": 1}}, "best is no epoch"),
+        ({"best": {"epoch": 1, "valid_accuracy": 2.0}}, "best is no epoch"),
+        ({"history": [{"epoch": 1}]}, "no table of epochs"),
+        ({"history": [ROW | {"another": 1.0}]}, "no table of epochs"),
+        ({"history": [ROW | {"valid_loss": "low"}]}, "history holds no numbers"),
+        ({"fingerprints": {"train": 3}}, "fingerprints are no text"),
+        ({"pictures": {"train": torch.zeros(2)}}, "pictures are none"),
+        ({"rng": {"cpu": torch.zeros(3, dtype=torch.uint8), "cuda": []}}, "no random state"),
+        ({"rng": {"cpu": torch.get_rng_state()}}, "no random state"),
+        ({"optimizer": {"state": {}}}, "no optimiser's state"),
+        ({"progress": {"step": 1}}, "progress lacks a count"),
     ],
 )
 def test_damaged_content_is_named(change, words, tmp_path):
+    assert words in refusal(saved(tmp_path / "a.pth", change))
+
+
+@pytest.mark.parametrize("name", CONTENT)
+def test_a_key_that_lacks_is_named(name, tmp_path):
+    save_checkpoint(tmp_path / "a.pth", {key: value for key, value in CONTENT.items() if key != name})
+    assert f"it lacks its {name}" in refusal(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"data_type": "ImageNet"}, "'ImageNet' for data_type"),
+        ({"data": 5}, "hold 5 for data"),
+        ({"loss": "hinge"}, "'hinge' for loss"),
+        ({"transform": ["flip"]}, "a list for transform"),
+        ({"optimizer": None}, "a NoneType for optimizer"),
+        ({"batch_size": 0}, "--batch-size 0: must be at least 1"),
+        ({"batch_size": True}, "hold True for batch_size"),
+        ({"lr": float("inf")}, "--lr inf"),
+        ({"workers": 100_000}, "more than 256 workers"),
+        ({"pretrained": "models\x1b[2J"}, "'models?[2J' for pretrained"),
+        ({"elsewhere": {"a": 1}}, "a dict for elsewhere"),
+        ({3: 4}, "without a name"),
+    ],
+)
+def test_settings_that_no_flag_would_take_are_refused(change, words, tmp_path):
+    assert words in refusal(saved(tmp_path / "a.pth", {"args": ARGS | change}))
+
+
+@pytest.mark.parametrize(
+    ("moments", "words"),
+    [
+        ({"step": torch.tensor(-1.0)}, "a step that is no count"),
+        ({"step": None}, "a step that is no count"),
+        ({"exp_avg": [1.0]}, "moments that are no tensors"),
+        ({"exp_avg_sq": torch.full((10,), float("nan"))}, "its optimiser state is not finite: 1 of its"),
+        ({"velocity": torch.zeros(10)}, "of no known optimiser"),
+    ],
+)
+def test_moments_that_no_optimiser_could_use_are_refused(moments, words, tmp_path):
+    content = trained_content()
+    content["optimizer"]["state"][1] |= moments
+    torch.save(signed(content), tmp_path / "a.pth")
+    assert words in refusal(tmp_path / "a.pth")
+
+
+def test_weights_that_are_not_finite_are_counted_and_the_first_is_named(tmp_path):
+    weights = {"a": torch.zeros(3), "b": torch.tensor([1.0, float("nan"), float("inf")]), "c": torch.full((2,), -float("inf"))}
+    message = refusal(saved(tmp_path / "a.pth", {"state_dict": weights}))
+    assert "not finite: 2 of its 3 tensors hold NaN or infinity, first b (2 of 3 values)" in message
+    bare = create_model("deep_emotion", 3).state_dict()
+    bare["fc2.bias"][1] = float("nan")
+    torch.save(bare, tmp_path / "bare.pth")
+    assert "first fc2.bias (1 of 3 values)" in refusal(tmp_path / "bare.pth")
+
+
+def flipped(content: object) -> list[tuple[str, object]]:
+    """Pairs of a path into `content` and the content with one bit, letter or entry changed there."""
+    if isinstance(content, torch.Tensor):
+        other = content.clone()
+        other.view(-1).view(torch.uint8)[-1] ^= 1
+        return [("bit", other), ("type", content.view(torch.int32) if content.dtype == torch.float32 else content.float())]
+    if isinstance(content, dict):
+        return [
+            (f"{key}/{path}", content | {key: value})
+            for key in content
+            if key != "checksum"
+            for path, value in flipped(content[key])
+        ] + [("order", dict(reversed(content.items())))] * (len(content) > 1)
+    if isinstance(content, list):
+        inside = [
+            (f"{k}/{path}", content[:k] + [value] + content[k + 1 :])
+            for k in range(len(content))
+            for path, value in flipped(content[k])
+        ]
+        return [*inside, ("entry", [*content, None]), ("kind", tuple(content))]
+    return [("kind", f"{content}'"), ("none", 0 if content is None else None)]
+
+
+def test_the_checksum_tells_any_change_of_anything():
+    content = trained_content()
+    digests = {path: checksum(value) for path, value in flipped(content)}
+    assert len(digests) > 200 and content["checksum"] not in digests.values()
+    assert len(set(digests.values())) == len(digests)
+
+
+def test_the_checksum_is_the_same_for_what_comes_back_from_a_file(tmp_path):
+    pictures = torch.arange(2.0 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    content = {
+        "channels last": pictures.to(memory_format=torch.channels_last),
+        "one channel": pictures[:, :1].to(memory_format=torch.channels_last),
+        "turned": pictures[0, 0].t(),
+        "every second": torch.arange(9)[::2],
+        "expanded": torch.zeros(1).expand(3, 2),
+        "none": torch.zeros(0, 3),
+        "single": torch.tensor(True),
+        "half": pictures.bfloat16(),
+        "numbers": [1, -(2**62), 0.1, None, "é", b"\0", (1,)],
+        3: {},
+    }
+    torch.save(content, tmp_path / "a.pth")
+    assert checksum(torch.load(tmp_path / "a.pth", weights_only=True)) == checksum(content)
+    assert checksum({"a": pictures}) != checksum({"a": pictures.transpose(2, 3).reshape(2, 3, 4, 5)})
+    assert checksum({"a": ["bc", "d"]}) != checksum({"a": ["b", "cd"]}) != checksum({"a": [["b"], "cd"]})
+
+
+def test_a_changed_value_is_refused_by_the_checksum(tmp_path):
     save_checkpoint(tmp_path / "a.pth", CONTENT)
-    torch.save(torch.load(tmp_path / "a.pth", weights_only=True) | change, tmp_path / "b.pth")
-    with pytest.raises(UsageError, match=words):
-        load_checkpoint(tmp_path / "b.pth", "--resume")
+    content = torch.load(tmp_path / "a.pth", weights_only=True)
+    for change in ({"epoch": 4}, {"checksum": None}, {"state_dict": {"w": torch.tensor([0.0, 1e-38])}}):
+        torch.save(content | change, tmp_path / "b.pth")
+        assert "its checksum does not match; use another copy" in refusal(tmp_path / "b.pth")
+    del content["checksum"]
+    torch.save(content, tmp_path / "b.pth")
+    assert "its checksum does not match" in refusal(tmp_path / "b.pth")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_stored_file_of_each_version_loads_and_goes_on(version, tmp_path):
+    path = tmp_path / "stored.pth"
+    path.write_bytes(gzip.decompress((STORED / f"checkpoint_v{version}.pth.gz").read_bytes()))
+    loaded = load_checkpoint(path, "--resume")
+    assert (loaded.model, loaded.classes, loaded.run) == ("deep_emotion", tuple(CLASSES), "fuzz")
+    assert (loaded.epoch, loaded.best, loaded.history) == (1, {"epoch": 1, "valid_accuracy": 0.375}, [ROW])
+    assert loaded.args == ARGS and loaded.fingerprints == {"train": "ab" * 32, "valid": "cd" * 32}
+    settings = resolve({}, loaded.settings)
+    assert (settings.lr, settings.batch_size, settings.model) == (1e-4, 8, "deep_emotion")
+    model = create_model(loaded.model, loaded.num_outputs)
+    load_weights(model, loaded, "--resume", print)
+    for value in model.state_dict().values():
+        assert not value.is_floating_point() or torch.equal(value, pattern(value.shape))
+    optimizer = create_optimizer(parameter_groups(model, 1.0), "adam", 1e-4, 0.0, 0.0, 0.0)
+    restore_optimizer(optimizer, loaded.optimizer)
+    for parameter, moments in optimizer.state.items():
+        assert moments["step"] == 1 and torch.equal(moments["exp_avg_sq"], pattern(parameter.shape).abs())
+    set_rng_state(loaded.rng)
+    assert torch.equal(torch.rand(3), torch.rand(3, generator=torch.Generator().manual_seed(0)))
+    model(torch.zeros(2, 1, 48, 48)).sum().backward()
+    optimizer.step()
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+    if version == 1:
+        assert loaded.progress is None and loaded.pictures == {}
+    else:
+        assert loaded.progress["step"] == 2 and loaded.progress["losses"].tolist() == [1.5, 1.25]
+        assert loaded.pictures["valid"].tolist() == [-3, -2, -1]
+
+
+def test_a_stored_file_with_one_other_byte_in_a_tensor_is_refused(tmp_path):
+    data = gzip.decompress((STORED / "checkpoint_v2.pth.gz").read_bytes())
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith("data/0")]
+        other = archive.read(name)
+    other = bytes([other[0] ^ 1]) + other[1:]
+    (tmp_path / "a.pth").write_bytes(rezipped(data, {"data/0": other}))  # a sound archive all the same
+    assert "its checksum does not match" in refusal(tmp_path / "a.pth")
 
 
 def foreign(array: np.ndarray) -> ForeignArray:

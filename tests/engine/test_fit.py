@@ -20,7 +20,7 @@ class Batches(list):
 
     def __init__(self, *batches):
         super().__init__(batches)
-        self.batch_sampler = SimpleNamespace(set_epoch=lambda epoch: None)
+        self.batch_sampler = SimpleNamespace(set_epoch=lambda epoch, first=0: None)
         self.dataset = SimpleNamespace(split=SimpleNamespace(name="valid"))
 
 
@@ -80,7 +80,7 @@ def test_step_reports_loss_and_hits_at_the_weights_themselves(rho):
     images, labels, _ = batch()
     with torch.no_grad():
         logits = model(images)
-    loss, hits = train_step(model, optimizer, images, labels, LOSSES["ce"])
+    loss, hits, _ = train_step(model, optimizer, images, labels, LOSSES["ce"])
     assert loss.item() == nn.functional.cross_entropy(logits, labels).item()
     assert hits == (logits.argmax(1) == labels).sum()
 

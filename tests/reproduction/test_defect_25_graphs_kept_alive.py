@@ -71,7 +71,7 @@ def test_our_steps_keep_none():
         optimizer = create_optimizer(parameter_groups(network, 1.0), "adam", 1e-3, 0.0, 0.0, rho)
         losses = []
         for _ in range(STEPS):
-            loss, _ = train_step(network, optimizer, *batch(), LOSSES["2ls+ce"])
+            loss, _, _ = train_step(network, optimizer, *batch(), LOSSES["2ls+ce"])
             losses.append(loss)
         assert network.alive() == 0
         assert not any(loss.requires_grad for loss in losses)

@@ -1,0 +1,56 @@
+"""Being asked to stop or to save: what SIGINT, SIGTERM and SIGUSR1 do to a training run."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(KeyboardInterrupt):
+    """The process was asked to stop. number: the signal."""
+
+    def __init__(self, number: int, text: str = ""):
+        super().__init__(text or f"stopped by {signal.Signals(number).name}")
+        self.number = number
+
+
+class Requests:
+    """What signals asked for since it was last looked at: `stop` (a signal's number, 0 for none) and `save`.
+
+    Inside `deferred` a signal waits for the next look, so that no step and no file is torn; a second one, and one that
+    comes outside, raises Interrupted at once. SIGUSR1, which job schedulers send before a time limit, only asks for a save.
+    """
+
+    def __init__(self):
+        self.stop, self.save, self._deferring = 0, False, False
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Handle the signals here, in the main thread, and put the former handlers back afterwards."""
+        handlers = {number: self._stop for number in STOPPING} | {signal.SIGUSR1: self._save}
+        former = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Let signals wait until the program looks."""
+        self._deferring = True
+        try:
+            yield
+        finally:
+            self._deferring = False
+        if self.stop:
+            raise Interrupted(self.stop)
+
+    def _stop(self, number: int, frame) -> None:
+        if self.stop or not self._deferring:
+            raise Interrupted(number)
+        self.stop = number
+
+    def _save(self, number: int, frame) -> None:
+        self.save = True

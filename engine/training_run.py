@@ -1,0 +1,198 @@
+"""One training run in its folders: trains, saves, survives what it meets, reports."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+from torch.utils.data import DataLoader
+
+from engine import data, memory, record
+from engine.checkpoint import load_checkpoint
+from engine.errors import LoaderDied, TrainingStopped
+from engine.evaluate import Predictions, predict
+from engine.finite import FiniteGuard
+from engine.fit import FitState, fit
+from engine.loading import batches, watched
+from engine.losses import LOSSES
+from engine.manifest import picture_hashes
+from engine.outputs import FIRST_BATCH, checkpoint_facts, draw, draw_first_batch, report
+from engine.place import Place
+from engine.plots import plot_curves
+from engine.preparation import Prepared
+from engine.saving import save_checkpoint, share_checkpoint
+from engine.saving_schedule import SavingSchedule
+from engine.seed import get_rng_state
+from engine.settings import save_interval
+from engine.setup import load_weights, model_options, model_title
+from engine.signals import Interrupted, Requests
+
+# they belong to one command, not to the run
+_NOT_STORED = ("resume", "evaluate", "split", "start_epoch", "run", "margin_at_eval")
+
+
+@dataclass
+class TrainingRun:
+    """What is trained, where it is kept, and what signals ask of it."""
+
+    prepared: Prepared
+    place: Place
+    requests: Requests
+    schedule: SavingSchedule = field(init=False)
+    guard: FiniteGuard = field(init=False)
+    saved_at: tuple[int, int] | None = None  # epochs, and steps of the next, in `last`
+
+    def __post_init__(self):
+        self.settings: SimpleNamespace = self.prepared.settings
+        self.state: FitState = self.prepared.state
+        self.say = self.prepared.log.say
+        self.name, self.folder, self.last, self.best = self.place.name, self.place.folder, self.place.last, self.place.best
+
+    def fit(self) -> None:
+        """Train to the last epoch.
+
+        Raises TrainingStopped naming the last good checkpoint, or Interrupted, after saving, where a signal asked for it.
+        """
+        if self.state.epoch >= self.settings.epochs:
+            return
+        settings, prepared = self.settings, self.prepared
+        with self._explained():
+            loader = data.training_loader(prepared.splits[0], settings, prepared.device, self._cached())
+            selection = data.evaluation_loader(prepared.splits[1], settings, prepared.device, self._cached())
+            if not (self.folder / FIRST_BATCH).exists():
+                draw_first_batch(self.folder, settings, data.first_batch(loader, self.state.epoch), prepared.classes)
+            names, sampler = prepared.splits[0].where, loader.batch_sampler
+            self.guard = FiniteGuard(
+                self.folder, settings.on_nan == "skip", lambda number: [names(k) for k in sampler.batch(number)]
+            )
+            self.schedule = SavingSchedule(save_interval(settings.save_every))
+            with self.requests.deferred():  # from here on a signal waits until a step is whole
+                self._fit(loader, selection)
+            self.say(self.schedule.summary())
+
+    def _fit(self, loader: DataLoader, selection: DataLoader) -> None:
+        settings, prepared = self.settings, self.prepared
+        try:
+            fit(
+                prepared.model,
+                loader,
+                selection,
+                prepared.optimizer,
+                prepared.device,
+                prepared.precision,
+                self.state,
+                objective=LOSSES[settings.loss],
+                lr=settings.lr,
+                lr_decay=settings.lr_decay,
+                epochs=settings.epochs,
+                print_freq=settings.print_freq,
+                say=self.say,
+                progress=self._answering,
+                on_epoch=self._keep,
+                guard=self.guard,
+                batches=lambda loader: batches(loader, settings.stall_seconds, self.say),
+                after_step=self._after_step,
+            )
+        except LoaderDied:
+            self._save()  # it died between two steps
+            raise
+
+    def _answering(self, items: Iterable, total: int, text: str) -> Iterator:
+        """Evaluation's batches, with a look at the signals after each."""
+        for batch in watched(self.settings.stall_seconds, self.say)(items, total, text):
+            yield batch
+            self._answer_signals()
+
+    def _after_step(self) -> None:
+        self.schedule.step()
+        if self.schedule.is_due:
+            self._save()
+        self._answer_signals()
+
+    def _answer_signals(self) -> None:
+        if self.requests.save or self.requests.stop:
+            self.requests.save = False
+            self._save()
+        if self.requests.stop:
+            step = self.state.progress.step if self.state.progress else 0
+            where = f"in epoch {self.state.epoch + 1} after step {step}" if step else f"after epoch {self.state.epoch}"
+            raise Interrupted(self.requests.stop, f"stopped {where}, saved in {self.last}; go on with --resume {self.last}")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Full disks and a lack of memory become one line that tells what is kept."""
+        try:
+            yield
+        except (TrainingStopped, OSError, RuntimeError, MemoryError) as error:
+            if isinstance(error, TrainingStopped):
+                text = str(error)
+            elif memory.is_out_of_memory(error):
+                text = memory.remedy(self.prepared.device, self.settings.batch_size, self.settings.workers)
+            elif isinstance(error, OSError):
+                text = f"{error.filename or self.folder}: {error.strerror or error}"
+            else:
+                raise
+            raise TrainingStopped(f"{text}; {self.place.kept}") from None
+
+    def _cached(self) -> data.Cached:
+        return data.caching(self.settings, self.prepared.fingerprints, self.say)
+
+    def _keep(self, state: FitState, is_best: bool, predictions: Predictions) -> None:
+        """Save and redraw after an epoch."""
+        record.write_history(self.folder, state.history)
+        plot_curves(state.history, self.folder / "curves.png", self.prepared.splits[1].name)
+        if is_best or state.epoch == self.settings.epochs or self.schedule.is_due or self.schedule.is_cheap:
+            self._save()
+        if is_best:
+            share_checkpoint(self.last, self.best)
+            self._draw(predictions)
+        self._answer_signals()
+
+    def _draw(self, predictions: Predictions) -> None:
+        draw(self.folder, model_title(self.settings), predictions, self.prepared.splits[1].name, self.prepared.classes)
+
+    def _save(self) -> None:
+        """Write `last`, unless it holds this very state. Raises TrainingStopped where weights may be not finite."""
+        state, prepared = self.state, self.prepared
+        step = state.progress.step if state.progress else 0
+        if self.saved_at == (state.epoch, step):
+            return
+        self.guard.check(self.say)
+        progress = {**state.progress.state(), "batch_size": self.settings.batch_size} if step else None
+        content = dict(
+            run=self.name,
+            model=self.settings.model,
+            model_options=model_options(self.settings),
+            classes=list(prepared.classes),
+            state_dict=prepared.model.state_dict(),
+            optimizer=prepared.optimizer.state_dict(),
+            rng=get_rng_state(),
+            args={name: value for name, value in vars(self.settings).items() if name not in _NOT_STORED},
+            fingerprints=prepared.fingerprints,
+            pictures={name: picture_hashes(check.stamps) for name, check in prepared.checks.items()},
+            epoch=state.epoch,
+            history=state.history,
+            best=state.best,
+            progress=progress,
+        )
+        with self.schedule.saving():
+            save_checkpoint(self.last, content)
+        self.saved_at = (state.epoch, step)
+
+    def report(self) -> None:
+        """Load the chosen epoch's weights and report on the split that was kept for it."""
+        prepared = self.prepared
+        bar = watched(self.settings.stall_seconds, self.say)
+        with self._explained():
+            best = load_checkpoint(self.best, "--best_checkpoint_path")
+            load_weights(prepared.model, best, "--best_checkpoint_path", lambda text: None)
+            _, selection, reported = prepared.splits
+            loader = data.evaluation_loader(reported, self.settings, prepared.device, self._cached())
+            predictions = predict(prepared.model, loader, prepared.device, prepared.precision, bar)
+            self.say(f"chosen: epoch {best.epoch}, the best on {selection.name}; reported on {reported.name}:")
+            title = model_title(self.settings)
+            facts = dict(run=self.name, model=title, seed=self.settings.seed, **checkpoint_facts(best))
+            report(self.folder, title, predictions, reported, prepared.classes, self.say, facts)
+            if prepared.warning:
+                self.say(prepared.warning)
+            self.say(f"checkpoints: {self.last} and {self.best}")
