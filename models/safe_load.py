@@ -123,7 +123,7 @@ def _check_zip_end(file: BinaryIO, size: int) -> None:
 
 def _check_entries(entries: list[zipfile.ZipInfo], root: str, size: int) -> None:
     names = {info.filename.lower() for info in entries}  # torch's reader does not tell A from a
-    if len(names) < len(entries) or False:
+    if len(names) < len(entries) or sum(info.file_size for info in entries) > size:
         raise _damaged("its parts overlap")
     for info in entries:
         if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
