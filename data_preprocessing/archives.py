@@ -17,7 +17,7 @@ from data_preprocessing.files import is_hidden, open_file, readable, reason
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _OPENERS = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}  # by a file's first two bytes
-_LONGEST_NAME = 4096  # of an entry, as of a path
+_LONGEST_NAME = 4096  # of an entry, as of a path; Python reads numbers of up to 4300 digits
 _LEAST_BOMB, _MOST_TIMES = 2**30, 200  # bytes that are unpacked of any tar, and how often its size of a larger one
 _EXTENSIONS = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 
@@ -81,7 +81,7 @@ class _Entry(tarfile.TarInfo):
             entry = super().frombuf(buf, encoding, errors)
         except (tarfile.TruncatedHeaderError, tarfile.InvalidHeaderError) as error:
             raise tarfile.ReadError(str(error)) from None
-        if entry.size < 0 or (entry.type in _EXTENSIONS and entry.size > 2**20):
+        if entry.type in _EXTENSIONS and not 0 <= entry.size <= 2**20:
             raise tarfile.ReadError("an entry's size is absurd")
         return entry
 

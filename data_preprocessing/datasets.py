@@ -24,15 +24,22 @@ class Reading:
 
     def note(self, index: int) -> None:
         """This process begins picture `index`."""
-        worker = get_worker_info()
-        slot = self._slots[worker.id if worker else 0]
-        slot[1] = time.monotonic_ns()
-        slot[0] = index
+        slot = self._own_slot()
+        if slot is not None:
+            slot[1] = time.monotonic_ns()
+            slot[0] = index
 
     def done(self) -> None:
         """This process has read what it began."""
+        slot = self._own_slot()
+        if slot is not None:
+            slot[0] = -1
+
+    def _own_slot(self) -> Tensor | None:
+        """None in a process that this was not made for."""
         worker = get_worker_info()
-        self._slots[worker.id if worker else 0][0] = -1
+        number = worker.id if worker else 0
+        return self._slots[number] if number < len(self._slots) else None
 
     def now(self) -> list[tuple[int, float]]:
         """(index, time.monotonic() at its begin) of every picture that is being read."""

@@ -31,7 +31,7 @@ def open_source(data: Path | str, say: Callable[[str], None] = lambda text: None
     try:
         return _open(path, say)
     except OSError as error:
-        raise DataError(f"--data {path}: cannot be read ({reason(error)})") from None
+        raise DataError(f"--data {path}: {error.filename or path} cannot be read ({reason(error)})") from None
 
 
 def _open(path: Path, say: Callable[[str], None]) -> dict[str, Callable[[], Split]]:

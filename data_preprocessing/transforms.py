@@ -38,6 +38,9 @@ class FitAndPad:
         self.size = size
 
     def __call__(self, image: Image.Image) -> Image.Image:
+        scale = self.size / max(image.size)
+        if min(image.size) * scale < 0.5:  # ImageOps.pad would round the short side to no pixels
+            image = image.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.BILINEAR)
         return ImageOps.pad(image, (self.size, self.size), Image.Resampling.BILINEAR)
 
 

@@ -1,6 +1,5 @@
 """What may stand in a checkpoint of ours: every value's type and range, looked at before anything uses it."""
 
-import unicodedata
 from collections import OrderedDict
 from dataclasses import asdict
 
@@ -10,6 +9,7 @@ from torch import Tensor
 from engine.errors import UsageError
 from engine.protocols import DATA_TYPES, DEFAULTS, LOSSES, TRANSFORMS, find_recipe
 from engine.record import COLUMNS
+from engine.scaling import LossScaler
 from engine.settings import check_flags
 from models import HEADS, MODELS
 from models.errors import WeightsError
@@ -37,7 +37,8 @@ _TYPES = {
 }
 _DRAWN = {"epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy"}  # columns that every row has
 _MOMENTS = (set(), {"step", "exp_avg", "exp_avg_sq"}, {"momentum_buffer"})  # of Adam and AdamW, of SGD
-_LONGEST_NAME, _LONGEST_TEXT, _MOST_WORKERS = 255, 4096, 256
+_LONGEST_NAME, _LONGEST_TEXT, _MOST_WORKERS = 1024, 4096, 1024
+_PATHS = ("data", "cache", "pretrained")
 _NUMBER, _LARGEST = (int, float), 1e30
 _CHOICES = {
     "data_type": DATA_TYPES,
@@ -53,7 +54,7 @@ _CHOICES = {
     "occlude": ("none", "vr"),
     "occlude_eval": ("none", "vr"),
     "device": ("auto", "cpu", "cuda", "mps"),
-    "precision": ("auto", "fp32", "bf16"),
+    "precision": ("auto", "fp32", "bf16", "fp16"),
     "on_nan": ("stop", "skip"),
 }
 _EXAMPLES = DEFAULTS | asdict(find_recipe(DEFAULTS["model"], "RAF-DB"))  # a value of each setting's type
@@ -79,6 +80,7 @@ def check_content(content: dict) -> None:
     without_prefix(content["state_dict"])
     _check_optimizer(content["optimizer"])
     _check_rng(content["rng"])
+    _check_scaler(content.get("scaler"))
     _check_progress(content["progress"])
     pictures = content["pictures"]
     _require(
@@ -92,9 +94,13 @@ def _require(condition: bool, text: str) -> None:
 
 
 def _is_text(value: object, most: int = _LONGEST_TEXT) -> bool:
-    """Text in one line that can be printed: no control characters, line ends, or halves of characters."""
-    kinds = ("Cc", "Cs", "Zl", "Zp")
-    return type(value) is str and len(value) <= most and not any(unicodedata.category(c) in kinds for c in value)
+    """Text as the name of a file or folder may be: any but NUL, bytes that are no UTF-8 as Python keeps them."""
+    if type(value) is not str or len(value) > most or "\0" in value:
+        return False
+    try:
+        return len(value.encode("utf-8", "surrogateescape")) <= most
+    except UnicodeEncodeError:
+        return False
 
 
 def _is_name(value: object) -> bool:
@@ -121,7 +127,9 @@ def _check_settings(settings: dict, where: str) -> None:
         _require(_is_name(name), f"{where} have an entry without a name")
         items = value if type(value) in (list, tuple) else [value]
         fits = all(item is None or type(item) in (bool, *_NUMBER) or _is_text(item) for item in items)
-        if name in _CHOICES:
+        if name in _PATHS:
+            fits = value is None or (type(value) is str and len(value) <= _LONGEST_TEXT and "\0" not in value)
+        elif name in _CHOICES:
             fits = type(value) is str and value in _CHOICES[name]
         elif _EXAMPLES.get(name) is not None:
             kind = type(_EXAMPLES[name])
@@ -130,8 +138,6 @@ def _check_settings(settings: dict, where: str) -> None:
             fits = value is None or type(value) in _NUMBER
         elif name == "augmentation":
             fits = type(value) is bool
-        elif name == "data":
-            fits = value is None or _is_text(value)
         _require(fits, f"{where} hold {_shown(value)} for {readable(name)}")
     _require(settings.get("workers", 0) <= _MOST_WORKERS, f"{where} want more than {_MOST_WORKERS} workers")
     try:
@@ -193,6 +199,16 @@ def _check_optimizer(optimizer: dict | None) -> None:
         raise WeightsError(f"its optimiser state is {error}") from None
 
 
+def _check_scaler(scaler: object) -> None:
+    if scaler is None:
+        return
+    _require(type(scaler) is dict and set(scaler) == {"scale", "steps"}, "scaler is none")
+    try:
+        LossScaler(torch.float16).load_state_dict(scaler)
+    except ValueError as error:
+        raise UsageError(f"damaged checkpoint: its scaler is {error}") from None
+
+
 def _is_option(value: object) -> bool:
     items = value if type(value) in (list, tuple) else [value]
     return all(item is None or type(item) in (bool, *_NUMBER) for item in items)
@@ -220,5 +236,5 @@ def _check_progress(progress: dict | None) -> None:
     losses, hits, sizes = (progress[name] for name in ("losses", "hits", "sizes"))
     fits = _is_vector(losses, torch.float32) and _is_vector(hits, torch.int64) and _is_vector(sizes, torch.int64)
     _require(fits and len(losses) == len(hits) == len(sizes) == progress["step"], "progress is not of as many steps")
-    fits = bool((hits >= 0).all() and (hits <= sizes).all() and (sizes <= progress["batch_size"]).all())
+    fits = bool((hits >= 0).all() and (hits <= sizes).all())
     _require(fits and progress["skipped"] <= progress["step"], "progress counts more than there was")

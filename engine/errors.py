@@ -17,9 +17,3 @@ class LoaderDied(TrainingStopped):
 
 
 WRONG_INPUT = (UsageError, DataError, WeightsError)  # exit status 2
-
-
-def one_line(error: BaseException) -> str:
-    """The message alone: a loader's worker process sends its whole traceback, which ends in the message."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[-1].removeprefix(f"{type(error).__module__}.").removeprefix(f"{type(error).__name__}: ")

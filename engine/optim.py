@@ -1,7 +1,7 @@
 """Optimiser and learning rate from names and values."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engine.sam import SAM
 
@@ -41,6 +41,10 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
     optimizer.load_state_dict(state)
     for group, own in zip(optimizer.param_groups, options):
         group.update(own)
+    for parameter, moments in getattr(optimizer, "base_optimizer", optimizer).state.items():
+        for name, value in moments.items():
+            if name != "step" and isinstance(value, Tensor) and value.shape != parameter.shape:
+                raise ValueError(f"{name} has the shape {tuple(value.shape)} instead of {tuple(parameter.shape)}")
 
 
 def create_optimizer(

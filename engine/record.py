@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+from data_preprocessing.errors import printable
 from engine.errors import UsageError
 
 LOG_ROOT, CHECKPOINT_ROOT = Path("log"), Path("checkpoint")
@@ -23,15 +24,21 @@ COLUMNS = (
 
 
 class Log:
-    """Says a line on the console and keeps it; once `open` names a file, every line so far and to come is in it."""
+    """Says a line on the console and keeps it; once `open` names a file, every line so far and to come is in it.
 
-    def __init__(self):
+    speaks: False keeps silence, in all but the main one of several processes.
+    """
+
+    def __init__(self, speaks: bool = True):
+        self._speaks = speaks
         self._early: list[str] = []
         self._path: Path | None = None
 
     def say(self, text: str) -> None:
         """Print `text` and add it to the log with the time."""
-        print(text, flush=True)
+        if not self._speaks:
+            return
+        print("\n".join(map(printable, text.split("\n"))), flush=True)
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         self._early += [f"{stamp}  {line}" for line in text.splitlines()]
         self._write()

@@ -1,6 +1,6 @@
 """From flags to the settings of a run: what the command line leaves open, and what is no sensible value. No torch."""
 
-import math
+import os
 import re
 from dataclasses import asdict
 from types import SimpleNamespace
@@ -9,7 +9,10 @@ from engine.errors import UsageError
 from engine.protocols import DATA_TYPES, DEFAULTS, SYNTHETIC, find_recipe
 from models import HEADS, MODELS
 
-_MINIMUM = {"epochs": 1, "batch_size": 1, "workers": 0, "start_epoch": 0, "seed": 0, "print_freq": 1, "gpu": 0}
+_MINIMUM = {"epochs": 1, "batch_size": 1, "workers": 0, "start_epoch": 0, "seed": 0, "print_freq": 1, "accumulate": 1}
+_MOST = {"workers": 1024, "seed": 2**63 - 1}
+_MOST |= dict.fromkeys(("epochs", "start_epoch", "batch_size", "print_freq", "accumulate"), 2**31 - 1)
+_MOST_REAL = 1e6  # float32 holds it, and its square
 _ABOVE_ZERO = ("lr", "lr_decay", "scale", "stall_seconds")
 _AT_LEAST_ZERO = ("rho", "weight_decay", "momentum", "feature_lr_scale", "margin", "h")
 # None unless given, and never taken from a checkpoint
@@ -30,10 +33,14 @@ def check_flags(flags: dict) -> None:
     for name, least in _MINIMUM.items():
         if name in flags and flags[name] < least:
             raise UsageError(f"{flag_of(name)} {flags[name]}: must be at least {least}")
+    for name, most in _MOST.items():
+        if name in flags and flags[name] > most:
+            raise UsageError(f"{flag_of(name)} {flags[name]}: must be at most {most}")
     for name in set(flags) & {*_ABOVE_ZERO, *_AT_LEAST_ZERO}:
         value, positive = flags[name], name in _ABOVE_ZERO
-        if not (math.isfinite(value) and (value > 0 if positive else value >= 0)):
-            raise UsageError(f"{flag_of(name)} {value}: must be a finite number {'above 0' if positive else 'at least 0'}")
+        if not (value > 0 if positive else value >= 0) or not value <= _MOST_REAL:
+            bound = "above 0" if positive else "at least 0"
+            raise UsageError(f"{flag_of(name)} {value}: must be a finite number {bound} and at most {_MOST_REAL:g}")
     if flags.get("momentum", 0) >= 1:
         raise UsageError(f"--momentum {flags['momentum']}: must be below 1")
     if "resume" in flags and "evaluate" in flags:
@@ -50,11 +57,22 @@ def check_flags(flags: dict) -> None:
             raise UsageError("--resume auto: name the run to continue or to start by --run NAME")
         if "start_epoch" in flags:
             raise UsageError("--start-epoch: --resume auto goes on where the run stands; name the file by --resume FILE")
+    if "gpu" in flags:
+        gpu_numbers(flags["gpu"])
     if "save_every" in flags:
         save_interval(flags["save_every"])
     run = flags.get("run", "x")
-    if not run or "/" in run or "\\" in run or run.startswith("."):
+    if not run or not run.isprintable() or len(os.fsencode(run)) > 200 or "/" in run or "\\" in run or run.startswith("."):
         raise UsageError(f"--run {run!r}: must be a plain folder name")
+
+
+def gpu_numbers(text: str | None) -> tuple[int, ...]:
+    """--gpu -> the numbers of GPUs: "0" -> (0,), "0,1" -> (0, 1); () where it was not given. Raises UsageError."""
+    if text is None:
+        return ()
+    if not re.fullmatch(r"\d{1,4}(,\d{1,4})*", text, re.ASCII) or len(set(text.split(","))) < len(text.split(",")):
+        raise UsageError(f"--gpu {text}: give a GPU's number such as 0, or several such as 0,1")
+    return tuple(map(int, text.split(",")))
 
 
 def save_interval(text: str) -> tuple[int | None, float | None]:

@@ -19,7 +19,7 @@ from data_preprocessing.trees import Tree
 DESCRIPTION = "cohn-kanade-images/S005/001/*.png and Emotion/S005/001/*_emotion.txt, or anger/S010_004_00000017.png ..."
 EMOTIONS = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")  # by the files' labels, 1 to 7
 LAST_FRAMES = 3  # of a sequence, which show its label: the usual protocol
-_FRAME = re.compile(r"(S\d+)_(\d+)_(\d{1,20})", re.IGNORECASE)
+_FRAME = re.compile(r"(S\d+)_(\d+)_(\d+)", re.IGNORECASE)
 _LABEL_FILE = re.compile(r"(S\d+)_(\d+)_\d+_emotion\.txt", re.IGNORECASE)
 
 

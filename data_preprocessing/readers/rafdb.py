@@ -35,7 +35,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     is neither form, where no picture matches the list, or for a broken or second list.
     """
     names = tree.names()
-    numbered = [found for found in class_folders(names) if found[2].isdecimal() and len(found[2]) < 10]
+    numbered = [found for found in class_folders(names) if found[2].isdecimal()]
     if numbered:
         records = tuple(Record(name, _class_of(tree, name, int(number)), None, split) for name, split, number in numbered)
         return Listing(tree, records, tuple(left_out(names, records, "in no class folder 1 to 7")))

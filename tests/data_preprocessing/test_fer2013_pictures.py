@@ -128,10 +128,3 @@ def test_worker_processes_read_the_same_batches(usual):
     assert [labels.tolist() for _, labels, _ in alone] == [[0, 1], [3, 5]]
     for (images, labels, indices), (images2, labels2, indices2) in zip(alone, other):
         assert torch.equal(images, images2) and torch.equal(labels, labels2) and torch.equal(indices, indices2)
-
-
-def test_the_file_is_the_stamp_of_each_of_its_rows(usual):
-    checked = check_pictures(read_fer2013(usual)["train"], skip_bad=False)
-    status = usual.stat()
-    assert {(size, changed) for size, changed, _ in checked.stamps.values()} == {(status.st_size, status.st_mtime_ns)}
-    assert check_pictures(read_fer2013(usual)["train"], skip_bad=False, known=checked.stamps) == checked

@@ -7,11 +7,10 @@ import pytest
 import torch
 
 from data_preprocessing.datasets import FaceDataset, mix_seed
-from data_preprocessing.errors import DataError
+from data_preprocessing.errors import DataError, one_line
 from data_preprocessing.folders import read_split
 from data_preprocessing.loaders import EpochBatchSampler, balancing_weights, create_loader
 from data_preprocessing.transforms import create_transform
-from engine.errors import one_line
 
 AUGMENTATION = "jitter-affine-erase"  # the protocol with every kind of random draw
 

@@ -1,7 +1,6 @@
 """A split reads, inspects and fingerprints its own pictures; unreadable ones are named or dropped."""
 
 import hashlib
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -159,49 +158,3 @@ def test_fingerprint_leaves_dropped_pictures_out(train):
     before = fingerprint_of(train)
     (train / "joy" / "bad.png").write_bytes(b"")
     assert fingerprint_of(train) == before
-
-
-def noted_reading(monkeypatch) -> list[str]:
-    """From now on, the pictures that are read, by their paths."""
-    seen, inspect = [], Split.inspect
-
-    def noted(split, index):
-        seen.append(split.paths[index])
-        return inspect(split, index)
-
-    monkeypatch.setattr(Split, "inspect", noted)
-    return seen
-
-
-def test_pictures_whose_files_are_as_they_were_are_not_read_again(train, monkeypatch):
-    split = read_split("train", train)
-    first = check_pictures(split, False)
-    assert first.stamps.keys() == set(split.paths)
-    for path, (size, changed, digest) in first.stamps.items():
-        data = (train / path).read_bytes()
-        assert (size, digest) == (len(data), hashlib.sha256(data).hexdigest())
-        assert changed == (train / path).stat().st_mtime_ns
-    seen = noted_reading(monkeypatch)
-    assert check_pictures(split, False, known=first.stamps) == first
-    assert seen == []
-
-
-def test_changed_touched_and_new_pictures_are_read_again(train, make_picture, monkeypatch):
-    first = check_pictures(read_split("train", train), False)
-    (train / "anger" / "0.png").write_bytes(b"another size")
-    os.utime(train / "joy" / "1.png", ns=(0, 0))
-    make_picture(9).save(train / "joy" / "new.png")
-    (train / "joy" / "0.png").unlink()
-    seen = noted_reading(monkeypatch)
-    again = check_pictures(read_split("train", train), True, known=first.stamps)
-    assert sorted(seen) == ["anger/0.png", "joy/1.png", "joy/new.png"]
-    assert again.split.paths == ("anger/1.png", "anger/2.png", "joy/1.png", "joy/new.png")
-    assert set(again.stamps) == set(again.split.paths)
-    assert again == check_pictures(read_split("train", train), True)
-
-
-def test_picture_that_vanished_is_named_though_it_was_known(train):
-    split = read_split("train", train)
-    first = check_pictures(split, False)
-    (train / "joy" / "0.png").unlink()
-    assert str(train / "joy" / "0.png") in failure(check_pictures, split, False, known=first.stamps)

@@ -247,16 +247,3 @@ def test_the_temporary_file_of_a_compressed_tar_goes_with_the_tree(tmp_path, mon
     with pytest.raises(DataError):
         open_tree(tarred(tmp_path / "bad.tgz", {"../x": b""}, "w:gz"))
     assert not list((tmp_path / "temp").iterdir())
-
-
-@pytest.mark.parametrize("make", [zipped, tarred, lambda path: tarred(path, mode="w:gz")])
-def test_the_archive_is_the_stamp_of_what_it_holds(tmp_path, make):
-    folder = write_files(tmp_path / "folder", {"own.txt": b"12345"})
-    path = make(folder / "archive.bin")
-    path = path.rename(folder / {zipped: "x.zip", tarred: "x.tar"}.get(make, "x.tar.gz"))
-    tree = pickle.loads(pickle.dumps(open_tree(folder)))
-    for name, file in {"own.txt": folder / "own.txt", f"{path.name}/c.txt": path}.items():
-        assert tree.stamp(name) == (file.stat().st_size, file.stat().st_mtime_ns)
-    path.unlink()
-    with pytest.raises(OSError):
-        tree.stamp(f"{path.name}/c.txt")
