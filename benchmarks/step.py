@@ -15,7 +15,7 @@ from engine.optim import create_optimizer, parameter_groups
 from engine.precision import PRECISIONS
 from engine.seed import seed_everything
 from engine.setup import build_model
-from engine.train import train_step
+from engine.step import train_step
 
 
 def main() -> None:

@@ -64,3 +64,13 @@ def create_model(name: str, num_classes: int, **options):
         raise TypeError(f"{name} has no {', '.join(unknown)}; it takes {', '.join(architecture.options) or 'no options'}")
     cls = getattr(import_module(architecture.module), architecture.cls)
     return cls(num_classes, **architecture.fixed, **options)
+
+
+def optimize_for_inference(model, precision):
+    """A copy of a network of ours made ready for evaluation, where it is faster; `model` stays as it is.
+
+    precision: the torch.dtype of weights and activations. BatchNorms are folded away, which changes results by rounding
+    alone, and from float32 down the head stays in float32. Returns a module with forward(pictures, labels=None) -> logits,
+    in evaluation mode for good and without gradients; call it on the device that `model` was on.
+    """
+    return import_module("models.inference").optimize(model, precision)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models import HEADS
+from models.layers import Linear
 
 
 class LinearHead(nn.Module):
@@ -16,7 +17,7 @@ class LinearHead(nn.Module):
 
     def __init__(self, dim: int, num_classes: int):
         super().__init__()
-        self.linear = nn.Linear(dim, num_classes)
+        self.linear = Linear(dim, num_classes)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         return self.linear(z)

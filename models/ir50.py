@@ -7,6 +7,8 @@ face.evoLVe; the POSTERs use only the first three of its four stages (Zheng et a
 
 from torch import Tensor, nn
 
+from models.layers import PReLU
+
 # (in channels, out channels, blocks) of the three stages; the first block of each has stride 2
 STAGES = ((64, 64, 3), (64, 128, 4), (128, 256, 14))
 
@@ -29,7 +31,7 @@ class Bottleneck(nn.Module):
         self.res_layer = nn.Sequential(
             nn.BatchNorm2d(in_channels),
             nn.Conv2d(in_channels, out_channels, 3, 1, 1, bias=False),
-            nn.PReLU(out_channels),
+            PReLU(out_channels),
             nn.Conv2d(out_channels, out_channels, 3, stride, 1, bias=False),
             nn.BatchNorm2d(out_channels),
         )
@@ -51,7 +53,7 @@ def make_stage(in_channels: int, out_channels: int, blocks: int) -> nn.Sequentia
 
 def make_stem() -> nn.Sequential:
     """(B, 3, H, W) -> (B, 64, H, W)."""
-    return nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64))
+    return nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), PReLU(64))
 
 
 class IR50(nn.Module):

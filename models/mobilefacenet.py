@@ -6,6 +6,8 @@ Its 136-value output layer is left out: POSTER reads feature maps only.
 
 from torch import Tensor, nn
 
+from models.layers import PReLU
+
 
 class LinearBlock(nn.Module):
     """Convolution and BatchNorm, without activation."""
@@ -24,7 +26,7 @@ class ConvBlock(LinearBlock):
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1, groups: int = 1):
         super().__init__(in_channels, out_channels, kernel, stride, groups)
-        self.prelu = nn.PReLU(out_channels)
+        self.prelu = PReLU(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.prelu(super().forward(x))

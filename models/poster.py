@@ -1,9 +1,13 @@
 """What every POSTER shares: two backbones on the same reduced picture, the landmark one frozen."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
 IMAGE_SIZE = 224
+LandmarkMaps = tuple[Tensor, Tensor, Tensor]  # (B, 64, 28, 28), (B, 128, 14, 14), (B, 512, 7, 7)
 
 
 class Poster(nn.Module):
@@ -30,17 +34,45 @@ class Poster(nn.Module):
             self.face_landback.eval()
         return self
 
-    def backbones(self, x: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], object]:
-        """x: (B, 3, 224, 224) -> the landmark backbone's three maps, and what the image backbone gives.
+    def landmark_features(self, x: Tensor, passes: int = 1) -> LandmarkMaps:
+        """x: pictures as for `forward` -> the landmark backbone's three maps, which `forward` takes as `landmarks`.
 
-        Both see 112², reached by nearest neighbour: the even rows and columns, which may be given alone, (B, 3, 112, 112).
+        The branch is frozen, so that its maps of a batch are the same at w and at SAM's w + ε. In train mode its running
+        statistics move as in so many passes over the batch. Raises ValueError for another shape.
+        """
+        with torch.no_grad(), _repeated(self.face_landback, passes):
+            return self.face_landback(self.reduce(x))
+
+    def backbones(self, x: Tensor, landmarks: LandmarkMaps | None) -> tuple[LandmarkMaps, object]:
+        """x: pictures as for `forward`; landmarks: what `landmark_features` gave of them -> the landmark maps, and what the
+        image backbone gives. Raises ValueError for another shape."""
+        x = self.reduce(x)
+        return self.landmark_features(x) if landmarks is None else landmarks, self.ir_back(x)
+
+    def reduce(self, x: Tensor) -> Tensor:
+        """(B, 3, 224, 224) -> (B, 3, 112, 112), which may be given instead: by nearest neighbour, the even rows and columns.
+
         Raises ValueError for another shape.
         """
         if x.dim() != 4 or x.shape[1:] not in ((3, IMAGE_SIZE, IMAGE_SIZE), (3, IMAGE_SIZE // 2, IMAGE_SIZE // 2)):
             sizes = f"(B, 3, {IMAGE_SIZE}, {IMAGE_SIZE}), or their even rows and columns"
             raise ValueError(f"POSTER takes pictures {sizes}, not {tuple(x.shape)}")
         if x.shape[2] == IMAGE_SIZE:
-            x = x[:, :, ::2, ::2]
-        with torch.no_grad():
-            landmarks = self.face_landback(x)
-        return landmarks, self.ir_back(x)
+            x = x[:, :, ::2, ::2].contiguous(memory_format=torch.channels_last)  # copied once for both backbones
+        return x
+
+
+@contextmanager
+def _repeated(network: nn.Module, passes: int) -> Iterator[None]:
+    """Inside, one pass in train mode moves the running statistics of every BatchNorm as `passes` over the same batch do."""
+    moving = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d) and m.training] if passes > 1 else []
+    kept = [norm.momentum for norm in moving]
+    for norm in moving:
+        norm.momentum = 1 - (1 - norm.momentum) ** passes
+    try:
+        yield
+        for norm in moving:
+            norm.num_batches_tracked += passes - 1
+    finally:
+        for norm, momentum in zip(moving, kept):
+            norm.momentum = momentum

@@ -6,14 +6,14 @@ Legend: 100 tokens are 50 of the image (the first is their mean), then 50 of the
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.heads import create_head
 from models.ir50 import IR50SingleBody
-from models.layers import DropPath, Mlp, SEGate
+from models.kernels import attention
+from models.layers import DropPath, Linear, Mlp, SEGate
 from models.mobilefacenet import MobileFaceNet
-from models.poster import Poster
+from models.poster import LandmarkMaps, Poster
 
 DIM = 512
 TOKENS = 50  # of one stream: 7 × 7 places and their mean
@@ -27,13 +27,13 @@ class CrossAttention(nn.Module):
 
     def __init__(self, dim: int):
         super().__init__()
-        self.kv = nn.Linear(dim, 2 * dim)
-        self.proj = nn.Linear(dim, dim)
+        self.kv = Linear(dim, 2 * dim)
+        self.proj = Linear(dim, dim)
 
     def forward(self, tokens: Tensor, queries: Tensor) -> Tensor:
         k, v = self.kv(tokens).chunk(2, dim=-1)
         q, k, v = (t.unflatten(2, (NUM_HEADS, -1)).transpose(1, 2) for t in (queries, k, v))
-        out = F.scaled_dot_product_attention(q, k, v)
+        out = attention(q, k, v)
         return self.proj(out.transpose(1, 2).flatten(2))
 
 
@@ -100,6 +100,7 @@ class PosterV1(Poster):
     """POSTER V1 for any number of classes.
 
     x: (B, 3, 224, 224), ImageNet-normalised, labels: (B,) for a margin head in training -> logits (B, num_classes)
+    landmarks: what `landmark_features` gave of the same pictures, where it was asked before.
     depth: pyramid blocks; 4, 6 and 8 are small, base and large. variant: "affectnet" leaves out the token convolution.
     freeze_landmark_bn: see `Poster`. head, margin, scale, h: see `models.heads.create_head`.
     Raises ValueError for an unknown variant.
@@ -121,7 +122,7 @@ class PosterV1(Poster):
         # in this order, which the random start of a seed follows
         image_backbone, landmark_backbone = IR50SingleBody(), MobileFaceNet()
         super().__init__(landmark_backbone, image_backbone, freeze_landmark_bn)
-        self.ir_layer = nn.Linear(1024, DIM)
+        self.ir_layer = Linear(1024, DIM)
         self.pyramid_fuse = PyramidFusion(depth, token_conv=variant == "rafdb")
         self.se_block = SEGate(DIM)
         self.head = create_head(head, DIM, num_classes, **head_options)
@@ -130,8 +131,8 @@ class PosterV1(Poster):
     def classifier(self) -> nn.Module:
         return self.head
 
-    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        (_, _, landmark_map), image_map = self.backbones(x)
+    def forward(self, x: Tensor, labels: Tensor | None = None, landmarks: LandmarkMaps | None = None) -> Tensor:
+        (_, _, landmark_map), image_map = self.backbones(x, landmarks)
         # as the published code: each of the 49 tokens is a run of 1024 values in channel, row, column order
         image = self.ir_layer(image_map.reshape(-1, 49, 1024))
         landmark = landmark_map.flatten(2).transpose(1, 2)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from models.heads import create_head
 from models.ir50 import IR50
 from models.mobilefacenet import MobileFaceNet
-from models.poster import Poster
+from models.poster import LandmarkMaps, Poster
 from models.vit import VisionTransformer
 from models.window_attention import FeedForward, WindowCrossAttention, WindowNorm
 
@@ -36,6 +36,7 @@ class PosterV2(Poster):
     """POSTER V2 for any number of classes.
 
     x: (B, 3, 224, 224), ImageNet-normalised, labels: (B,) for a margin head in training -> logits (B, num_classes)
+    landmarks: what `landmark_features` gave of the same pictures, where it was asked before.
     freeze_landmark_bn: see `Poster`. head, margin, scale, h: see `models.heads.create_head`.
     """
 
@@ -70,8 +71,8 @@ class PosterV2(Poster):
         fused = getattr(self, f"ffn{level}")(attention, tokens)
         return fused.transpose(1, 2).reshape(image.shape)
 
-    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        (land1, land2, land3), (image1, image2, image3) = self.backbones(x)
+    def forward(self, x: Tensor, labels: Tensor | None = None, landmarks: LandmarkMaps | None = None) -> Tensor:
+        (land1, land2, land3), (image1, image2, image3) = self.backbones(x, landmarks)
         fused1 = self.fuse(1, self.conv1(image1), land1)
         fused2 = self.fuse(2, self.conv2(image2), land2)
         fused3 = self.fuse(3, self.conv3(image3), self.last_face_conv(land3))

@@ -6,32 +6,43 @@ Source: ViT (Dosovitskiy et al., 2021, arXiv:2010.11929); POSTER V2 (Mao et al.,
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.layers import Mlp, SEGate
+from models.kernels import attention, linear
+from models.layers import Linear, Mlp, SEGate
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention, (B, N, dim) -> (B, num_queries, dim), queries from the first tokens only."""
+    """Multi-head self-attention, (B, N, dim) -> (B, N, dim), or with `first_only` (B, 1, dim): the first token alone asks."""
 
     def __init__(self, dim: int, num_heads: int):
         super().__init__()
         self.num_heads = num_heads
-        self.qkv = nn.Linear(dim, 3 * dim)
-        self.proj = nn.Linear(dim, dim)
+        self.qkv = Linear(dim, 3 * dim)
+        self.proj = Linear(dim, dim)
 
-    def forward(self, x: Tensor, num_queries: int | None = None) -> Tensor:
+    def forward(self, x: Tensor, first_only: bool = False) -> Tensor:
+        if first_only:
+            return self.proj(self.ask_first(x))
+        q, k, v = self.qkv(x).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        return self.proj(attention(q, k, v).transpose(1, 2).flatten(2))
+
+    def ask_first(self, x: Tensor) -> Tensor:
+        """What the first token finds, (B, 1, dim), without computing keys and values.
+
+        qᵀ(Wk x + bk) = (Wkᵀ q)ᵀx + a constant that softmax ignores, and the weights sum to one, hence Σ p (Wv x + bv) =
+        Wv Σ p x + bv: the matrices meet one vector a head instead of every token.
+        """
         B, _, C = x.shape
-        q = F.linear(x[:, :num_queries], self.qkv.weight[:C], self.qkv.bias[:C])
-        k, v = F.linear(x, self.qkv.weight[C:], self.qkv.bias[C:]).chunk(2, dim=-1)
-        q, k, v = (t.reshape(B, -1, self.num_heads, C // self.num_heads).transpose(1, 2) for t in (q, k, v))
-        out = F.scaled_dot_product_attention(q, k, v)
-        return self.proj(out.transpose(1, 2).flatten(2))
+        weight = self.qkv.weight.view(3, self.num_heads, -1, C)  # (3, heads, d, dim)
+        q = linear(x[:, 0], self.qkv.weight[:C], self.qkv.bias[:C]).view(B, self.num_heads, -1).transpose(0, 1)
+        asked = (q * q.shape[-1] ** -0.5 @ weight[1]).transpose(0, 1)  # (B, heads, dim)
+        found = (asked @ x.transpose(1, 2)).softmax(-1) @ x  # (B, heads, dim)
+        return (found.transpose(0, 1) @ weight[2].transpose(1, 2)).transpose(0, 1).reshape(B, 1, C) + self.qkv.bias[2 * C :]
 
 
 class Block(nn.Module):
-    """Pre-norm transformer block. `num_queries` keeps only the first tokens: the others serve as keys and values."""
+    """Pre-norm transformer block. With `first_only` the first token alone comes out; the others are what it looks at."""
 
     def __init__(self, dim: int, num_heads: int):
         super().__init__()
@@ -40,8 +51,8 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
         self.mlp = Mlp(dim, ratio=4)
 
-    def forward(self, x: Tensor, num_queries: int | None = None) -> Tensor:
-        x = x[:, :num_queries] + self.attn(self.norm1(x), num_queries)
+    def forward(self, x: Tensor, first_only: bool = False) -> Tensor:
+        x = (x[:, :1] if first_only else x) + self.attn(self.norm1(x), first_only)
         return x + self.mlp(self.norm2(x))
 
 
@@ -68,14 +79,13 @@ class VisionTransformer(nn.Module):
                 nn.init.trunc_normal_(module.weight, std=0.01)
                 nn.init.zeros_(module.bias)
 
-    def encode(self, tokens: Tensor, num_queries: int | None = None) -> Tensor:
-        """(B, num_tokens, dim) -> the last block's first `num_queries` normalised tokens (all of them for None)."""
+    def encode(self, tokens: Tensor, first_only: bool = False) -> Tensor:
+        """(B, num_tokens, dim) -> the last block's normalised tokens, with `first_only` the class token alone."""
         x = torch.cat((self.cls_token.expand(tokens.shape[0], -1, -1), tokens), dim=1) + self.pos_embed
         for block in self.blocks[:-1]:
             x = block(x)
-        return self.norm(self.blocks[-1](x, num_queries))
+        return self.norm(self.blocks[-1](x, first_only))
 
     def forward(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
-        # only the class token leaves the last block, hence one query there
-        class_token = self.encode(tokens, num_queries=1)[:, 0]
+        class_token = self.encode(tokens, first_only=True)[:, 0]  # nothing else leaves the last block
         return self.head(self.se_block(class_token), labels)

@@ -5,10 +5,10 @@ whole map, so that nothing has to be partitioned: a "window" here is the map as 
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.layers import DropPath, Mlp
+from models.kernels import attention
+from models.layers import DropPath, Linear, Mlp
 
 
 def relative_position_index(side: int) -> Tensor:
@@ -43,19 +43,19 @@ class WindowCrossAttention(nn.Module):
         self.relative_position_bias_table = nn.Parameter(torch.empty((2 * side - 1) ** 2, num_heads))
         nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
         self.register_buffer("relative_position_index", relative_position_index(side))
-        self.qkv = nn.Linear(dim, 2 * dim)  # keys, then values; the name is that of the published weights
-        self.proj = nn.Linear(dim, dim)
+        self.qkv = Linear(dim, 2 * dim)  # keys, then values; the name is that of the published weights
+        self.proj = Linear(dim, dim)
 
     def relative_position_bias(self) -> Tensor:
         """(heads, N, N), added to the attention scores."""
         index = self.relative_position_index
-        return self.relative_position_bias_table[index.flatten()].view(*index.shape, -1).permute(2, 0, 1)
+        return self.relative_position_bias_table[index.flatten()].view(*index.shape, -1).permute(2, 0, 1).contiguous()
 
     def forward(self, tokens: Tensor, queries: Tensor) -> Tensor:
         B, N, C = tokens.shape
         q = queries.reshape(B, self.num_heads, C // self.num_heads, N).transpose(2, 3)  # (B, heads, N, 32)
         k, v = self.qkv(tokens).view(B, N, 2, self.num_heads, -1).permute(2, 0, 3, 1, 4)
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=self.relative_position_bias())
+        out = attention(q, k, v, self.relative_position_bias())
         return self.proj(out.transpose(1, 2).reshape(B, N, C))
 
 

@@ -36,6 +36,23 @@ def test_adaptive_step_equals_the_hand_worked_one():
     assert w.tolist() == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("adaptive", [False, True])
+@pytest.mark.parametrize("zero_grad", [False, True])
+def test_step_over_lists_equals_the_step_a_parameter_at_a_time(adaptive, zero_grad):
+    torch.manual_seed(0)
+    groups = [[torch.nn.Parameter(torch.randn(n, 3)) for n in sizes] for sizes in ((2, 5), (1, 4))]
+    optimizer = SAM([{"params": group} for group in groups], torch.optim.SGD, rho=0.7, adaptive=adaptive, lr=0.1)
+    params = [p for group in groups for p in group]
+    before, gradients = [p.detach().clone() for p in params], [torch.randn_like(p) for p in params]
+    for p, gradient in zip(params, gradients):
+        p.grad = gradient.clone()
+    optimizer.first_step(zero_grad)
+    norm = torch.cat([(w.abs() * g if adaptive else g).flatten() for w, g in zip(before, gradients)]).norm()
+    for p, w, g in zip(params, before, gradients):
+        torch.testing.assert_close(p.detach(), w + 0.7 / norm * (w * w * g if adaptive else g))
+        assert p.grad is None if zero_grad else torch.equal(p.grad, g)
+
+
 def test_norm_spans_all_groups_and_skips_parameters_without_gradient():
     a, b, unused = parameter(3.0), parameter(4.0), parameter(100.0)
     optimizer = SAM([{"params": [a, unused]}, {"params": [b]}], torch.optim.SGD, rho=0.5, lr=0.1)

@@ -53,7 +53,7 @@ def run_with_stages(model: torch.nn.Module, images: torch.Tensor) -> tuple[torch
     for kind in ("landmark", "image"):
         for level, tensor in enumerate(stages.pop(kind), start=1):
             stages[f"{kind}_{level}"] = tensor
-    stages["class_token"] = model.VIT.encode(stages["fused_tokens"], num_queries=1)[:, 0].detach()
+    stages["class_token"] = model.VIT.encode(stages["fused_tokens"], first_only=True)[:, 0].detach()
     return logits, stages
 
 
@@ -85,10 +85,11 @@ def test_float32_logits_are_close_to_the_reference(golden):
 
 
 @pytest.mark.parametrize(
-    ("name", "base", "lr"),
-    [("poster_v2_trajectory", torch.optim.Adam, 3.5e-5), ("poster_v2_trajectory_sgd", torch.optim.SGD, 0.01)],
+    ("name", "base", "lr", "share"),
+    [("poster_v2_trajectory", torch.optim.Adam, 3.5e-5, True), ("poster_v2_trajectory_sgd", torch.optim.SGD, 0.01, False)],
 )
-def test_sam_trajectory_equals_the_reference(name, base, lr):
+def test_sam_trajectory_equals_the_reference(name, base, lr, share):
+    """share: the landmark branch runs once a step, for both passes."""
     golden = load(name)
     with exact_arithmetic():
         model = filled_model("poster_v2", 7).train()
@@ -96,10 +97,11 @@ def test_sam_trajectory_equals_the_reference(name, base, lr):
         losses = []
         for k in range(len(golden["losses"])):
             images, labels = recipe.images(4, name=f"batch{k}"), recipe.labels(4, 7, name=f"batch{k}")
-            first = F.cross_entropy(model(images), labels)
+            landmarks = model.landmark_features(images, passes=2) if share else None
+            first = F.cross_entropy(model(images, landmarks=landmarks), labels)
             first.backward()
             optimizer.first_step(zero_grad=True)
-            second = F.cross_entropy(model(images), labels)
+            second = F.cross_entropy(model(images, landmarks=landmarks), labels)
             second.backward()
             optimizer.second_step(zero_grad=True)
             losses.append([first.item(), second.item()])

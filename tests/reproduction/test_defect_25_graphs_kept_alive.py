@@ -10,7 +10,7 @@ from torch import nn
 
 from engine.losses import LOSSES
 from engine.optim import create_optimizer, parameter_groups
-from engine.train import train_step
+from engine.step import train_step
 
 STEPS = 5
 
@@ -71,7 +71,7 @@ def test_our_steps_keep_none():
         optimizer = create_optimizer(parameter_groups(network, 1.0), "adam", 1e-3, 0.0, 0.0, rho)
         losses = []
         for _ in range(STEPS):
-            loss, _, _ = train_step(network, optimizer, *batch(), LOSSES["2ls+ce"])
+            loss, *_ = train_step(network, optimizer, *batch(), LOSSES["2ls+ce"])
             losses.append(loss)
         assert network.alive() == 0
         assert not any(loss.requires_grad for loss in losses)

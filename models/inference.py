@@ -1,0 +1,148 @@
+"""A network made ready for evaluation: no BatchNorms, weights in one precision and in the order that the machine wants.
+
+`models.optimize_for_inference` is its door.
+"""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from models import folding, ir50, layers, mobilefacenet, window_attention
+from models.deep_emotion import DeepEmotion
+from models.poster import IMAGE_SIZE, Poster
+from models.poster_v2 import SIDES, PosterV2
+
+CHUNK = 4  # pictures at a time on a CPU: a stage's maps then stay in the cache, and their memory is used again
+
+
+class Bottleneck(nn.Module):
+    """`models.ir50.Bottleneck` without BatchNorms, for maps of one side. Its input's memory may be taken for the output."""
+
+    def __init__(self, block: ir50.Bottleneck, side: int):
+        super().__init__()
+        norm, first, self.prelu, second, last = block.res_layer
+        self.first, self.second = folding.preceded(norm, first, side, side), folding.followed(second, last)
+        self.stride = block.stride
+        self.shortcut = None if block.shortcut_layer is None else folding.followed(*block.shortcut_layer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.prelu(self.first(x))
+        if self.shortcut is not None:
+            x = self.shortcut(x)
+        elif self.stride > 1:
+            x = x[:, :, :: self.stride, :: self.stride].contiguous(memory_format=torch.channels_last)
+        return self.second(out, residual=x)
+
+
+class DepthWise(nn.Module):
+    """`models.mobilefacenet.DepthWise` without BatchNorms. Its input's memory may be taken for the output."""
+
+    def __init__(self, block: mobilefacenet.DepthWise):
+        super().__init__()
+        self.residual = block.residual
+        self.inner = nn.Sequential(_block(block.conv), _block(block.conv_dw))
+        self.project = folding.followed(block.project.conv, block.project.bn)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.project(self.inner(x), residual=x if self.residual else None)
+
+
+class WindowCrossAttention(window_attention.WindowCrossAttention):
+    """With the relative-position bias looked up once."""
+
+    def relative_position_bias(self) -> Tensor:
+        return self.bias
+
+
+class ExactHead(nn.Module):
+    """Head or last layer in float32 at least, whatever precision the embedding comes in: logits are where rounding shows."""
+
+    def __init__(self, head: nn.Module):
+        super().__init__()
+        self.head = head
+
+    def forward(self, z: Tensor, *labels: Tensor | None) -> Tensor:
+        return self.head(z.to(next(self.head.parameters()).dtype), *labels)
+
+
+class OptimizedNetwork(nn.Module):
+    """What `optimize` gives: forward(pictures, labels=None) -> logits in float32 at least, without gradients."""
+
+    def __init__(self, network: nn.Module, dtype: torch.dtype):
+        super().__init__()
+        self.network, self.dtype = network, dtype
+
+    @torch.no_grad()
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        if isinstance(self.network, Poster):
+            x = self.network.reduce(x)
+        with torch.autocast(x.device.type, enabled=False):
+            x = x.to(self.dtype, memory_format=torch.channels_last)
+            # a margin head that is given labels may look at the whole batch
+            if labels is not None or x.device.type != "cpu" or len(x) <= CHUNK or torch.compiler.is_compiling():
+                return self.network(x, labels)
+            return torch.cat([self.network(some) for some in x.split(CHUNK)])
+
+
+def optimize(model: nn.Module, dtype: torch.dtype) -> OptimizedNetwork:
+    """See `models.optimize_for_inference`."""
+    network = copy.deepcopy(model).eval().requires_grad_(False).double()
+    if isinstance(network, Poster):
+        network.face_landback = _convert(network.face_landback)
+        _convert_stages(network.ir_back)
+        if isinstance(network, PosterV2):
+            _convert_fusion(network)
+        owner, name = (network.VIT, "head") if isinstance(network, PosterV2) else (network, "head")
+    else:  # nothing is gained from fewer bits in so small a network, and a warp needs all of them
+        dtype = torch.promote_types(dtype, torch.float32)
+        if isinstance(network, DeepEmotion):
+            network.conv4, network.norm = folding.followed(network.conv4, network.norm), nn.Identity()
+        owner, name = network, "fc2"
+    head = getattr(owner, name)
+    setattr(owner, name, nn.Identity())
+    _convert(network)
+    network.to(dtype)
+    setattr(owner, name, ExactHead(head.to(torch.promote_types(dtype, torch.float32))))
+    return OptimizedNetwork(network, dtype).eval()
+
+
+def _convert(module: nn.Module) -> nn.Module:
+    """`module` with what it holds converted, or what takes its place."""
+    if isinstance(module, mobilefacenet.DepthWise):
+        return DepthWise(module)
+    if isinstance(module, mobilefacenet.LinearBlock):
+        return _block(module)
+    if isinstance(module, layers.Mlp):
+        return nn.Sequential(folding.Product(module.fc1, gelu=True), folding.Product(module.fc2))
+    if isinstance(module, nn.Conv2d):
+        return folding.plain(module)
+    if isinstance(module, layers.Linear):
+        return folding.Product(module)
+    for name, child in module.named_children():
+        setattr(module, name, _convert(child))
+    return module
+
+
+def _block(block: mobilefacenet.LinearBlock) -> nn.Module:
+    conv = folding.followed(block.conv, block.bn)
+    return nn.Sequential(conv, block.prelu) if isinstance(block, mobilefacenet.ConvBlock) else conv
+
+
+def _convert_stages(backbone: ir50.IR50 | ir50.IR50SingleBody) -> None:
+    conv, norm, prelu = backbone.input_layer
+    backbone.input_layer = nn.Sequential(folding.followed(conv, norm), prelu)
+    side = IMAGE_SIZE // 2
+    for stage in (m for name, m in backbone.named_children() if name.startswith("body")):
+        for k, block in enumerate(stage):
+            stage[k] = Bottleneck(block, side)
+            side //= block.stride
+
+
+def _convert_fusion(network: PosterV2) -> None:
+    network.embed_q = folding.in_a_row(*network.embed_q, SIDES[0])
+    for module in network.modules():
+        if isinstance(module, window_attention.WindowCrossAttention):
+            module.register_buffer("bias", module.relative_position_bias())
+            module.__class__ = WindowCrossAttention
+    network.VIT.blocks[-1].attn.qkv.__class__ = nn.Linear  # not to be converted: the block uses its weights in parts
