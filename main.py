@@ -6,14 +6,16 @@ python main.py --resume FILE                   continue a run
 """
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable
 
-from data_preprocessing.command_line import OneLineParser
-from engine.errors import WRONG_INPUT, TrainingStopped, one_line
+from data_preprocessing.command_line import OneLineParser, escape_output, path_text
+from data_preprocessing.errors import one_line
+from engine.errors import WRONG_INPUT, TrainingStopped
 from engine.protocols import DATA_TYPES, DEFAULTS, LOSSES, SYNTHETIC, TRANSFORMS, recipe_table
-from engine.settings import check_flags
+from engine.settings import check_flags, gpu_numbers
 from models import HEADS, MODELS
 
 
@@ -44,6 +46,7 @@ def get_args_parser() -> argparse.ArgumentParser:
 def _add_data_flags(add: Callable) -> None:
     add(
         "--data",
+        type=path_text,
         metavar="DIR|CSV",
         help="train/, valid/ (or val/), test/ with a folder a class; FER2013's CSV (default: drawn faces)",
     )
@@ -59,7 +62,12 @@ def _add_data_flags(add: Callable) -> None:
     add("--skip-bad-images", action="store_true", help="drop and count unreadable pictures (default: stop at the first)")
     add("--occlude", choices=("none", "vr"), help=f"cover training faces as a VR headset does {_default('occlude')}")
     add("--occlude-eval", choices=("none", "vr"), help=f"the same of valid and test faces {_default('occlude_eval')}")
-    add("--cache", metavar="auto|off|DIR", help="where decoded and resized pictures are kept (default: auto, data/cache)")
+    add(
+        "--cache",
+        type=path_text,
+        metavar="auto|off|DIR",
+        help="where decoded and resized pictures are kept (default: auto, data/cache)",
+    )
     add("-j", "--workers", type=int, metavar="N", help=f"decoding processes {_default('workers')}")
 
 
@@ -70,7 +78,7 @@ def _add_model_flags(add: Callable) -> None:
     add("--margin", type=float, metavar="X", help=f"of a margin head (default: {margins})")
     add("--scale", type=float, metavar="X", help=f"factor of a margin head's cosines {_default('scale')}")
     add("--h", type=float, metavar="X", help=f"how much AdaFace's margin follows the embedding's length {_default('h')}")
-    add("--pretrained", metavar="DIR", help=f"folder of the backbones' files, or none {_default('pretrained')}")
+    add("--pretrained", type=path_text, metavar="DIR", help=f"folder of the backbones' files, or none {_default('pretrained')}")
     add("--init", choices=("reference", "positions"), help=f"how POSTER V2's transformer starts {_default('init')}")
     add("--freeze-landmark-bn", action="store_true", help="keep the landmark network's BatchNorm still (default: it moves)")
 
@@ -79,6 +87,12 @@ def _add_optimisation_flags(add: Callable) -> None:
     add("--epochs", type=int, metavar="N", help=f"epochs in all {_BY_RECIPE}")
     add("--start-epoch", type=int, metavar="N", help="epochs to count as done (default: 0, or the resumed file's)")
     add("-b", "--batch-size", type=int, metavar="N", help=f"pictures a step {_BY_RECIPE}")
+    add(
+        "--accumulate",
+        type=int,
+        metavar="N",
+        help=f"parts that a batch is computed in {_default('accumulate')}",
+    )
     add("--loss", choices=LOSSES, help=f"cross-entropy, or with twice a label-smoothed one {_BY_RECIPE}")
     add("--optimizer", choices=("adam", "adamw", "sgd"), help=f"what SAM drives {_BY_RECIPE}")
     add("--lr", "--learning-rate", type=float, metavar="X", help=f"rate of the first epoch {_BY_RECIPE}")
@@ -97,14 +111,15 @@ def _add_optimisation_flags(add: Callable) -> None:
 def _add_run_flags(add: Callable) -> None:
     add(
         "--resume",
+        type=path_text,
         metavar="FILE|auto",
         help="checkpoint to continue; flags that are not given come from it; auto: the newest of --run NAME, or start it",
     )
-    add("-e", "--evaluate", metavar="FILE", help="checkpoint to test; nothing is trained")
+    add("-e", "--evaluate", type=path_text, metavar="FILE", help="checkpoint to test; nothing is trained")
     add("--margin-at-eval", action="store_true", help="repeat the published evaluation, which gives the labels to the head")
     add("--run", metavar="NAME", help="name of the run's folders (default: the time)")
-    add("--checkpoint_path", metavar="FILE", help="(default: checkpoint/<run>/last.pth)")
-    add("--best_checkpoint_path", metavar="FILE", help="(default: checkpoint/<run>/best.pth)")
+    add("--checkpoint_path", type=path_text, metavar="FILE", help="(default: checkpoint/<run>/last.pth)")
+    add("--best_checkpoint_path", type=path_text, metavar="FILE", help="(default: checkpoint/<run>/best.pth)")
     add(
         "--save-every",
         metavar="N|Nm",
@@ -115,19 +130,30 @@ def _add_run_flags(add: Callable) -> None:
     add("--seed", type=int, metavar="N", help=f"of every random draw {_default('seed')}")
     add("-p", "--print-freq", type=int, metavar="N", help=f"steps between two reports {_default('print_freq')}")
     add("--device", choices=("auto", "cpu", "cuda", "mps"), help=_default("device"))
-    add("--precision", choices=("auto", "fp32", "bf16"), help=f"auto: bf16 where the hardware has it {_default('precision')}")
-    add("--gpu", type=int, metavar="N", help="number of the CUDA GPU (default: 0)")
+    add(
+        "--precision",
+        choices=("auto", "fp32", "bf16", "fp16"),
+        help=f"auto: bf16 where the hardware has it {_default('precision')}",
+    )
+    add("--compile", action="store_true", help="compile the network by torch.compile (default: not)")
+    add("--gpu", metavar="N|N,N", help="number of the CUDA GPU; of several: a process each (default: 0)")
+    add("--sync-bn", action="store_true", help="of several processes: BatchNorm over the whole batch (default: each its part)")
 
 
 def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
     """Run the command line. augmentation: False trains without any random transform. Returns the exit status:
     0, 2 for wrong usage or data, 3 where training could not go on, 128 and the signal's number after one."""
+    escape_output()
     flags = vars(get_args_parser().parse_args(argv))
     if not augmentation:
         flags["augmentation"] = False
     try:
         check_flags(flags)
-        if "evaluate" in flags:  # both import torch: not before --help and wrong flags are answered
+        if len(gpu_numbers(flags.get("gpu"))) > 1 and "WORLD_SIZE" not in os.environ:
+            from engine.launch import launch
+
+            return launch(gpu_numbers(flags["gpu"]), sys.argv if argv is None else [__file__, *argv])
+        if "evaluate" in flags:  # all import torch: not before --help and wrong flags are answered
             from engine.run_evaluate import evaluate as run
         else:
             from engine.run_train import train as run
@@ -142,7 +168,7 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
         print("error: out of memory: end other programs, or lower --workers and --batch-size", file=sys.stderr)
         return 3
     except KeyboardInterrupt as error:
-        print(str(error) or "interrupted", file=sys.stderr)
+        print(one_line(error) if str(error) else "interrupted", file=sys.stderr)
         return 128 + getattr(error, "number", signal.SIGINT)
     return 0
 

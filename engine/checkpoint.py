@@ -13,6 +13,7 @@ Ours is one flat dict, written by torch.save and read by models.safe_load, in fo
     epoch             int: epochs completed
     best              None or {"epoch": int, "valid_accuracy": float}: the epoch chosen so far
     history           list of dicts, the rows of metrics.csv
+    scaler            None or {"scale": float, "steps": int}: of float16's loss (engine.scaling); may be missing
     rng               None or {"cpu": uint8 tensor, "cuda": list of uint8 tensors}: generators' states
     args              dict of str -> None, bool, int, float or str: the run's settings
     fingerprints      dict of split -> str: SHA-256 over its pictures' names and contents
@@ -65,6 +66,7 @@ class Checkpoint:
     fingerprints: dict = field(default_factory=dict)
     progress: dict | None = None
     pictures: dict = field(default_factory=dict)
+    scaler: dict | None = None
 
     @property
     def settings(self) -> dict:
@@ -143,7 +145,7 @@ def _from_ours(path: Path, content: dict) -> Checkpoint:
     check_content(content)
     classes = tuple(content["classes"])
     names = ("model", "model_options", "optimizer", "epoch", "best", "history", "rng", "args", "run", "fingerprints")
-    kept = {name: content[name] for name in (*names, "progress", "pictures")}
+    kept = {name: content[name] for name in (*names, "progress", "pictures")} | {"scaler": content.get("scaler")}
     return Checkpoint(path, without_prefix(content["state_dict"]), len(classes), classes=classes, **kept)
 
 

@@ -20,6 +20,7 @@ from data_preprocessing.reduced import create_dataset, stored_for
 from data_preprocessing.sources import open_source
 from data_preprocessing.stored import Stored
 from data_preprocessing.synthetic import write_synthetic
+from engine.distributed import SINGLE, Group
 from models import MODELS
 
 SYNTHETIC_FOLDER, CACHE_FOLDER = Path("data/synthetic"), Path("data/cache")
@@ -91,18 +92,28 @@ def audited(data: str | None, say: Callable[[str], None]) -> str | None:
     return verdict
 
 
-def training_loader(split: Split, settings: SimpleNamespace, device: torch.device, cached: Cached = None) -> DataLoader:
-    """Shuffled or class-balanced batches under the training transform, or the evaluation one without augmentation."""
+def training_loader(
+    split: Split, settings: SimpleNamespace, device: torch.device, cached: Cached = None, group: Group = SINGLE
+) -> DataLoader:
+    """Shuffled or class-balanced batches under the training transform, or the evaluation one without augmentation.
+
+    group: processes that each load a part of every batch.
+    """
     name = settings.transform if settings.augmentation else settings.eval_transform
     dataset = _dataset(split, name, settings, cached, _occlusion(settings.occlude))
     balanced = settings.sampler == "balanced"
-    return create_loader(dataset, settings.batch_size, settings.workers, device.type == "cuda", shuffle=True, balanced=balanced)
+    share = group.rank, group.size
+    pinned = device.type == "cuda"
+    return create_loader(dataset, settings.batch_size, settings.workers, pinned, shuffle=True, balanced=balanced, share=share)
 
 
-def evaluation_loader(split: Split, settings: SimpleNamespace, device: torch.device, cached: Cached = None) -> DataLoader:
-    """Every picture once, in order, without any random transform."""
+def evaluation_loader(
+    split: Split, settings: SimpleNamespace, device: torch.device, cached: Cached = None, group: Group = SINGLE
+) -> DataLoader:
+    """Every picture once, in order, without any random transform; each process of `group` has its own part of them."""
     dataset = _dataset(split, settings.eval_transform, settings, cached, _occlusion(settings.occlude_eval, fixed=True))
-    return create_loader(dataset, settings.batch_size, settings.workers, device.type == "cuda")
+    share, size = (group.rank, group.size), max(1, settings.batch_size // group.size)
+    return create_loader(dataset, size, settings.workers, device.type == "cuda", share=share)
 
 
 def caching(

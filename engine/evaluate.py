@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader
 
+from engine.distributed import SINGLE, Group
+from engine.inference import fastest, plain_logits
 from engine.metrics import Metrics, compute_metrics
-from engine.precision import autocast
 
 
 @dataclass(frozen=True)
@@ -41,20 +43,30 @@ def predict(
     precision: torch.dtype,
     progress: Callable,
     with_labels: bool = False,
+    group: Group = SINGLE,
+    say: Callable[[str], None] | None = None,
 ) -> Predictions:
     """Run `model` in evaluation mode over every picture of `loader`, each counted once.
 
-    with_labels: hand the labels to a margin head, which then answers with them: only to repeat published figures.
+    with_labels: hand the labels to a margin head, which then answers with them: only to repeat published figures. group:
+    processes that each have a part of the pictures, one after the other by rank; all get the whole. say: given for one of
+    our networks, which is then made ready for inference (engine.inference); told where that is not possible.
     """
     model.eval()
-    logits, labels = [], []
+    logits, labels, run = [], [], None
     for images, targets, _ in progress(loader, len(loader), f"evaluating {loader.dataset.split.name}"):
         images = images.to(device, non_blocking=True, memory_format=torch.channels_last)
         labels_for_head = targets.to(device) if with_labels else None
-        with autocast(device, precision):
-            logits.append(model(images, labels_for_head).float().cpu())
+        if run is None:
+            run, reason = partial(plain_logits, model, precision=precision), ""
+            if say:
+                run, reason = fastest(model, images, labels_for_head, precision)
+            if reason:
+                say(reason)
+        logits.append(run(images, labels_for_head).cpu())
         labels.append(targets)
-    logits, labels = torch.cat(logits), torch.cat(labels)
+    own = (torch.cat(logits), torch.cat(labels)) if logits else None  # None: more processes than pictures
+    logits, labels = (torch.cat(parts) for parts in zip(*filter(None, group.gather(own))))
     return Predictions(labels.numpy(), logits.softmax(dim=1).numpy(), F.cross_entropy(logits, labels).item())
 
 

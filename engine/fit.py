@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from engine.distributed import SINGLE, Group
 from engine.errors import TrainingStopped
 from engine.evaluate import Predictions, predict
 from engine.finite import FiniteGuard
 from engine.optim import set_learning_rate
+from engine.scaling import LossScaler
 from engine.train import Progress, train_one_epoch
 
 
@@ -60,13 +62,18 @@ def fit(
     progress: Callable,
     on_epoch: Callable[[FitState, bool, Predictions], None],
     guard: FiniteGuard | None = None,
+    runner: nn.Module | None = None,
+    accumulate: int = 1,
+    scaler: LossScaler | None = None,
+    group: Group = SINGLE,
     batches: Callable[[DataLoader], Iterable] = iter,
     after_step: Callable[[], None] = lambda: None,
 ) -> None:
     """Train from `state.epoch` to `epochs`, choosing the epoch with the best accuracy on `valid_loader`, the first of equals.
 
-    on_epoch(state, is_best, predictions) saves and draws after each epoch; guard, batches and after_step are as in
-    train_one_epoch. Raises TrainingStopped where a loss is not finite; what the last `on_epoch` saved stays good.
+    on_epoch(state, is_best, predictions) saves and draws after each epoch; guard, batches, after_step, accumulate, scaler and
+    group are as in train_one_epoch. runner: `model` as it is to be trained, compiled or averaging gradients. Raises
+    TrainingStopped where a loss is not finite; what the last `on_epoch` saved stays good.
     """
     guard = guard or FiniteGuard()
     for epoch in range(state.epoch, epochs):
@@ -75,7 +82,7 @@ def fit(
         state.progress = state.progress or Progress()
         train_loader.batch_sampler.set_epoch(epoch, state.progress.step)
         trained = train_one_epoch(
-            model,
+            runner or model,
             train_loader,
             optimizer,
             objective,
@@ -86,10 +93,14 @@ def fit(
             print_freq,
             say,
             guard=guard,
+            accumulate=accumulate,
+            scaler=scaler,
+            group=group,
             batches=batches,
             after_step=after_step,
         )
-        predictions = predict(model, valid_loader, device, precision, progress)
+        group.share_weights(model)  # BatchNorm's running statistics are those of the main process
+        predictions = predict(model, valid_loader, device, precision, progress, group=group)
         if not np.isfinite(predictions.loss):
             raise TrainingStopped(f"the validation loss is not finite after epoch {epoch + 1}; lower --lr")
         valid = predictions.metrics()

@@ -16,13 +16,16 @@ from engine.start import Start, checkpoint_paths
 
 @dataclass(frozen=True)
 class Place:
-    """name and folder (log/<name>) of a run, its last and best checkpoint's files; `lock` keeps other processes out."""
+    """name and folder (log/<name>) of a run, its last and best checkpoint's files; `lock` keeps other programs out.
+
+    The lock is the main process's; the others of a group have none.
+    """
 
     name: str
     folder: Path
     last: Path
     best: Path
-    lock: RunLock
+    lock: RunLock | None
 
     @property
     def kept(self) -> str:
@@ -38,6 +41,16 @@ def open_place(prepared: Prepared, start: Start, flags: dict) -> Place:
     Raises UsageError where a file or folder that was named exists, or another process works on the run; OSError where
     they cannot be written.
     """
+    group = prepared.group
+    if not group.is_main:
+        name = group.share(None)
+        return Place(name, record.LOG_ROOT / name, *checkpoint_paths(flags, name), None)
+    place = _open(prepared, start, flags)
+    group.share(place.name)
+    return place
+
+
+def _open(prepared: Prepared, start: Start, flags: dict) -> Place:
     settings, name = prepared.settings, start.run
     if name is None:
         for flag in ("checkpoint_path", "best_checkpoint_path"):

@@ -10,12 +10,15 @@ from data_preprocessing.folders import Checked, Split
 from engine import data, record
 from engine.checkpoint import Checkpoint
 from engine.classes import output_classes
+from engine.distributed import SINGLE, Group
 from engine.errors import UsageError
 from engine.fit import FitState
 from engine.manifest import read_manifest
 from engine.optim import create_optimizer, parameter_groups
 from engine.precision import choose_precision
+from engine.scaling import LossScaler
 from engine.seed import seed_everything
+from engine.settings import gpu_numbers
 from engine.setup import BGR, build_model, choose_device, load_backbones, model_options, start_from_scratch
 from engine.start import Start, require_same_order, restore, say_changes
 
@@ -35,6 +38,8 @@ class Prepared:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     state: FitState
+    scaler: LossScaler
+    group: Group = SINGLE
 
     @property
     def fingerprints(self) -> dict[str, str]:
@@ -42,12 +47,13 @@ class Prepared:
         return {name: check.fingerprint for name, check in self.checks.items()}
 
 
-def prepare(settings: SimpleNamespace, start: Start, flags: dict, log: record.Log) -> Prepared:
+def prepare(settings: SimpleNamespace, start: Start, flags: dict, log: record.Log, group: Group = SINGLE) -> Prepared:
     """Check the data and build network and optimiser; writes nothing.
 
-    flags: the command line's, only those given. Raises UsageError, DataError or WeightsError.
+    flags: the command line's, only those given. group: the processes that train together. Raises UsageError, DataError or
+    WeightsError.
     """
-    device = choose_device(settings.device, settings.gpu, log.say)
+    device = choose_device(settings.device, gpu_numbers(settings.gpu), log.say, group)
     precision = choose_precision(settings.precision, device, log.say)
     splits, warning = data.training_splits(settings.data, data.locate(settings.data, log.say))
     checkpoint = start.checkpoint
@@ -55,6 +61,7 @@ def prepare(settings: SimpleNamespace, start: Start, flags: dict, log: record.Lo
     splits = [split.reordered(classes) for split in splits]
     seed_everything(settings.seed)
     model = build_model(settings.model, len(classes), model_options(settings), device)
+    scaler = LossScaler(precision)
     optimizer = create_optimizer(
         parameter_groups(model, settings.feature_lr_scale),
         settings.optimizer,
@@ -65,14 +72,17 @@ def prepare(settings: SimpleNamespace, start: Start, flags: dict, log: record.Lo
     )
     if checkpoint:
         state = restore(checkpoint, model, optimizer, settings.optimizer, log)
+        if checkpoint.scaler:
+            scaler.load_state_dict(checkpoint.scaler)
         say_changes(checkpoint, flags, log.say)
     else:
         state = FitState()
         start_from_scratch(model, settings.init)
         load_backbones(model, settings.pretrained, log.say)
     known = read_manifest(record.LOG_ROOT / start.run / record.MANIFEST) if start.run else {}
-    splits, checks = data.checked(splits, settings.skip_bad_images, log.say, known)
-    prepared = Prepared(settings, log, device, precision, splits, warning, checks, classes, model, optimizer, state)
+    splits, checks = group.share(data.checked(splits, settings.skip_bad_images, log.say, known) if group.is_main else None)
+    training = model, optimizer, state, scaler, group
+    prepared = Prepared(settings, log, device, precision, splits, warning, checks, classes, *training)
     if checkpoint and settings.start_epoch is None:
         require_same_order(checkpoint, settings, prepared.fingerprints, log.say)
     for text in (warning, BGR * (settings.channel_order == "bgr")):

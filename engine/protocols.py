@@ -32,6 +32,9 @@ DEFAULTS = {  # where neither the command line, nor a checkpoint, nor the recipe
     "save_every": "15m",
     "on_nan": "stop",
     "stall_seconds": 300.0,
+    "accumulate": 1,
+    "compile": False,
+    "sync_bn": False,
 }
 
 

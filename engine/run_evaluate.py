@@ -1,9 +1,15 @@
 """`--evaluate`: test a checkpoint on one split."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+
 from data_preprocessing.folders import Stamps
 from engine import data, memory, record
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.classes import output_classes
+from engine.distributed import join_group, leave_group
 from engine.errors import UsageError
 from engine.evaluate import predict
 from engine.loading import watched
@@ -12,7 +18,7 @@ from engine.outputs import checkpoint_facts, report
 from engine.precision import choose_precision
 from engine.provenance import provenance
 from engine.seed import seed_everything
-from engine.settings import resolve
+from engine.settings import gpu_numbers, resolve
 from engine.setup import BGR, build_model, choose_device, load_weights, model_options, model_title
 
 WITH_LABELS = (
@@ -26,10 +32,11 @@ def evaluate(flags: dict) -> None:
 
     flags: the command line's, only those given. Raises UsageError or DataError before anything is written.
     """
-    log = record.Log()
+    group = join_group(flags.get("device", "auto"))
+    log = record.Log(speaks=group.is_main)
     checkpoint = load_checkpoint(flags["evaluate"], "--evaluate", flags)
     settings = resolve(flags, checkpoint.settings)
-    device = choose_device(settings.device, settings.gpu, log.say)
+    device = choose_device(settings.device, gpu_numbers(settings.gpu), log.say, group)
     precision = choose_precision(settings.precision, device, log.say)
     sources = data.locate(settings.data, log.say)
     name = settings.split or ("test" if "test" in sources else "valid")
@@ -42,36 +49,46 @@ def evaluate(flags: dict) -> None:
     log.say(explanation)
     if settings.channel_order == "bgr":
         log.say(BGR)
-    [split], checks = data.checked([split], settings.skip_bad_images, log.say)
+    [split], checks = group.share(data.checked([split], settings.skip_bad_images, log.say) if group.is_main else None)
     fingerprints = {name: checks[name].fingerprint}
     seed_everything(settings.seed)
     split = split.reordered(classes)
-    warning = trained_on(checkpoint, name, checks[name].stamps)
+    # one pass over the pictures is no use for a cache, unless one is asked for
+    cached = data.caching(settings, fingerprints, log.say) if "cache" in flags else None
+    loader = data.evaluation_loader(split, settings, device, cached, group)
+    facts = dict(classes=classes, fingerprints=fingerprints, device=str(device))
+    folder = _open_records(settings, checkpoint, facts, log, device) if group.is_main else None
+    bar = watched(settings.stall_seconds, log.say)
+    with memory.explained(device, settings.batch_size, settings.workers):
+        predictions = predict(
+            model, loader, device, precision, bar, with_labels=bool(settings.margin_at_eval), group=group, say=log.say
+        )
+    if group.is_main:
+        title = model_title(settings)
+        about = dict(model=title, seed=settings.seed, **checkpoint_facts(checkpoint))
+        report(folder, title, predictions, split, classes, log.say, about)
+        for text in (trained_on(checkpoint, name, checks[name].stamps), WITH_LABELS * bool(settings.margin_at_eval)):
+            if text:
+                log.say(text)
+    leave_group(group)
+
+
+def _open_records(
+    settings: SimpleNamespace, checkpoint: Checkpoint, facts: dict, log: record.Log, device: torch.device
+) -> Path:
+    """A folder of its own for the evaluation, with its log and args.json."""
     folder = record.LOG_ROOT / record.create_run("evaluate", settings.run)
     log.open(folder / "log.txt")
-    facts = checkpoint_facts(checkpoint)
     record.write_arguments(
         folder,
         vars(settings),
-        classes=classes,
-        fingerprints=fingerprints,
+        **facts,
         trained_on=checkpoint.fingerprints,
-        device=str(device),
-        tests=facts,
+        tests=checkpoint_facts(checkpoint),
         audit=data.audited(settings.data, log.say),
         **provenance(device),
     )
-    # one pass over the pictures is no use for a cache, unless one is asked for
-    cached = data.caching(settings, fingerprints, log.say) if "cache" in flags else None
-    loader = data.evaluation_loader(split, settings, device, cached)
-    title = model_title(settings)
-    bar = watched(settings.stall_seconds, log.say)
-    with memory.explained(device, settings.batch_size, settings.workers):
-        predictions = predict(model, loader, device, precision, bar, with_labels=bool(settings.margin_at_eval))
-    report(folder, title, predictions, split, classes, log.say, dict(model=title, seed=settings.seed, **facts))
-    for text in (warning, WITH_LABELS * bool(settings.margin_at_eval)):
-        if text:
-            log.say(text)
+    return folder
 
 
 def trained_on(checkpoint: Checkpoint, name: str, stamps: Stamps) -> str:

@@ -1,12 +1,14 @@
 """Training: a new run, or one that is resumed, up to its report."""
 
 from engine import record
+from engine.checkpoint import load_checkpoint
+from engine.distributed import Group, join_group, leave_group
 from engine.errors import UsageError
 from engine.place import open_place
 from engine.preparation import prepare
 from engine.settings import AUTO, resolve
 from engine.signals import Requests
-from engine.start import find_start
+from engine.start import Start, find_start
 from engine.training_run import TrainingRun
 
 
@@ -18,8 +20,9 @@ def train(flags: dict) -> None:
     """
     requests = Requests()
     with requests.installed():
-        log = record.Log()
-        start = find_start(flags, log)
+        group = join_group(flags.get("device", "auto"))
+        log = record.Log(speaks=group.is_main)
+        start = _shared_start(flags, log, group)
         settings = resolve(flags, start.checkpoint.settings if start.checkpoint else {})
         done = start.checkpoint.epoch if start.checkpoint else 0
         done = done if settings.start_epoch is None else settings.start_epoch
@@ -30,9 +33,17 @@ def train(flags: dict) -> None:
             if result:
                 log.say(f"{start.run}: is complete, {done} epochs; see {record.LOG_ROOT / start.run}/")
                 return
-        prepared = prepare(settings, start, flags, log)
+        prepared = prepare(settings, start, flags, log, group)
         if settings.start_epoch is not None:
             prepared.state.rewind(done)
         run = TrainingRun(prepared, open_place(prepared, start, flags), requests)
         run.fit()
         run.report()
+        leave_group(group)
+
+
+def _shared_start(flags: dict, log: record.Log, group: Group) -> Start:
+    """The main process decides where to begin, and alone locks the run; the others read the same file."""
+    start = find_start(flags, log) if group.is_main else None
+    path, run = group.share((start.checkpoint and start.checkpoint.path, start.run) if start else None)
+    return start or Start(load_checkpoint(path, "--resume", flags) if path else None, run)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from engine.checkpoint import Checkpoint
+from engine.distributed import SINGLE, Group
 from engine.errors import UsageError
 from models import MODELS, create_model
 from models.errors import WeightsError
@@ -18,9 +19,13 @@ from models.weights import DEAD_KEYS, load_exact, load_pretrained
 BGR = "channel order: BGR, as the published POSTER V1 reads RAF-DB (--channel-order rgb for RGB)"
 
 
-def choose_device(name: str, gpu: int | None, say: Callable[[str], None]) -> torch.device:
-    """The device to compute on; says so where it is not the one wanted. Raises UsageError for an unknown GPU."""
-    if gpu is not None and gpu >= torch.cuda.device_count():
+def choose_device(name: str, gpus: tuple[int, ...], say: Callable[[str], None], group: Group = SINGLE) -> torch.device:
+    """The device to compute on; says so where it is not the one wanted. gpus: of --gpu, for each process of `group` one.
+
+    Raises UsageError for an unknown GPU.
+    """
+    gpu = group.local_rank if group.size > 1 else gpus[0] if gpus else None
+    if gpu is not None and group.size == 1 and gpu >= torch.cuda.device_count():
         known = f"this machine has {torch.cuda.device_count()}" if torch.cuda.is_available() else "no CUDA GPU is available"
         raise UsageError(f"--gpu {gpu}: unknown GPU, {known}; leave --gpu out to use what there is")
     if name in ("auto", "cuda") and torch.cuda.is_available():

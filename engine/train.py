@@ -5,26 +5,18 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from data_preprocessing.datasets import mix_seed
+from engine.distributed import SINGLE, Group
 from engine.errors import TrainingStopped
 from engine.finite import FiniteGuard
-from engine.precision import autocast
-from engine.sam import SAM
-
-
-class Step(NamedTuple):
-    """loss and hits (correct predictions) at the weights before the step; norm: of the gradient that the optimiser got,
-    not finite where any pass's loss is not."""
-
-    loss: Tensor
-    hits: Tensor
-    norm: Tensor
+from engine.scaling import LossScaler
+from engine.step import Step, train_step
 
 
 @dataclass
@@ -73,57 +65,10 @@ class Progress:
         return cls(losses, hits, state["sizes"].tolist(), state["skipped"])
 
 
-def train_step(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    images: Tensor,
-    labels: Tensor,
-    objective: Callable[[Tensor, Tensor], Tensor],
-    precision: torch.dtype = torch.float32,
-    skip_bad: bool = False,
-) -> Step:
-    """One optimiser step; with SAM two forward and backward passes.
-
-    images: (B, C, H, W), labels: (B,), objective: one of `engine.losses` -> a scalar. Loss and hits are of the first pass,
-    at the weights themselves: SAM's second pass tells of w + ε. Predictions are counted without a margin head's margin.
-    skip_bad: change nothing, BatchNorm's statistics included, where a loss or the gradient is not finite.
-    """
-
-    def forward() -> Tensor:
-        with autocast(images.device, precision):
-            return model(images, labels).float()
-
-    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()] if skip_bad else []
-    logits = forward()
-    hits = (_without_margin(model, logits).argmax(dim=1) == labels).sum()
-    loss = objective(logits, labels)
-    loss.backward()
-    watched = loss.detach()  # a loss kept with its graph would keep the whole pass's memory through the epoch
-    sam = isinstance(optimizer, SAM)
-    if sam:
-        optimizer.first_step(zero_grad=True)
-        perturbed_loss = objective(forward(), labels)
-        perturbed_loss.backward()
-        watched = watched + 0 * perturbed_loss.detach()
-    norm = _gradient_norm(optimizer) + 0 * watched
-    if skip_bad and not norm.isfinite():
-        optimizer.zero_grad()  # without gradients SAM goes back to w, and no optimiser moves or remembers anything
-        for buffer, kept in buffers:
-            buffer.copy_(kept)
-    optimizer.second_step() if sam else optimizer.step()
-    optimizer.zero_grad()
-    return Step(loss.detach(), hits, norm)
-
-
-def _gradient_norm(optimizer: torch.optim.Optimizer) -> Tensor:
-    gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-    return torch.nn.utils.get_total_norm(gradients)
-
-
-def _without_margin(model: nn.Module, logits: Tensor) -> Tensor:
-    """The last pass's logits as they would be without labels: a margin makes the true class look worse than it is."""
-    plain = getattr(getattr(model, "classifier", None), "plain_logits", None)
-    return logits.detach() if plain is None else plain
+def _total(step: Step, share: float, group: Group) -> Step:
+    """The step of all processes; share: this one's part of the pictures."""
+    values = group.sum(torch.stack([step.loss.double() * share, step.hits.double(), step.norm.double() / group.size]))
+    return Step(values[0].float(), values[1].long(), values[2].float(), step.overflowed)
 
 
 def train_one_epoch(
@@ -139,15 +84,19 @@ def train_one_epoch(
     say: Callable[[str], None],
     *,
     guard: FiniteGuard,
+    accumulate: int = 1,
+    scaler: LossScaler | None = None,
+    group: Group = SINGLE,
     batches: Callable[[DataLoader], Iterable] = iter,
     after_step: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
     """Train over the batches of `loader` that `progress` does not count yet, epoch counted from 1.
 
-    objective: one of `engine.losses`. print_freq: steps between two reports, on the progress bar or, without a terminal,
-    as a line through `say`. batches: draws from the loader. after_step: called when the network is between two steps.
-    Returns loss (of the objective) and accuracy (a fraction), means over pictures, and pictures_per_s. Raises
-    TrainingStopped as `guard` does, and where every step was skipped.
+    objective: one of `engine.losses`. print_freq: steps between two reports, on the progress bar or, without a terminal, as
+    a line through `say`. accumulate, scaler: as in train_step. group: processes that each take a part of every batch.
+    batches: draws from the loader. after_step: called when the network is between two steps. Returns loss (of the
+    objective) and accuracy (a fraction), means over pictures, and pictures_per_s. Raises TrainingStopped as `guard` does,
+    and where every step was skipped.
     """
     model.train()
     begin, earlier = time.perf_counter(), sum(progress.sizes)
@@ -156,9 +105,27 @@ def train_one_epoch(
     for images, labels, _ in bar:
         images = images.to(device, non_blocking=True, memory_format=torch.channels_last)
         labels = labels.to(device, non_blocking=True)
-        step = train_step(model, optimizer, images, labels, objective, precision, guard.skip)
-        guard.note(epoch, progress.step + 1, step.loss, step.norm)
-        progress.add(step, len(labels), skipped=guard.skip and not step.norm.isfinite())
+        size = len(loader.batch_sampler.batch(progress.step)) if group.size > 1 else len(labels)
+        if group.size > 1:  # no process's draws depend on how many they are, or on when the run was begun
+            torch.manual_seed(mix_seed(loader.batch_sampler.seed, epoch, progress.step, group.rank))
+        weight = group.size * len(labels) / size
+        step = train_step(
+            model,
+            optimizer,
+            images,
+            labels,
+            objective,
+            precision,
+            accumulate=accumulate,
+            weight=weight,
+            skip_bad=guard.skip,
+            scaler=scaler,
+        )
+        if group.size > 1:
+            step = _total(step, weight / group.size, group)
+        if not step.overflowed:
+            guard.note(epoch, progress.step + 1, step.loss, step.norm)
+        progress.add(step, size, skipped=step.overflowed or (guard.skip and not step.norm.isfinite()))
         due = progress.step % print_freq == 0 or progress.step == len(loader)
         if due or device.type == "cpu" or guard.skip:  # otherwise not at each step: to look waits for the device
             guard.check(say)

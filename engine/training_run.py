@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from engine import data, memory, record
 from engine.checkpoint import load_checkpoint
+from engine.distributed import is_broken_group
 from engine.errors import LoaderDied, TrainingStopped
 from engine.evaluate import Predictions, predict
 from engine.finite import FiniteGuard
@@ -46,6 +47,7 @@ class TrainingRun:
         self.settings: SimpleNamespace = self.prepared.settings
         self.state: FitState = self.prepared.state
         self.say = self.prepared.log.say
+        self.group = self.prepared.group
         self.name, self.folder, self.last, self.best = self.place.name, self.place.folder, self.place.last, self.place.best
 
     def fit(self) -> None:
@@ -57,15 +59,19 @@ class TrainingRun:
             return
         settings, prepared = self.settings, self.prepared
         with self._explained():
-            loader = data.training_loader(prepared.splits[0], settings, prepared.device, self._cached())
-            selection = data.evaluation_loader(prepared.splits[1], settings, prepared.device, self._cached())
-            if not (self.folder / FIRST_BATCH).exists():
+            loader = data.training_loader(prepared.splits[0], settings, prepared.device, self._cached(), self.group)
+            selection = data.evaluation_loader(prepared.splits[1], settings, prepared.device, self._cached(), self.group)
+            if self.group.is_main and not (self.folder / FIRST_BATCH).exists():
                 draw_first_batch(self.folder, settings, data.first_batch(loader, self.state.epoch), prepared.classes)
             names, sampler = prepared.splits[0].where, loader.batch_sampler
             self.guard = FiniteGuard(
-                self.folder, settings.on_nan == "skip", lambda number: [names(k) for k in sampler.batch(number)]
+                self.folder if self.group.is_main else None,
+                settings.on_nan == "skip",
+                lambda number: [names(k) for k in sampler.batch(number)],
             )
             self.schedule = SavingSchedule(save_interval(settings.save_every))
+            if settings.compile:
+                prepared.model.compile(dynamic=True)  # dynamic: the last batch of an epoch is an odd one
             with self.requests.deferred():  # from here on a signal waits until a step is whole
                 self._fit(loader, selection)
             self.say(self.schedule.summary())
@@ -91,27 +97,33 @@ class TrainingRun:
                 on_epoch=self._keep,
                 guard=self.guard,
                 batches=lambda loader: batches(loader, settings.stall_seconds, self.say),
+                runner=self.group.wrap(prepared.model, settings.sync_bn),
+                accumulate=settings.accumulate,
+                scaler=prepared.scaler,
+                group=self.group,
                 after_step=self._after_step,
             )
         except LoaderDied:
-            self._save()  # it died between two steps
+            if self.group.size == 1:  # it died between two steps; of several processes the others are within one
+                self._save()
             raise
 
     def _answering(self, items: Iterable, total: int, text: str) -> Iterator:
         """Evaluation's batches, with a look at the signals after each."""
         for batch in watched(self.settings.stall_seconds, self.say)(items, total, text):
             yield batch
-            self._answer_signals()
+            if self.group.size == 1:  # several processes have unlike numbers of batches, and answer together afterwards
+                self._answer_signals()
 
     def _after_step(self) -> None:
         self.schedule.step()
-        if self.schedule.is_due:
-            self._save()
-        self._answer_signals()
+        self._answer_signals(save=self.schedule.is_due)
 
-    def _answer_signals(self) -> None:
-        if self.requests.save or self.requests.stop:
-            self.requests.save = False
+    def _answer_signals(self, save: bool = False) -> None:
+        """Save and stop where that is due or asked for, of whichever process."""
+        self.requests.stop, save = self.group.max(self.requests.stop, self.requests.save or save)
+        self.requests.save = False
+        if save or self.requests.stop:
             self._save()
         if self.requests.stop:
             step = self.state.progress.step if self.state.progress else 0
@@ -128,6 +140,8 @@ class TrainingRun:
                 text = str(error)
             elif memory.is_out_of_memory(error):
                 text = memory.remedy(self.prepared.device, self.settings.batch_size, self.settings.workers)
+            elif is_broken_group(error):
+                text = "another process of the run has ended"
             elif isinstance(error, OSError):
                 text = f"{error.filename or self.folder}: {error.strerror or error}"
             else:
@@ -139,17 +153,18 @@ class TrainingRun:
 
     def _keep(self, state: FitState, is_best: bool, predictions: Predictions) -> None:
         """Save and redraw after an epoch."""
+        if self.group.is_main:
+            self._write_epoch(state, is_best, predictions)
+        self._answer_signals()
+
+    def _write_epoch(self, state: FitState, is_best: bool, predictions: Predictions) -> None:
         record.write_history(self.folder, state.history)
         plot_curves(state.history, self.folder / "curves.png", self.prepared.splits[1].name)
         if is_best or state.epoch == self.settings.epochs or self.schedule.is_due or self.schedule.is_cheap:
             self._save()
         if is_best:
             share_checkpoint(self.last, self.best)
-            self._draw(predictions)
-        self._answer_signals()
-
-    def _draw(self, predictions: Predictions) -> None:
-        draw(self.folder, model_title(self.settings), predictions, self.prepared.splits[1].name, self.prepared.classes)
+            draw(self.folder, model_title(self.settings), predictions, self.prepared.splits[1].name, self.prepared.classes)
 
     def _save(self) -> None:
         """Write `last`, unless it holds this very state. Raises TrainingStopped where weights may be not finite."""
@@ -158,6 +173,8 @@ class TrainingRun:
         if self.saved_at == (state.epoch, step):
             return
         self.guard.check(self.say)
+        if not self.group.is_main:
+            return
         progress = {**state.progress.state(), "batch_size": self.settings.batch_size} if step else None
         content = dict(
             run=self.name,
@@ -166,6 +183,7 @@ class TrainingRun:
             classes=list(prepared.classes),
             state_dict=prepared.model.state_dict(),
             optimizer=prepared.optimizer.state_dict(),
+            scaler=prepared.scaler.state_dict(),
             rng=get_rng_state(),
             args={name: value for name, value in vars(self.settings).items() if name not in _NOT_STORED},
             fingerprints=prepared.fingerprints,
@@ -184,11 +202,17 @@ class TrainingRun:
         prepared = self.prepared
         bar = watched(self.settings.stall_seconds, self.say)
         with self._explained():
-            best = load_checkpoint(self.best, "--best_checkpoint_path")
-            load_weights(prepared.model, best, "--best_checkpoint_path", lambda text: None)
+            if self.group.is_main:
+                best = load_checkpoint(self.best, "--best_checkpoint_path")
+                load_weights(prepared.model, best, "--best_checkpoint_path", lambda text: None)
+            self.group.share_weights(prepared.model)
             _, selection, reported = prepared.splits
-            loader = data.evaluation_loader(reported, self.settings, prepared.device, self._cached())
-            predictions = predict(prepared.model, loader, prepared.device, prepared.precision, bar)
+            loader = data.evaluation_loader(reported, self.settings, prepared.device, self._cached(), self.group)
+            predictions = predict(
+                prepared.model, loader, prepared.device, prepared.precision, bar, group=self.group, say=self.say
+            )
+            if not self.group.is_main:
+                return
             self.say(f"chosen: epoch {best.epoch}, the best on {selection.name}; reported on {reported.name}:")
             title = model_title(self.settings)
             facts = dict(run=self.name, model=title, seed=self.settings.seed, **checkpoint_facts(best))

@@ -10,7 +10,7 @@ from engine.errors import TrainingStopped
 from engine.fit import FitState, fit, learning_rate
 from engine.losses import LOSSES
 from engine.optim import create_optimizer, parameter_groups
-from engine.train import train_step
+from engine.step import train_step
 
 CPU = torch.device("cpu")
 
@@ -80,7 +80,7 @@ def test_step_reports_loss_and_hits_at_the_weights_themselves(rho):
     images, labels, _ = batch()
     with torch.no_grad():
         logits = model(images)
-    loss, hits, _ = train_step(model, optimizer, images, labels, LOSSES["ce"])
+    loss, hits, *_ = train_step(model, optimizer, images, labels, LOSSES["ce"])
     assert loss.item() == nn.functional.cross_entropy(logits, labels).item()
     assert hits == (logits.argmax(1) == labels).sum()
 

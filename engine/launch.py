@@ -1,0 +1,50 @@
+"""Starting a process for each GPU of `--gpu 0,1` on PyTorch's elastic launcher, as torchrun does."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import torch
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from engine.errors import TrainingStopped, UsageError
+
+
+def launch(gpus: list[int], command: list[str]) -> int:
+    """Run `command` (a Python script and its arguments) in a process for each of `gpus`; returns their exit status.
+
+    Without a CUDA GPU as many CPU processes are started. When one process ends in an error the others are ended too.
+    Raises UsageError for an unknown GPU, TrainingStopped where a process was killed.
+    """
+    if torch.cuda.is_available():
+        unknown = [gpu for gpu in gpus if gpu >= torch.cuda.device_count()]
+        if unknown:
+            raise UsageError(f"--gpu {unknown[0]}: unknown GPU, this machine has {torch.cuda.device_count()}")
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # the processes themselves tell what is wrong
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // len(gpus))))
+    config = LaunchConfig(
+        run_id=str(os.getpid()),
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=len(gpus),
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        monitor_interval=0.2,
+    )
+    try:
+        elastic_launch(config, sys.executable)(*[str(Path(command[0]).resolve()), *command[1:]])
+    except ChildFailedError as error:
+        failures = error.failures.values()
+        codes = [failure.exitcode for failure in failures]
+        killed = [code for code in codes if code < 0]
+        if killed and killed[0] not in (-2, -15):
+            rank = min(error.failures)
+            raise TrainingStopped(
+                f"process {rank} of {len(gpus)} was killed by signal {-killed[0]}; the others were ended"
+            ) from None
+        return next((code for code in codes if code > 0), 1)
+    return 0
