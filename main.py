@@ -9,11 +9,12 @@ import argparse
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 
 from data_preprocessing.command_line import OneLineParser, escape_output, path_text
 from data_preprocessing.errors import one_line
-from engine.errors import WRONG_INPUT, TrainingStopped
+from engine.errors import WRONG_INPUT, GroupBroken, TrainingStopped
 from engine.protocols import DATA_TYPES, DEFAULTS, LOSSES, SYNTHETIC, TRANSFORMS, recipe_table
 from engine.settings import check_flags, gpu_numbers
 from models import HEADS, MODELS
@@ -159,18 +160,27 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
             from engine.run_train import train as run
         run(flags)
     except WRONG_INPUT as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return 2
+        return _fail(2, error)
     except (TrainingStopped, OSError) as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return 3
+        return _fail(3, error)
     except MemoryError:
-        print("error: out of memory: end other programs, or lower --workers and --batch-size", file=sys.stderr)
-        return 3
+        return _fail(3, MemoryError("out of memory: end other programs, or lower --workers and --batch-size"))
     except KeyboardInterrupt as error:
         print(one_line(error) if str(error) else "interrupted", file=sys.stderr)
         return 128 + getattr(error, "number", signal.SIGINT)
     return 0
+
+
+def _fail(status: int, error: Exception) -> int:
+    """Tell `error` in a line.
+
+    Of several processes the main one speaks first, and who has nothing to tell but that another is gone speaks last: the
+    launcher ends the others meanwhile, so that one line is left.
+    """
+    if os.environ.get("RANK", "0") != "0" or isinstance(error, GroupBroken):
+        time.sleep(6)
+    print(f"error: {one_line(error)}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

@@ -16,4 +16,8 @@ class LoaderDied(TrainingStopped):
     """A loading process has ended; the network stands between two steps."""
 
 
+class GroupBroken(TrainingStopped):
+    """Another process of the run has ended."""
+
+
 WRONG_INPUT = (UsageError, DataError, WeightsError)  # exit status 2

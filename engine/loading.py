@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from torch.utils.data import DataLoader
 
@@ -18,7 +19,8 @@ def batches(loader: DataLoader | Iterable, stall_seconds: float, say: Callable[[
     Whenever a batch is waited for longer than `stall_seconds`, a line through `say` names the pictures that the loader has
     been at; the wait goes on, since a network disk may come back. Raises LoaderDied where a worker process has ended.
     """
-    iterator = iter(loader)
+    with _deaths_told():
+        iterator = iter(loader)  # waits for the worker processes that an earlier epoch left
     if getattr(loader, "num_workers", 0):
         # torch's own handler would raise in the middle of a step; without it the next wait for a batch tells
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -26,13 +28,10 @@ def batches(loader: DataLoader | Iterable, stall_seconds: float, say: Callable[[
         while True:
             watchdog.waiting_since = time.monotonic()
             try:
-                batch = next(iterator)
+                with _deaths_told():
+                    batch = next(iterator)
             except StopIteration:
                 return
-            except RuntimeError as error:
-                if "DataLoader worker" not in str(error):
-                    raise
-                raise LoaderDied(_death(error)) from None
             finally:
                 watchdog.waiting_since = None
             yield batch
@@ -43,9 +42,16 @@ def watched(stall_seconds: float, say: Callable[[str], None]) -> Callable[[DataL
     return lambda loader, total, text: progress(batches(loader, stall_seconds, say), total, text)
 
 
-def _death(error: RuntimeError) -> str:
-    text = str(error).splitlines()[0].rstrip(".")
-    return f"a loading process ended ({text}), for lack of memory? lower --workers or --batch-size"
+@contextmanager
+def _deaths_told() -> Iterator[None]:
+    """Raises LoaderDied where the loader notices inside that a worker process has ended."""
+    try:
+        yield
+    except (RuntimeError, ConnectionError, EOFError) as error:  # the last two: it was sending a batch
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
+            raise
+        text = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+        raise LoaderDied(f"a loading process ended ({text}), for lack of memory? lower --workers or --batch-size") from None
 
 
 class _Watchdog:

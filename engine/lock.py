@@ -1,5 +1,6 @@
 """One process a run: a lock that the kernel takes back from a process that has ended, however it ended."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -33,9 +34,10 @@ class RunLock:
             ) from None
         except OSError:  # a file system without locks: better to run than not to
             return
-        self._file.truncate(0)
-        json.dump({"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}, self._file)
-        self._file.flush()
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+        with contextlib.suppress(OSError):  # on a full disk the lock holds without saying whose it is
+            self._file.truncate(0)
+            os.write(self._file.fileno(), json.dumps(holder).encode())
 
     def _holder(self) -> str:
         self._file.seek(0)

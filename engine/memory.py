@@ -7,7 +7,11 @@ import torch
 
 from engine.errors import TrainingStopped
 
-_SIGNS = ("can't allocate memory", "out of memory", "alloc_cpu", "unable to mmap")
+# the last two: what oneDNN's convolutions make of a failed allocation
+_SIGNS = (
+    "can't allocate memory", "out of memory", "alloc_cpu", "unable to mmap", "could not create a primitive",
+    "could not create a memory",
+)  # fmt: skip
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from engine import data, record
 from engine.checkpoint import Checkpoint, load_checkpoint
-from engine.errors import UsageError
+from engine.errors import TrainingStopped, UsageError
 from engine.lock import RunLock
 from engine.manifest import write_manifest
 from engine.preparation import Prepared
@@ -59,10 +59,14 @@ def _open(prepared: Prepared, start: Start, flags: dict) -> Place:
         name = record.create_run(f"{settings.model}_seed{settings.seed}", settings.run)
     folder = record.LOG_ROOT / name
     place = Place(name, folder, *checkpoint_paths(flags, name), start.lock or RunLock(folder))
-    for path in (place.last, place.best):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    prepared.log.open(folder / "log.txt")
-    _write_records(place, prepared, start.checkpoint)
+    try:
+        for path in (place.last, place.best):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        prepared.log.open(folder / "log.txt")
+        _write_records(place, prepared, start.checkpoint)
+    except OSError as error:  # of a write it does not tell the file
+        text = f"{error.filename or folder}: cannot be written ({error.strerror or error}); make room or mend the disk"
+        raise TrainingStopped(f"{text}; {place.kept}") from None
     if start.checkpoint:
         _settle_best(place, prepared, start.checkpoint)
     return place

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from data_preprocessing.folders import Checked, Split
-from engine import data, record
+from engine import data, memory, record
 from engine.checkpoint import Checkpoint
 from engine.classes import output_classes
 from engine.distributed import SINGLE, Group
@@ -51,9 +51,16 @@ def prepare(settings: SimpleNamespace, start: Start, flags: dict, log: record.Lo
     """Check the data and build network and optimiser; writes nothing.
 
     flags: the command line's, only those given. group: the processes that train together. Raises UsageError, DataError or
-    WeightsError.
+    WeightsError, and TrainingStopped where memory does not suffice.
     """
     device = choose_device(settings.device, gpu_numbers(settings.gpu), log.say, group)
+    with memory.explained(device, settings.batch_size, settings.workers):
+        return _prepare(device, settings, start, flags, log, group)
+
+
+def _prepare(
+    device: torch.device, settings: SimpleNamespace, start: Start, flags: dict, log: record.Log, group: Group
+) -> Prepared:
     precision = choose_precision(settings.precision, device, log.say)
     splits, warning = data.training_splits(settings.data, data.locate(settings.data, log.say))
     checkpoint = start.checkpoint

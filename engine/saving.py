@@ -14,17 +14,13 @@ from engine.errors import TrainingStopped
 
 
 class _Hashing:
-    """A file for torch.save: passes bytes on, and remembers their SHA-256 and what went wrong with the disk."""
+    """A file for torch.save: passes bytes on, and remembers their SHA-256."""
 
     def __init__(self, file):
-        self.file, self.digest, self.error = file, hashlib.sha256(), None
+        self.file, self.digest = file, hashlib.sha256()
 
     def write(self, data) -> int:
-        try:
-            self.file.write(data)
-        except OSError as error:  # torch makes a RuntimeError of it that no longer tells what it was
-            self.error = error
-            raise
+        self.file.write(data)
         self.digest.update(data)
         return len(data)
 
@@ -60,9 +56,9 @@ def _write(file, content: dict) -> str:
     target = _Hashing(file)
     try:
         torch.save(content, target)
-    except RuntimeError:
-        if target.error:
-            raise target.error from None
+    except RuntimeError as error:  # torch makes one of a full disk and of an impatient second Ctrl-C
+        if isinstance(error.__context__, OSError | KeyboardInterrupt):
+            raise error.__context__ from None
         raise
     file.flush()
     os.fsync(file.fileno())
@@ -89,9 +85,10 @@ def share_checkpoint(last: Path, best: Path) -> None:
         partial.replace(best)
         _sync_folder(best.parent)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise TrainingStopped(f"{best}: cannot be written ({error.strerror or error}); make room or mend the disk") from None
+    finally:
+        with contextlib.suppress(OSError):  # where `best` names this very file already, replace does nothing and leaves it
+            partial.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from engine import data, memory, record
 from engine.checkpoint import load_checkpoint
 from engine.distributed import is_broken_group
-from engine.errors import LoaderDied, TrainingStopped
+from engine.errors import GroupBroken, LoaderDied, TrainingStopped
 from engine.evaluate import Predictions, predict
 from engine.finite import FiniteGuard
 from engine.fit import FitState, fit
@@ -106,6 +106,7 @@ class TrainingRun:
         except LoaderDied:
             if self.group.size == 1:  # it died between two steps; of several processes the others are within one
                 self._save()
+                self._answer_signals()  # one that went to all processes is the reason then
             raise
 
     def _answering(self, items: Iterable, total: int, text: str) -> Iterator:
@@ -141,7 +142,7 @@ class TrainingRun:
             elif memory.is_out_of_memory(error):
                 text = memory.remedy(self.prepared.device, self.settings.batch_size, self.settings.workers)
             elif is_broken_group(error):
-                text = "another process of the run has ended"
+                raise GroupBroken(f"another process of the run has ended; {self.place.kept}") from None
             elif isinstance(error, OSError):
                 text = f"{error.filename or self.folder}: {error.strerror or error}"
             else:

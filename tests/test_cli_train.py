@@ -120,7 +120,7 @@ def test_resuming_another_copy_starts_a_run_of_its_own_and_leaves_the_first_alon
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(work, capsys):
     before = weights("checkpoint/half/last.pth")
     capsys.readouterr()
-    assert run("--resume", "checkpoint/half/last.pth", "--epochs", 3, "--lr", "1e38", "--rho", 0) == 3
+    assert run("--resume", "checkpoint/half/last.pth", "--epochs", 3, "--lr", "1e6", "--rho", 0) == 3
     error = capsys.readouterr().err
     assert "not finite at epoch 3, step" in error and "checkpoint/half/last.pth" in error and error.count("\n") == 1
     after = weights("checkpoint/half/last.pth")
