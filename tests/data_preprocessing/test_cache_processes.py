@@ -38,7 +38,7 @@ def test_a_build_killed_at_any_moment_harms_nobody(tmp_path):
 
 
 def test_two_runs_at_once_decode_once(tmp_path):
-    more = dict(seconds=0.002, log=tmp_path / "decoded")
+    more = dict(seconds=0.02, log=tmp_path / "decoded")  # long enough for a second process to start on a busy machine
     first, first_said = start_build(tmp_path / "cache", **more)
     wait_for((tmp_path / "decoded").exists, first)
     second, second_said = start_build(tmp_path / "cache", **more)
