@@ -20,6 +20,9 @@ from engine.settings import check_flags, gpu_numbers
 from models import HEADS, MODELS
 
 
+_LAST_WORD = 20  # seconds that a launcher may take to end the processes of a failed run
+
+
 def _default(name: str) -> str:
     return f"(default: {DEFAULTS[name]})"
 
@@ -178,7 +181,7 @@ def _fail(status: int, error: Exception) -> int:
     launcher ends the others meanwhile, so that one line is left.
     """
     if os.environ.get("RANK", "0") != "0" or isinstance(error, GroupBroken):
-        time.sleep(6)
+        time.sleep(_LAST_WORD)
     print(f"error: {one_line(error)}", file=sys.stderr)
     return status
 
