@@ -19,7 +19,6 @@ from engine.protocols import DATA_TYPES, DEFAULTS, LOSSES, SYNTHETIC, TRANSFORMS
 from engine.settings import check_flags, gpu_numbers
 from models import HEADS, MODELS
 
-
 _LAST_WORD = 20  # seconds that a launcher may take to end the processes of a failed run
 
 
