@@ -67,7 +67,7 @@ class FaceDataset(Dataset):
         self.reading.note(index)
         try:
             image = self.split.picture(index)
-        except DataError:  # of an archive or a cache; it says what to do
+        except (DataError, MemoryError):  # of an archive or a cache: it says what to do; of no picture's making
             raise
         except Exception as error:  # PIL's decoders raise many kinds
             raise unreadable(self.split, index, error) from None

@@ -5,7 +5,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 
 from torch.utils.data import DataLoader
 
@@ -42,7 +41,7 @@ def watched(stall_seconds: float, say: Callable[[str], None]) -> Callable[[DataL
     return lambda loader, total, text: progress(batches(loader, stall_seconds, say), total, text)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _deaths_told() -> Iterator[None]:
     """Raises LoaderDied where the loader notices inside that a worker process has ended."""
     try:

@@ -44,8 +44,9 @@ def evaluate(flags: dict) -> None:
         raise UsageError(f"--split {name}: {settings.data} has only {', '.join(sources)}")
     split = sources[name]()
     classes, explanation = output_classes(checkpoint, split, flags.get("data_type"))
-    model = build_model(checkpoint.model, checkpoint.num_outputs, model_options(settings), device)
-    load_weights(model, checkpoint, "--evaluate", log.say)
+    with memory.explained(device, settings.batch_size, settings.workers):
+        model = build_model(checkpoint.model, checkpoint.num_outputs, model_options(settings), device)
+        load_weights(model, checkpoint, "--evaluate", log.say)
     log.say(explanation)
     if settings.channel_order == "bgr":
         log.say(BGR)

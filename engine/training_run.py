@@ -143,6 +143,9 @@ class TrainingRun:
                 text = memory.remedy(self.prepared.device, self.settings.batch_size, self.settings.workers)
             elif is_broken_group(error):
                 raise GroupBroken(f"another process of the run has ended; {self.place.kept}") from None
+            elif type(error).__module__.startswith("torch._dynamo"):
+                reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+                text = f"--compile: torch.compile fails on this network ({reason.strip()[:120]}); leave --compile out"
             elif isinstance(error, OSError):
                 text = f"{error.filename or self.folder}: {error.strerror or error}"
             else:
