@@ -22,6 +22,7 @@ import torchvision
 from PIL import features
 
 from data_preprocessing.errors import DataError
+from data_preprocessing.files import sync_folder
 from data_preprocessing.folders import Split, unreadable
 from data_preprocessing.stored import Stored
 
@@ -176,7 +177,7 @@ def _build(split: Split, stored: Stored, path: Path, key: str, workers: int, pro
             _write(file.fileno(), _header(key), 0)  # last: until then the file says nothing of itself
             os.fsync(file.fileno())
         os.replace(partial, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -209,14 +210,6 @@ def _write(descriptor: int, data: bytes, offset: int) -> None:
     while data:
         written = os.pwrite(descriptor, data, offset)
         data, offset = data[written:], offset + written
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _bytes(count: int) -> str:

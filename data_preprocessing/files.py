@@ -5,6 +5,7 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -95,3 +96,23 @@ def _is_folder(entry: os.DirEntry) -> bool:
         if error.errno == errno.ELOOP:  # a link in a circle; what it is called like is told when it is read
             return False
         raise
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to: it takes the place of `path` at the end, and is removed where writing fails."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have on the disk what was renamed in `folder`."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

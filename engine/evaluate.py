@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader
 
+from data_preprocessing.files import replacing
 from engine.distributed import SINGLE, Group
 from engine.inference import fastest, plain_logits
 from engine.metrics import Metrics, compute_metrics
@@ -72,13 +73,8 @@ def predict(
 
 def write_predictions(path: Path, predictions: Predictions, paths: tuple[str, ...], classes: tuple[str, ...]) -> None:
     """A CSV with a row a picture: path, true and predicted class name, a probability a class."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with open(partial, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            writer = csv.writer(file)
-            writer.writerow(["path", "true", "predicted", *(f"p_{name}" for name in classes)])
-            for name, label, guess, row in zip(paths, predictions.labels, predictions.predicted, predictions.probabilities):
-                writer.writerow([name, classes[label], classes[guess], *(f"{p:.9g}" for p in row)])
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "true", "predicted", *(f"p_{name}" for name in classes)])
+        for name, label, guess, row in zip(paths, predictions.labels, predictions.predicted, predictions.probabilities):
+            writer.writerow([name, classes[label], classes[guess], *(f"{p:.9g}" for p in row)])

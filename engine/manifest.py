@@ -2,12 +2,12 @@
 
 import contextlib
 import csv
-import os
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from data_preprocessing.files import replacing
 from data_preprocessing.folders import Stamps
 
 _COLUMNS = ("split", "path", "bytes", "changed_ns", "sha256")
@@ -15,16 +15,11 @@ _COLUMNS = ("split", "path", "bytes", "changed_ns", "sha256")
 
 def write_manifest(path: Path, stamps: dict[str, Stamps]) -> None:
     """A CSV with a row a picture, by split; stamps as in data_preprocessing.folders.Checked."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with open(partial, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            writer = csv.writer(file)
-            writer.writerow(_COLUMNS)
-            for split, pictures in stamps.items():
-                writer.writerows((split, name, *stamp) for name, stamp in pictures.items())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        for split, pictures in stamps.items():
+            writer.writerows((split, name, *stamp) for name, stamp in pictures.items())
 
 
 def read_manifest(path: Path) -> dict[str, Stamps]:

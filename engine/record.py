@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from data_preprocessing.errors import printable
+from data_preprocessing.files import replacing
 from engine.errors import UsageError
 
 LOG_ROOT, CHECKPOINT_ROOT = Path("log"), Path("checkpoint")
@@ -80,13 +81,9 @@ def create_run(kind: str, name: str | None = None) -> str:
 
 def write_json(path: Path, content: dict) -> None:
     """`content` as JSON in one move."""
-    partial = path.with_name(path.name + ".partial")
     text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
-    try:
+    with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict:
@@ -114,12 +111,7 @@ def write_arguments(folder: Path, arguments: dict, **facts) -> None:
 
 def write_history(folder: Path, history: list[dict]) -> None:
     """metrics.csv: a row an epoch; losses are cross-entropies, accuracies fractions."""
-    partial = folder / (HISTORY + ".partial")
-    try:
-        with open(partial, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS, restval="")
-            writer.writeheader()
-            writer.writerows(history)
-        partial.replace(folder / HISTORY)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(folder / HISTORY) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        writer.writeheader()
+        writer.writerows(history)

@@ -57,7 +57,8 @@ def evaluate(flags: dict) -> None:
     # one pass over the pictures is no use for a cache, unless one is asked for
     cached = data.caching(settings, fingerprints, log.say) if "cache" in flags else None
     loader = data.evaluation_loader(split, settings, device, cached, group)
-    facts = dict(classes=classes, fingerprints=fingerprints, device=str(device))
+    tested = checkpoint_facts(checkpoint)
+    facts = dict(classes=classes, fingerprints=fingerprints, device=str(device), tests=tested)
     folder = _open_records(settings, checkpoint, facts, log, device) if group.is_main else None
     bar = watched(settings.stall_seconds, log.say)
     with memory.explained(device, settings.batch_size, settings.workers):
@@ -66,7 +67,7 @@ def evaluate(flags: dict) -> None:
         )
     if group.is_main:
         title = model_title(settings)
-        about = dict(model=title, seed=settings.seed, **checkpoint_facts(checkpoint))
+        about = dict(model=title, seed=settings.seed, **tested)
         report(folder, title, predictions, split, classes, log.say, about)
         for text in (trained_on(checkpoint, name, checks[name].stamps), WITH_LABELS * bool(settings.margin_at_eval)):
             if text:
@@ -85,7 +86,6 @@ def _open_records(
         vars(settings),
         **facts,
         trained_on=checkpoint.fingerprints,
-        tests=checkpoint_facts(checkpoint),
         audit=data.audited(settings.data, log.say),
         **provenance(device),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from data_preprocessing.files import sync_folder
 from engine.checkpoint import FORMAT, VERSION
 from engine.checksum import checksum
 from engine.errors import TrainingStopped
@@ -43,7 +44,7 @@ def save_checkpoint(path: Path, content: dict) -> str:
         if file_digest(partial) != digest:
             raise OSError("what was read back is not what was written")
         partial.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise TrainingStopped(f"{path}: cannot be written ({error.strerror or error}); make room or mend the disk") from None
     finally:
@@ -83,18 +84,9 @@ def share_checkpoint(last: Path, best: Path) -> None:
         except OSError:
             shutil.copyfile(last, partial)
         partial.replace(best)
-        _sync_folder(best.parent)
+        sync_folder(best.parent)
     except OSError as error:
         raise TrainingStopped(f"{best}: cannot be written ({error.strerror or error}); make room or mend the disk") from None
     finally:
         with contextlib.suppress(OSError):  # where `best` names this very file already, replace does nothing and leaves it
             partial.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have a rename on the disk too."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
