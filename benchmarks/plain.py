@@ -2,7 +2,8 @@
 
 Built from the same layers and weights, so that both can be held to the same reference numbers. Off are: channels-last memory,
 fused or cached attention, oneDNN's products, our PReLU, one token in the last block, subsampling by slices, one
-reduction to 112², landmark features shared by SAM's passes and computed without autograd, SAM's steps over lists.
+reduction to 112², activations computed again, landmark features shared by SAM's passes and computed without autograd, SAM's
+steps over lists.
 """
 
 import torch
@@ -79,8 +80,17 @@ class PosterV2(_Backbones, poster_v2.PosterV2):
     """POSTER V2, plain."""
 
 
+class Mlp(layers.Mlp):
+    """Every activation is kept."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(F.gelu(self.fc1(x)))
+
+
 PLAIN = {
     ir50.Bottleneck: Bottleneck,
+    ir50.Stem: nn.Sequential,
+    layers.Mlp: Mlp,
     layers.Linear: nn.Linear,
     layers.PReLU: nn.PReLU,
     vit.Attention: Attention,

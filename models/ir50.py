@@ -8,6 +8,7 @@ face.evoLVe; the POSTERs use only the first three of its four stages (Zheng et a
 from torch import Tensor, nn
 
 from models.layers import PReLU
+from models.recompute import chain
 
 # (in channels, out channels, blocks) of the three stages; the first block of each has stride 2
 STAGES = ((64, 64, 3), (64, 128, 4), (128, 256, 14))
@@ -41,7 +42,8 @@ class Bottleneck(nn.Module):
             shortcut = self.shortcut_layer(x)
         else:  # the original's MaxPool2d(1, stride) only picks every stride-th pixel
             shortcut = x[:, :, :: self.stride, :: self.stride]
-        return shortcut + self.res_layer(x)
+        norm1, conv1, act, conv2, norm2 = self.res_layer
+        return shortcut + norm2(chain(act, conv2, chain(norm1, conv1, x)))
 
 
 def make_stage(in_channels: int, out_channels: int, blocks: int) -> nn.Sequential:
@@ -51,9 +53,15 @@ def make_stage(in_channels: int, out_channels: int, blocks: int) -> nn.Sequentia
     return nn.Sequential(first, *rest)
 
 
-def make_stem() -> nn.Sequential:
-    """(B, 3, H, W) -> (B, 64, H, W)."""
-    return nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), PReLU(64))
+class Stem(nn.Sequential):
+    """Convolution, BatchNorm, PReLU: (B, 3, H, W) -> (B, 64, H, W)."""
+
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), PReLU(64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        conv, norm, act = self
+        return chain(norm, act, conv(x))
 
 
 class IR50(nn.Module):
@@ -64,7 +72,7 @@ class IR50(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.input_layer = make_stem()
+        self.input_layer = Stem()
         self.body1, self.body2, self.body3 = (make_stage(*stage) for stage in STAGES)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -81,7 +89,7 @@ class IR50SingleBody(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.input_layer = make_stem()
+        self.input_layer = Stem()
         self.body = nn.Sequential(*(block for stage in STAGES for block in make_stage(*stage)))
 
     def forward(self, x: Tensor) -> Tensor:

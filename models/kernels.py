@@ -62,8 +62,9 @@ class _Linear(torch.autograd.Function):
 
 def prelu(x: Tensor, weight: Tensor) -> Tensor:
     """max(x, 0) + weight · min(x, 0), weight (C,) over dimension 1 of x (B, C, H, W)."""
+    weight = weight.to(x.dtype)
     if _on_cpu(x) and torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
-        return _PReLU.apply(x, weight.to(x.dtype))
+        return _PReLU.apply(x, weight)
     return F.prelu(x, weight)
 
 
@@ -101,29 +102,30 @@ def _weights(q: Tensor, k: Tensor, bias: Tensor | None) -> Tensor:
 
 
 class _Attention(torch.autograd.Function):
-    """One sample after the other, so that its scores stay in the cache from one operation to the next."""
+    """One sample after the other, so that its scores stay in the cache from one operation to the next; none are kept.
+
+    Computing them again in the backward pass is the smaller part of it (Dao et al., 2022, arXiv:2205.14135, section 3.1).
+    """
 
     @staticmethod
     def forward(ctx, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
         B, heads, N, d = q.shape
-        out, kept = q.new_empty(B, N, heads, d).transpose(1, 2), []  # the caller wants the heads of a token side by side
+        out = q.new_empty(B, N, heads, d).transpose(1, 2)  # the caller wants the heads of a token side by side
         for i in range(B):
-            weights = _weights(q[i], k[i], bias)
-            torch.matmul(weights, v[i], out=out[i])
-            if any(ctx.needs_input_grad):
-                kept.append(weights)
-        ctx.save_for_backward(q, k, v, *kept)
+            torch.matmul(_weights(q[i], k[i], bias), v[i], out=out[i])
+        ctx.save_for_backward(q, k, v, bias)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        q, k, v, *kept = ctx.saved_tensors
+        q, k, v, bias = ctx.saved_tensors
         for_q, _, _, for_bias = ctx.needs_input_grad
         scale = q.shape[-1] ** -0.5
         dq = torch.empty_like(q) if for_q else None
         dk, dv, dbias = torch.empty_like(k), torch.empty_like(v), None
-        for i, weights in enumerate(kept):
+        for i in range(len(q)):
+            weights = _weights(q[i], k[i], bias)
             dv[i] = weights.transpose(1, 2) @ grad[i]
             dscores = grad[i] @ v[i].transpose(1, 2)
             dscores = torch.ops.aten._softmax_backward_data(dscores, weights, -1, weights.dtype)

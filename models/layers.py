@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models import kernels
+from models.recompute import chain
 
 
 class Linear(nn.Linear):
@@ -30,7 +31,7 @@ class Mlp(nn.Module):
         self.fc2 = Linear(dim * ratio, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(x)))
+        return chain(F.gelu, self.fc2, self.fc1(x))
 
 
 class DropPath(nn.Module):
