@@ -29,6 +29,7 @@ from engine.preparation import Prepared, prepare
 from engine.record import Log
 from engine.settings import resolve
 from engine.start import Start
+from engine.train import Training
 from models import MODELS
 
 # from a random start on a CPU: small batches, no SAM, a higher rate than the published one
@@ -77,19 +78,13 @@ def train(**flags) -> Curve:
     curve = Curve(prepare(settings, Start(), flags, log))
     run = curve.run
     fit(
-        run.model,
+        Training(run.model, run.optimizer, LOSSES[settings.loss], run.device, run.precision, print_freq=10**9, say=log.say),
         data.training_loader(run.splits[0], settings, run.device),
         data.evaluation_loader(run.splits[1], settings, run.device),
-        run.optimizer,
-        run.device,
-        run.precision,
         run.state,
-        objective=LOSSES[settings.loss],
         lr=settings.lr,
         lr_decay=settings.lr_decay,
         epochs=settings.epochs,
-        print_freq=10**9,
-        say=log.say,
         progress=silent,
         on_epoch=curve.keep,
     )

@@ -1,20 +1,15 @@
 """The epoch loop: set the learning rate, train, evaluate, record, hand over to be saved."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from engine.distributed import SINGLE, Group
 from engine.errors import TrainingStopped
 from engine.evaluate import Predictions, predict
-from engine.finite import FiniteGuard
 from engine.optim import set_learning_rate
-from engine.scaling import LossScaler
-from engine.train import Progress, train_one_epoch
+from engine.train import Progress, Training, train_one_epoch
 
 
 @dataclass
@@ -28,6 +23,27 @@ class FitState:
     history: list[dict] = field(default_factory=list)
     best: dict | None = None
     progress: Progress | None = None
+
+    def add(self, rate: float, trained: dict[str, float], predictions: Predictions) -> bool:
+        """Count one more epoch: its rate, what train_one_epoch gave and the validation. Returns whether it is the best."""
+        valid = predictions.metrics()
+        self.epoch += 1
+        self.history.append(
+            {
+                "epoch": self.epoch,
+                "learning_rate": rate,
+                "train_loss": trained["loss"],
+                "train_accuracy": trained["accuracy"],
+                "valid_loss": predictions.loss,
+                "valid_accuracy": valid.accuracy,
+                "valid_balanced_accuracy": valid.balanced_accuracy,
+                "valid_macro_f1": valid.macro_f1,
+            }
+        )
+        is_best = self.best is None or valid.accuracy > self.best["valid_accuracy"]
+        if is_best:
+            self.best = {"epoch": self.epoch, "valid_accuracy": valid.accuracy}
+        return is_best
 
     def rewind(self, epoch: int) -> None:
         """Go on after `epoch`, without what was recorded of later ones."""
@@ -45,86 +61,39 @@ def learning_rate(base: float, decay: float, epoch: int) -> float:
 
 
 def fit(
-    model: nn.Module,
+    training: Training,
     train_loader: DataLoader,
     valid_loader: DataLoader,
-    optimizer: torch.optim.Optimizer,
-    device: torch.device,
-    precision: torch.dtype,
     state: FitState,
     *,
-    objective: Callable[[Tensor, Tensor], Tensor],
     lr: float,
     lr_decay: float,
     epochs: int,
-    print_freq: int,
-    say: Callable[[str], None],
     progress: Callable,
     on_epoch: Callable[[FitState, bool, Predictions], None],
-    guard: FiniteGuard | None = None,
-    runner: nn.Module | None = None,
-    accumulate: int = 1,
-    scaler: LossScaler | None = None,
-    group: Group = SINGLE,
-    batches: Callable[[DataLoader], Iterable] = iter,
-    after_step: Callable[[], None] = lambda: None,
 ) -> None:
     """Train from `state.epoch` to `epochs`, choosing the epoch with the best accuracy on `valid_loader`, the first of equals.
 
-    on_epoch(state, is_best, predictions) saves and draws after each epoch; guard, batches, after_step, accumulate, scaler and
-    group are as in train_one_epoch. runner: `model` as it is to be trained, compiled or averaging gradients. Raises
-    TrainingStopped where a loss is not finite; what the last `on_epoch` saved stays good.
+    progress: wraps the batches of an evaluation, as in `predict`. on_epoch(state, is_best, predictions) saves and draws after
+    each epoch. Raises TrainingStopped where a loss is not finite; what the last `on_epoch` saved stays good.
     """
-    guard = guard or FiniteGuard()
+    group, model = training.group, training.model
     for epoch in range(state.epoch, epochs):
         rate = learning_rate(lr, lr_decay, epoch)
-        set_learning_rate(optimizer, rate)
+        set_learning_rate(training.optimizer, rate)
         state.progress = state.progress or Progress()
         train_loader.batch_sampler.set_epoch(epoch, state.progress.step)
-        trained = train_one_epoch(
-            runner or model,
-            train_loader,
-            optimizer,
-            objective,
-            device,
-            precision,
-            epoch + 1,
-            state.progress,
-            print_freq,
-            say,
-            guard=guard,
-            accumulate=accumulate,
-            scaler=scaler,
-            group=group,
-            batches=batches,
-            after_step=after_step,
-        )
+        trained = train_one_epoch(training, train_loader, epoch + 1, state.progress)
         group.share_weights(model)  # BatchNorm's running statistics are those of the main process
-        predictions = predict(model, valid_loader, device, precision, progress, group=group)
+        predictions = predict(model, valid_loader, training.device, training.precision, progress, group=group)
         if not np.isfinite(predictions.loss):
             raise TrainingStopped(f"the validation loss is not finite after epoch {epoch + 1}; lower --lr")
-        valid = predictions.metrics()
         skipped, state.progress = state.progress.skipped, None
-        state.epoch = epoch + 1
-        state.history.append(
-            {
-                "epoch": epoch + 1,
-                "learning_rate": rate,
-                "train_loss": trained["loss"],
-                "train_accuracy": trained["accuracy"],
-                "valid_loss": predictions.loss,
-                "valid_accuracy": valid.accuracy,
-                "valid_balanced_accuracy": valid.balanced_accuracy,
-                "valid_macro_f1": valid.macro_f1,
-            }
-        )
-        is_best = state.best is None or valid.accuracy > state.best["valid_accuracy"]
-        if is_best:
-            state.best = {"epoch": epoch + 1, "valid_accuracy": valid.accuracy}
-        name = valid_loader.dataset.split.name
-        say(
-            f"epoch {epoch + 1}/{epochs}: train loss {trained['loss']:.4f}, accuracy {100 * trained['accuracy']:.2f} %; "
-            f"{name} loss {predictions.loss:.4f}, accuracy {100 * valid.accuracy:.2f} %"
+        is_best = state.add(rate, trained, predictions)
+        row = state.history[-1]
+        training.say(
+            f"epoch {epoch + 1}/{epochs}: train loss {row['train_loss']:.4f}, accuracy {100 * row['train_accuracy']:.2f} %; "
+            f"{valid_loader.dataset.split.name} loss {row['valid_loss']:.4f}, accuracy {100 * row['valid_accuracy']:.2f} %"
             f"{' (best)' if is_best else ''}; lr {rate:.3g}, {trained['pictures_per_s']:.1f} pictures/s"
             f"{f'; {skipped} steps skipped' * bool(skipped)}"
         )

@@ -65,81 +65,95 @@ class Progress:
         return cls(losses, hits, state["sizes"].tolist(), state["skipped"])
 
 
+@dataclass
+class Training:
+    """What is trained and how: all that stays the same from step to step.
+
+    objective: one of `engine.losses`. runner: `model` as it is to be run, compiled or averaging gradients. accumulate, scaler:
+    as in train_step. group: processes that each take a part of every batch. print_freq: steps between two reports, on the
+    progress bar or, without a terminal, as a line through `say`. batches: draws from the loader. after_step: called when the
+    network is between two steps.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    objective: Callable[[Tensor, Tensor], Tensor]
+    device: torch.device
+    precision: torch.dtype = torch.float32
+    runner: nn.Module | None = None
+    accumulate: int = 1
+    scaler: LossScaler | None = None
+    guard: FiniteGuard = field(default_factory=FiniteGuard)
+    group: Group = SINGLE
+    print_freq: int = 10
+    say: Callable[[str], None] = print
+    batches: Callable[[DataLoader], Iterable] = iter
+    after_step: Callable[[], None] = lambda: None
+
+
+def train_one_epoch(training: Training, loader: DataLoader, epoch: int, progress: Progress) -> dict[str, float]:
+    """Train over the batches of `loader` that `progress` does not count yet, epoch counted from 1.
+
+    Returns loss (of the objective) and accuracy (a fraction), means over pictures, and pictures_per_s. Raises
+    TrainingStopped as the guard does, and where every step was skipped.
+    """
+    guard, looks_often = training.guard, training.device.type == "cpu" or training.guard.skip
+    training.model.train()
+    begin, earlier = time.perf_counter(), sum(progress.sizes)
+
+    def speed() -> float:
+        return (sum(progress.sizes) - earlier) / (time.perf_counter() - begin)
+
+    closed, drawn = not sys.stderr.isatty(), training.batches(loader)
+    bar = tqdm(drawn, f"epoch {epoch}", len(loader), unit="batch", leave=False, disable=closed, initial=progress.step)
+    for images, labels, _ in bar:
+        step, size = _step(training, loader, images, labels, epoch, progress.step)
+        if not step.overflowed:
+            guard.note(epoch, progress.step + 1, step.loss, step.norm)
+        progress.add(step, size, skipped=step.overflowed or (guard.skip and not step.norm.isfinite()))
+        due = progress.step % training.print_freq == 0 or progress.step == len(loader)
+        if due or looks_often:  # otherwise not at each step: to look waits for the device
+            guard.check(training.say)
+        if due:
+            loss, accuracy = progress.means()
+            text = f"loss {loss:.4f}, accuracy {100 * accuracy:.1f} %, {speed():.1f} pictures/s"
+            if bar.disable:
+                training.say(f"  epoch {epoch} step {progress.step}/{len(loader)}: {text}")
+            else:
+                bar.set_postfix_str(text)
+        training.after_step()
+    loss, accuracy = progress.means()
+    if not math.isfinite(loss):
+        raise TrainingStopped(f"every step of epoch {epoch} was skipped (--on-nan skip); lower --lr")
+    return {"loss": loss, "accuracy": accuracy, "pictures_per_s": speed()}
+
+
+def _step(training: Training, loader: DataLoader, images: Tensor, labels: Tensor, epoch: int, number: int) -> tuple[Step, int]:
+    """The step of all processes on batch `number` (counted from 0), of which images and labels are this one's part, and
+    the size of the whole batch."""
+    group = training.group
+    images = images.to(training.device, non_blocking=True, memory_format=torch.channels_last)
+    labels = labels.to(training.device, non_blocking=True)
+    size = len(loader.batch_sampler.batch(number)) if group.size > 1 else len(labels)
+    if group.size > 1:  # no process's draws depend on how many they are, or on when the run was begun
+        torch.manual_seed(mix_seed(loader.batch_sampler.seed, epoch, number, group.rank))
+    weight = group.size * len(labels) / size
+    step = train_step(
+        training.runner or training.model,
+        training.optimizer,
+        images,
+        labels,
+        training.objective,
+        training.precision,
+        accumulate=training.accumulate,
+        weight=weight,
+        skip_bad=training.guard.skip,
+        scaler=training.scaler,
+    )
+    return (step if group.size == 1 else _total(step, weight / group.size, group)), size
+
+
 def _total(step: Step, share: float, group: Group) -> Step:
     """The step of all processes; share: this one's part of the pictures."""
     values = group.sum(torch.stack([step.loss.double() * share, step.hits.double(), step.norm.double() / group.size]))
     return Step(values[0].float(), values[1].long(), values[2].float(), step.overflowed)
-
-
-def train_one_epoch(
-    model: nn.Module,
-    loader: DataLoader,
-    optimizer: torch.optim.Optimizer,
-    objective: Callable[[Tensor, Tensor], Tensor],
-    device: torch.device,
-    precision: torch.dtype,
-    epoch: int,
-    progress: Progress,
-    print_freq: int,
-    say: Callable[[str], None],
-    *,
-    guard: FiniteGuard,
-    accumulate: int = 1,
-    scaler: LossScaler | None = None,
-    group: Group = SINGLE,
-    batches: Callable[[DataLoader], Iterable] = iter,
-    after_step: Callable[[], None] = lambda: None,
-) -> dict[str, float]:
-    """Train over the batches of `loader` that `progress` does not count yet, epoch counted from 1.
-
-    objective: one of `engine.losses`. print_freq: steps between two reports, on the progress bar or, without a terminal, as
-    a line through `say`. accumulate, scaler: as in train_step. group: processes that each take a part of every batch.
-    batches: draws from the loader. after_step: called when the network is between two steps. Returns loss (of the
-    objective) and accuracy (a fraction), means over pictures, and pictures_per_s. Raises TrainingStopped as `guard` does,
-    and where every step was skipped.
-    """
-    model.train()
-    begin, earlier = time.perf_counter(), sum(progress.sizes)
-    closed = not sys.stderr.isatty()
-    bar = tqdm(batches(loader), f"epoch {epoch}", len(loader), unit="batch", leave=False, disable=closed, initial=progress.step)
-    for images, labels, _ in bar:
-        images = images.to(device, non_blocking=True, memory_format=torch.channels_last)
-        labels = labels.to(device, non_blocking=True)
-        size = len(loader.batch_sampler.batch(progress.step)) if group.size > 1 else len(labels)
-        if group.size > 1:  # no process's draws depend on how many they are, or on when the run was begun
-            torch.manual_seed(mix_seed(loader.batch_sampler.seed, epoch, progress.step, group.rank))
-        weight = group.size * len(labels) / size
-        step = train_step(
-            model,
-            optimizer,
-            images,
-            labels,
-            objective,
-            precision,
-            accumulate=accumulate,
-            weight=weight,
-            skip_bad=guard.skip,
-            scaler=scaler,
-        )
-        if group.size > 1:
-            step = _total(step, weight / group.size, group)
-        if not step.overflowed:
-            guard.note(epoch, progress.step + 1, step.loss, step.norm)
-        progress.add(step, size, skipped=step.overflowed or (guard.skip and not step.norm.isfinite()))
-        due = progress.step % print_freq == 0 or progress.step == len(loader)
-        if due or device.type == "cpu" or guard.skip:  # otherwise not at each step: to look waits for the device
-            guard.check(say)
-        if due:
-            speed = (sum(progress.sizes) - earlier) / (time.perf_counter() - begin)
-            loss, accuracy = progress.means()
-            text = f"loss {loss:.4f}, accuracy {100 * accuracy:.1f} %, {speed:.1f} pictures/s"
-            if bar.disable:
-                say(f"  epoch {epoch} step {progress.step}/{len(loader)}: {text}")
-            else:
-                bar.set_postfix_str(text)
-        after_step()
-    loss, accuracy = progress.means()
-    if not math.isfinite(loss):
-        raise TrainingStopped(f"every step of epoch {epoch} was skipped (--on-nan skip); lower --lr")
-    speed = (sum(progress.sizes) - earlier) / (time.perf_counter() - begin)
-    return {"loss": loss, "accuracy": accuracy, "pictures_per_s": speed}

@@ -27,6 +27,7 @@ from engine.seed import get_rng_state
 from engine.settings import save_interval
 from engine.setup import load_weights, model_options, model_title
 from engine.signals import Interrupted, Requests
+from engine.train import Training
 
 # they belong to one command, not to the run
 _NOT_STORED = ("resume", "evaluate", "split", "start_epoch", "run", "margin_at_eval")
@@ -78,31 +79,25 @@ class TrainingRun:
 
     def _fit(self, loader: DataLoader, selection: DataLoader) -> None:
         settings, prepared = self.settings, self.prepared
+        training = Training(
+            prepared.model,
+            prepared.optimizer,
+            LOSSES[settings.loss],
+            prepared.device,
+            prepared.precision,
+            runner=self.group.wrap(prepared.model, settings.sync_bn),
+            accumulate=settings.accumulate,
+            scaler=prepared.scaler,
+            guard=self.guard,
+            group=self.group,
+            print_freq=settings.print_freq,
+            say=self.say,
+            batches=lambda loader: batches(loader, settings.stall_seconds, self.say),
+            after_step=self._after_step,
+        )
+        schedule = dict(lr=settings.lr, lr_decay=settings.lr_decay, epochs=settings.epochs)
         try:
-            fit(
-                prepared.model,
-                loader,
-                selection,
-                prepared.optimizer,
-                prepared.device,
-                prepared.precision,
-                self.state,
-                objective=LOSSES[settings.loss],
-                lr=settings.lr,
-                lr_decay=settings.lr_decay,
-                epochs=settings.epochs,
-                print_freq=settings.print_freq,
-                say=self.say,
-                progress=self._answering,
-                on_epoch=self._keep,
-                guard=self.guard,
-                batches=lambda loader: batches(loader, settings.stall_seconds, self.say),
-                runner=self.group.wrap(prepared.model, settings.sync_bn),
-                accumulate=settings.accumulate,
-                scaler=prepared.scaler,
-                group=self.group,
-                after_step=self._after_step,
-            )
+            fit(training, loader, selection, self.state, **schedule, progress=self._answering, on_epoch=self._keep)
         except LoaderDied:
             if self.group.size == 1:  # it died between two steps; of several processes the others are within one
                 self._save()

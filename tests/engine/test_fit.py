@@ -11,6 +11,7 @@ from engine.fit import FitState, fit, learning_rate
 from engine.losses import LOSSES
 from engine.optim import create_optimizer, parameter_groups
 from engine.step import train_step
+from engine.train import Training
 
 CPU = torch.device("cpu")
 
@@ -51,10 +52,10 @@ def run_fit(epochs: int, state: FitState, lr: float = 0.1, model=None, optimizer
     if model is None:
         model, optimizer = toy(lr=lr)
     seen = []
+    silent = dict(print_freq=1, say=lambda text: None)
     fit(
-        model, Batches(batch()), Batches(batch(5)), optimizer, CPU, torch.float32, state,
-        objective=LOSSES["ce"], lr=lr, lr_decay=0.98, epochs=epochs, print_freq=1,
-        say=lambda text: None, progress=lambda items, total, text: items,
+        Training(model, optimizer, LOSSES["ce"], CPU, **silent), Batches(batch()), Batches(batch(5)), state,
+        lr=lr, lr_decay=0.98, epochs=epochs, progress=lambda items, total, text: items,
         on_epoch=lambda state, is_best, predictions: seen.append((state.epoch, is_best)),
     )  # fmt: skip
     return seen
