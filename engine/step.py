@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from engine.compiling import Compiled
 from engine.precision import autocast
 from engine.sam import SAM
 from engine.scaling import LossScaler
@@ -92,8 +93,10 @@ def _landmarks(model: nn.Module, parts: list[tuple[Tensor, Tensor]], precision: 
 
 
 def _plain(model: nn.Module) -> nn.Module:
-    """The network itself, without what averages gradients."""
-    return model.module if isinstance(model, DistributedDataParallel) else model
+    """The network itself, without what averages gradients or compiles."""
+    while isinstance(model, (DistributedDataParallel, Compiled)):
+        model = model.module
+    return model
 
 
 def _without_averaging(model: nn.Module, really: bool) -> AbstractContextManager:

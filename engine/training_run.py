@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from engine import data, memory, record
 from engine.checkpoint import load_checkpoint
+from engine.compiling import Compiled
 from engine.distributed import is_broken_group
 from engine.errors import GroupBroken, LoaderDied, TrainingStopped
 from engine.evaluate import Predictions, predict
@@ -71,21 +72,20 @@ class TrainingRun:
                 lambda number: [names(k) for k in sampler.batch(number)],
             )
             self.schedule = SavingSchedule(save_interval(settings.save_every))
-            if settings.compile:
-                prepared.model.compile(dynamic=True)  # dynamic: the last batch of an epoch is an odd one
             with self.requests.deferred():  # from here on a signal waits until a step is whole
                 self._fit(loader, selection)
             self.say(self.schedule.summary())
 
     def _fit(self, loader: DataLoader, selection: DataLoader) -> None:
         settings, prepared = self.settings, self.prepared
+        runner = Compiled(prepared.model) if settings.compile else prepared.model
         training = Training(
             prepared.model,
             prepared.optimizer,
             LOSSES[settings.loss],
             prepared.device,
             prepared.precision,
-            runner=self.group.wrap(prepared.model, settings.sync_bn),
+            runner=self.group.wrap(runner, settings.sync_bn),
             accumulate=settings.accumulate,
             scaler=prepared.scaler,
             guard=self.guard,

@@ -29,6 +29,14 @@ def make_affine(inputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, 32), nn.ReLU(), last)
 
 
+def affine_grid(theta: Tensor, height: int, width: int) -> Tensor:
+    """(B, 2, 3) -> (B, height, width, 2), as torch.nn.functional.affine_grid without aligned corners, up to rounding."""
+    rows, columns = ((torch.arange(n, device=theta.device, dtype=theta.dtype) * 2 + 1) / n - 1 for n in (height, width))
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
+    places = torch.stack((x, y, torch.ones_like(x)), dim=-1).view(1, -1, 3)
+    return (places @ theta.transpose(1, 2)).unflatten(1, (height, width))
+
+
 class _DeepEmotion(nn.Module):
     """What both forms share: the transformer's prediction from the picture, and the warp.
 
@@ -50,7 +58,9 @@ class _DeepEmotion(nn.Module):
     def warp(self, x: Tensor, picture: Tensor) -> Tensor:
         """x: (B, C, H, W), resampled by the affine map that is predicted from `picture`; zeros outside."""
         theta = self.fc_loc(self.localization(picture).flatten(1)).view(-1, 2, 3)
-        grid = F.affine_grid(theta, x.shape, align_corners=False)
+        # the backward of PyTorch's own grid does not compile for a batch of open size
+        compiling = torch.compiler.is_compiling()
+        grid = affine_grid(theta, *x.shape[2:]) if compiling else F.affine_grid(theta, x.shape, align_corners=False)
         return F.grid_sample(x, grid, align_corners=False)
 
     def check(self, x: Tensor) -> None:

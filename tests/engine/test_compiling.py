@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch._dynamo.testing import CompileCounter
 
+from engine.compiling import Compiled
 from models import MODELS, create_model
+from models.deep_emotion import affine_grid
 
 
 @pytest.mark.parametrize(
@@ -19,14 +22,18 @@ from models import MODELS, create_model
 def test_one_graph_serves_an_odd_last_batch(name, options, train):
     torch._dynamo.reset()
     model, counter = create_model(name, 5, **options).train(train), CompileCounter()
-    compiled = torch.compile(model, backend=counter, fullgraph=True)  # fullgraph: a break is an error
+    compiled = Compiled(model, backend=counter, fullgraph=True)  # fullgraph: a break is an error
     for batch in (4, 3):
         shape = (3, 112, 112) if MODELS[name].picture == "rgb224" else (1, 48, 48)
-        images, labels = torch.randn(batch, *shape), torch.arange(batch)
-        for tensor in (images, labels):
-            torch._dynamo.mark_dynamic(tensor, 0)
-        logits = compiled(images, labels if train else None)
+        images, labels = torch.randn(batch, *shape), torch.arange(batch) if train else None
+        shared = {"landmarks": model.landmark_features(images)} if name == "poster_v2" else {}
+        logits = compiled(images, labels, **shared)
         assert logits.shape == (batch, 5)
         if train:
             logits.sum().backward()
     assert counter.frame_count == 1
+
+
+def test_the_grid_that_compilers_get_is_pytorchs():
+    theta = torch.randn(3, 2, 3, dtype=torch.float64)
+    assert torch.allclose(affine_grid(theta, 5, 7), F.affine_grid(theta, (3, 1, 5, 7), align_corners=False), atol=1e-14)
