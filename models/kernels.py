@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from models.recorder import is_recording, recorded
+
 MANY_SCORES = 2**19  # of one sample: 2 MiB in float32, beyond which a batch of them is far too much for the cache
 
 
@@ -86,7 +88,7 @@ class _PReLU(torch.autograd.Function):
 def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
     """softmax(q kᵀ / √d + bias) v: (B, heads, N, d), twice (B, heads, M, d), bias (heads, N, M) -> (B, heads, N, d)."""
     q, bias = q.to(v.dtype), None if bias is None else bias.to(v.dtype)
-    if not _on_cpu(q):
+    if not _on_cpu(q) and not is_recording():
         return F.scaled_dot_product_attention(q, k, v, attn_mask=None if bias is None else bias[None])
     if q.shape[1] * q.shape[2] * k.shape[2] > MANY_SCORES:
         return _Attention.apply(q, k, v, bias)
@@ -97,7 +99,7 @@ def _weights(q: Tensor, k: Tensor, bias: Tensor | None) -> Tensor:
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
     if bias is not None:
         scores += bias
-    return scores.softmax(-1)
+    return recorded(scores.softmax(-1))
 
 
 class _Attention(torch.autograd.Function):
