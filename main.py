@@ -125,9 +125,9 @@ def _add_run_flags(add: Callable) -> None:
         type=path_text,
         nargs="+",
         metavar="PATH",
-        help="of --evaluate FILE: tell the classes of these pictures (files, folders, globs): aligned face crops, without labels",
+        help="with --evaluate FILE: tell the classes of these files, folders or globs: aligned face crops, without labels",
     )
-    add("--draw", action="store_true", help="of --predict: a PNG a picture, with a bar a class and where the network looks")
+    add("--draw", action="store_true", help="with --predict: a PNG a picture, with a bar a class and where the network looks")
     add("--margin-at-eval", action="store_true", help="repeat the published evaluation, which gives the labels to the head")
     add("--run", metavar="NAME", help="name of the run's folders (default: the time)")
     add("--checkpoint_path", type=path_text, metavar="FILE", help="(default: checkpoint/<run>/last.pth)")

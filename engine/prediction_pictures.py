@@ -5,8 +5,6 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-import torch
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 from torch import Tensor, nn
@@ -14,7 +12,7 @@ from torch import Tensor, nn
 from data_preprocessing.errors import printable
 from data_preprocessing.files import readable
 from engine.batch_picture import TILE, draw_tiles
-from engine.explain import face_maps
+from engine.explain import face_maps, overlay
 from engine.given_pictures import Given
 from engine.plots import TRAIN_COLOUR, font_families, save_figure, write_within
 
@@ -22,8 +20,9 @@ VIEW = 300  # pixels of a drawn face's longer side
 _TILES = 200  # pictures a sheet: 25 rows of eight
 _BARS = 12  # classes drawn
 _LONGEST_STEM = 100  # characters of a picture's name, of at most 4 bytes each, in the name of its PNG
-_WIDTH, _HEIGHT, _DPI, _MARGIN, _TOP = 1040, 372, 100, 20, 52  # pixels of the whole figure; _TOP is above the faces
-_LABELS = 150  # pixels for the classes' names beside the bars
+_WIDTH, _HEIGHT, _DPI = 1080, 382, 100  # pixels of the whole figure
+_FACE, _MAP, _BARS_LEFT, _TOP = 20, 340, 840, 62  # pixels from its left edge; from its upper one
+_LABELS = 170  # pixels for the classes' names beside the bars
 _OTHER_COLOUR = "#a9c4dd"
 
 
@@ -45,15 +44,14 @@ class PredictionPictures:
         self, model: nn.Module, images: Tensor, given: Sequence[Given], paths: Sequence[str], probabilities: np.ndarray
     ) -> None:
         """Draw a batch. images: (B, C, H, W) as the network took them; given, paths, probabilities (B, C): of each."""
-        with torch.inference_mode(False):
-            maps = face_maps(model, images).cpu().numpy()
+        maps = face_maps(model, images).cpu().numpy()
         for one, path, heat, row in zip(given, paths, maps, probabilities):
             stem = "".join(c if c.isprintable() else "_" for c in readable(Path(path).stem))[:_LONGEST_STEM]
             target = self.folder / "pictures" / f"{one.index + 1:05d}_{stem}.png"  # the number keeps equal names apart
             draw_prediction(one.view, map_on_picture(heat, one.view.shape[:2], self.fit), row, self.classes, path, target)
             if self.sheets:
                 best = int(row.argmax())
-                self._tiles.append(_tile(one.view))
+                self._tiles.append(np.pad(_fitted(one.view, TILE - 6), ((3, 3), (3, 3), (0, 0)), constant_values=255))
                 self._captions.append(f"{row[best]:.2f} {self.classes[best]}")
                 if len(self._tiles) == _TILES:
                     self.close()
@@ -89,55 +87,39 @@ def draw_prediction(
 
     face: (H, W, 3) uint8. heat: (H, W) from 0 to 1. probabilities: (C,). name: of the picture, for the title.
     """
+    sheet = np.full((_HEIGHT, _WIDTH, 3), 255, np.uint8)
+    for left, pixels in ((_FACE, face), (_MAP, overlay(face, heat))):
+        sheet[_TOP : _TOP + VIEW, left : left + VIEW] = _fitted(pixels, VIEW)
     style = {"font.family": font_families(), "font.size": 10, "text.parse_math": False}
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(_WIDTH / _DPI, _HEIGHT / _DPI), dpi=_DPI)
-        write_within(_text(figure, _MARGIN, 18), printable(name), _WIDTH - 2 * _MARGIN)
-        for column, pixels in enumerate((face, _overlaid(face, heat))):
-            axes = _axes(figure, _MARGIN + column * (VIEW + _MARGIN), VIEW)
-            axes.imshow(pixels, interpolation="bilinear")
-            axes.set_axis_off()
+        figure.figimage(sheet, zorder=-1)
+        title = figure.text(_FACE / _WIDTH, 1 - 18 / _HEIGHT, "", va="center")
+        write_within(title, printable(name), _WIDTH - 2 * _FACE)
+        figure.text(_MAP / _WIDTH, 1 - 48 / _HEIGHT, "where the network looks", va="center", size=9, color="dimgrey")
         _draw_bars(figure, probabilities, classes)
-        save_figure(figure, path)
+        save_figure(figure, path, pil_kwargs={"compress_level": 3})  # much faster than the default
 
 
-def _text(figure: Figure, x: float, y: float, **options):
-    """An empty text that begins at (x, y) in pixels from the upper left corner."""
-    return figure.text(x / _WIDTH, 1 - y / _HEIGHT, "", va="center", **options)
-
-
-def _axes(figure: Figure, left: float, width: float):
-    """Axes of `width` pixels, as high as a face may be."""
-    bottom = _HEIGHT - _TOP - VIEW
-    return figure.add_axes((left / _WIDTH, bottom / _HEIGHT, width / _WIDTH, VIEW / _HEIGHT))
-
-
-def _overlaid(face: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """The face in grey, coloured the more the higher the map is: (H, W, 3) uint8."""
-    grey = np.asarray(Image.fromarray(face).convert("L"), np.float32)[..., None] / 255
-    share = 0.65 * heat[..., None]
-    return (255 * ((1 - share) * grey + share * colormaps["inferno"](heat)[..., :3])).round().astype(np.uint8)
+def _fitted(pixels: np.ndarray, side: int) -> np.ndarray:
+    """(H, W, 3) -> (side, side, 3): scaled, its proportions kept, on white."""
+    image, scale = Image.fromarray(pixels), side / max(pixels.shape)
+    size = [max(1, round(length * scale)) for length in image.size]  # ImageOps.pad would round a short side to no pixels
+    return np.asarray(ImageOps.pad(image.resize(size, Image.Resampling.BICUBIC), (side, side), color="white"))
 
 
 def _draw_bars(figure: Figure, probabilities: np.ndarray, classes: Sequence[str]) -> None:
     shown = np.arange(len(classes))
     if len(classes) > _BARS:
         shown = np.argsort(-probabilities, kind="stable")[:_BARS]
-    left = 3 * _MARGIN + 2 * VIEW + _LABELS
-    axes = _axes(figure, left, _WIDTH - left - 3 * _MARGIN)
+    bottom = _HEIGHT - _TOP - VIEW
+    axes = figure.add_axes((_BARS_LEFT / _WIDTH, bottom / _HEIGHT, 1 - (_BARS_LEFT + 60) / _WIDTH, VIEW / _HEIGHT))
     best = int(probabilities.argmax())
     colours = [TRAIN_COLOUR if k == best else _OTHER_COLOUR for k in shown]
     bars = axes.barh(range(len(shown)), probabilities[shown], color=colours, height=0.7)
     axes.bar_label(bars, [f"{probabilities[k]:.3f}" for k in shown], padding=4)
-    axes.set(xlim=(0, 1), ylim=(len(shown) - 0.5, -0.5), yticks=range(len(shown)), yticklabels=[""] * len(shown))
-    for label, k in zip(axes.get_yticklabels(), shown):
-        write_within(label, classes[k], _LABELS - 10)
-        label.set_fontweight("bold" if k == best else "normal")
-    axes.tick_params(left=False, bottom=False, labelbottom=False)
+    axes.set(xlim=(0, 1), ylim=(len(shown) - 0.5, -0.5), xticks=(), yticks=())
+    for place, k in enumerate(shown):
+        label = axes.text(-8 / axes.bbox.width, place, "", ha="right", va="center", weight="bold" if k == best else "normal")
+        write_within(label, classes[k], _LABELS)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
-
-
-def _tile(face: np.ndarray) -> np.ndarray:
-    """(H, W, 3) -> (TILE, TILE, 3): its proportions kept, on white with a small margin."""
-    image = ImageOps.pad(Image.fromarray(face), (TILE - 6, TILE - 6), Image.Resampling.BICUBIC, "white")
-    return np.asarray(ImageOps.expand(image, 3, "white"))

@@ -21,7 +21,7 @@ _OF_ONE_COMMAND = (
     "predict", "draw",
 )  # fmt: skip
 AUTO = "auto"  # --resume auto: continue the run that --run names, if there is anything to continue
-_NOT_WITH_PREDICT = ("split", "margin_at_eval", "explain")  # they need labelled pictures, or more than one glance at each
+_NOT_WITH_PREDICT = ("split", "margin_at_eval", "explain")  # they need labelled pictures
 _OF_MARGIN_HEADS = ("margin", "scale", "h", "margin_at_eval")
 
 
@@ -78,7 +78,7 @@ def _check_predict(flags: dict) -> None:
         raise UsageError("--predict: name the checkpoint to predict with by --evaluate FILE")
     for name in _NOT_WITH_PREDICT:
         if name in flags:
-            raise UsageError(f"{flag_of(name)}: has no use with --predict, whose pictures have no labels; leave one of them out")
+            raise UsageError(f"{flag_of(name)}: does not go with --predict, whose pictures have no labels; leave one out")
     if len(gpu_numbers(flags.get("gpu"))) > 1 or os.environ.get("WORLD_SIZE", "1") != "1":
         raise UsageError("--predict works in one process; name one GPU, and start it without torchrun")
 
