@@ -119,6 +119,7 @@ def _add_run_flags(add: Callable) -> None:
         help="checkpoint to continue; flags that are not given come from it; auto: the newest of --run NAME, or start it",
     )
     add("-e", "--evaluate", type=path_text, metavar="FILE", help="checkpoint to test; nothing is trained")
+    add("--explain", action="store_true", help="with --evaluate: draw where the network looks, and test whether that matters")
     add("--margin-at-eval", action="store_true", help="repeat the published evaluation, which gives the labels to the head")
     add("--run", metavar="NAME", help="name of the run's folders (default: the time)")
     add("--checkpoint_path", type=path_text, metavar="FILE", help="(default: checkpoint/<run>/last.pth)")
