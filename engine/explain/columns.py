@@ -22,7 +22,7 @@ class Column:
     notes: list[str]
 
 
-def tested_maps(model: nn.Module) -> dict[str, Callable[[nn.Module, Tensor], Tensor]]:
+def named_maps(model: nn.Module) -> dict[str, Callable[[nn.Module, Tensor], Tensor]]:
     """By name what gives (B, H, W) maps of a network's pictures: of a POSTER attention, of any Grad-CAM."""
     attention = {CLASS_TOKEN: class_token_map} if class_token_layer(model) else {}
     if not attention and cross_attention_layers(model):

@@ -17,7 +17,7 @@ from data_preprocessing.transforms import PICTURES
 from engine import data, record
 from engine.batch_picture import denormalised
 from engine.evaluate import Predictions
-from engine.explain.columns import columns, tested_maps
+from engine.explain.columns import columns, named_maps
 from engine.explain.curve_plot import plot_deletion
 from engine.explain.deletion import (
     ORDERS,
@@ -100,7 +100,7 @@ def _deletion(folder: Path, explained: Explained, say: Callable[[str], None]) ->
     total = len(explained.predictions.labels)
     numbers = np.unique(np.linspace(0, total - 1, min(SAMPLE, total)).round().astype(int)).tolist()
     images, labels = explained.images(numbers), torch.from_numpy(explained.predictions.labels[numbers])
-    methods = tested_maps(explained.model)
+    methods = named_maps(explained.model)
     cost = forwards(len(numbers), 1 + len(ORDERS) * len(methods))
     say(
         f"deletion curves: {len(numbers)} of the {total} pictures, evenly spaced, {cost:,} forwards; blank is {BLANK}; "
