@@ -128,6 +128,7 @@ def _add_run_flags(add: Callable) -> None:
         help="with --evaluate FILE: tell the classes of these files, folders or globs: aligned face crops, without labels",
     )
     add("--draw", action="store_true", help="with --predict: a PNG a picture, with a bar a class and where the network looks")
+    add("--explain", action="store_true", help="with --evaluate: draw where the network looks, and test whether that matters")
     add("--margin-at-eval", action="store_true", help="repeat the published evaluation, which gives the labels to the head")
     add("--run", metavar="NAME", help="name of the run's folders (default: the time)")
     add("--checkpoint_path", type=path_text, metavar="FILE", help="(default: checkpoint/<run>/last.pth)")

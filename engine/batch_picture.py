@@ -29,7 +29,7 @@ def draw_batch(
     of any float type; augmentation shows, and so does the channel order: a BGR batch has blue faces. labels: (B,) indices
     into `classes`. An older file is replaced in one move.
     """
-    tiles = [_tile(pixels) for pixels in _denormalised(images[:most], mean, std)]
+    tiles = [_tile(pixels) for pixels in denormalised(images[:most], mean, std)]
     draw_tiles(tiles, [classes[int(label)] for label in labels[: len(tiles)]], path)
 
 
@@ -51,7 +51,7 @@ def draw_tiles(tiles: Sequence[np.ndarray], captions: Sequence[str], path: Path)
         save_figure(figure, path)
 
 
-def _denormalised(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
+def denormalised(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
     """(B, C, H, W) -> (B, H, W, C) 8-bit; what a random transform put outside 0 to 1 is clipped."""
     values = images.detach().float().cpu()
     values = values * values.new_tensor(std).view(1, -1, 1, 1) + values.new_tensor(mean).view(1, -1, 1, 1)

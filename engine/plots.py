@@ -1,4 +1,4 @@
-"""The figures of a run, drawn from its numbers. With batch_picture.py the only place that imports matplotlib."""
+"""The figures of a run, drawn from its numbers."""
 
 from importlib.util import find_spec
 from pathlib import Path

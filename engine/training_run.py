@@ -29,7 +29,7 @@ from engine.setup import load_weights, model_options, model_title
 from engine.signals import Interrupted, Requests
 
 # they belong to one command, not to the run
-_NOT_STORED = ("resume", "evaluate", "split", "start_epoch", "run", "margin_at_eval", "predict", "draw")
+_NOT_STORED = ("resume", "evaluate", "split", "start_epoch", "run", "margin_at_eval", "explain", "predict", "draw")
 
 
 @dataclass

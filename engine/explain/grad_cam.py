@@ -13,8 +13,9 @@ def grad_cam(model: nn.Module, images: Tensor, layers: Sequence[nn.Module], clas
     """relu(Σ_k α_k A_k), α_k the mean over places of ∂(logit of the class)/∂A_k (Selvaraju et al., 2017, arXiv:1610.02391,
     eq. 1 and 2): (B, side, side), not scaled.
 
-    model: in evaluation mode; images: (B, C, H, W) as it takes them. layers: of `model`, each of which gives a map (B, channels,
-    side, side) once a forward; of several, with the same side, A is all their channels. classes: (B,), None for the predicted.
+    model: in evaluation mode; images: (B, C, H, W) as it takes them. layers: of `model`, each of which gives a map (B,
+    channels, side, side) once a forward; of several, with the same side, A is all their channels. classes: (B,), None for
+    the predicted.
     No parameter gets a gradient, and nothing before the layers is kept for the backward pass.
     """
     maps: list[Tensor] = []
