@@ -2,6 +2,7 @@
 
 python main.py --data DIR --lr 3.5e-5          train
 python main.py --data DIR --evaluate FILE      test a checkpoint
+python main.py --evaluate FILE --predict PATH  tell the expressions of pictures: aligned face crops of any size
 python main.py --resume FILE                   continue a run
 """
 
@@ -119,6 +120,15 @@ def _add_run_flags(add: Callable) -> None:
         help="checkpoint to continue; flags that are not given come from it; auto: the newest of --run NAME, or start it",
     )
     add("-e", "--evaluate", type=path_text, metavar="FILE", help="checkpoint to test; nothing is trained")
+    add(
+        "--predict",
+        type=path_text,
+        nargs="+",
+        metavar="PATH",
+        help="with --evaluate FILE: tell the classes of these files, folders or globs: aligned face crops, without labels",
+    )
+    add("--draw", action="store_true", help="with --predict: a PNG a picture, with a bar a class and where the network looks")
+    add("--explain", action="store_true", help="with --evaluate: draw where the network looks, and test whether that matters")
     add("--margin-at-eval", action="store_true", help="repeat the published evaluation, which gives the labels to the head")
     add("--run", metavar="NAME", help="name of the run's folders (default: the time)")
     add("--checkpoint_path", type=path_text, metavar="FILE", help="(default: checkpoint/<run>/last.pth)")
@@ -144,8 +154,9 @@ def _add_run_flags(add: Callable) -> None:
 
 
 def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
-    """Run the command line. augmentation: False trains without any random transform. Returns the exit status:
-    0, 2 for wrong usage or data, 3 where training could not go on, 128 and the signal's number after one."""
+    """Run the command line. augmentation: False trains without any random transform. Returns the exit status: 0, 1 where
+    --predict skipped a picture, 2 for wrong usage or data, 3 where training could not go on, 128 and the signal's number
+    after one."""
     escape_output()
     flags = vars(get_args_parser().parse_args(argv))
     if not augmentation:
@@ -156,11 +167,13 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
             from engine.launch import launch
 
             return launch(gpu_numbers(flags["gpu"]), sys.argv if argv is None else [__file__, *argv])
-        if "evaluate" in flags:  # all import torch: not before --help and wrong flags are answered
+        if "predict" in flags:  # all import torch: not before --help and wrong flags are answered
+            from engine.run_predict import predict as run
+        elif "evaluate" in flags:
             from engine.run_evaluate import evaluate as run
         else:
             from engine.run_train import train as run
-        run(flags)
+        return run(flags) or 0
     except WRONG_INPUT as error:
         return _fail(2, error)
     except (TrainingStopped, OSError) as error:
@@ -170,7 +183,6 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
     except KeyboardInterrupt as error:
         print(one_line(error) if str(error) else "interrupted", file=sys.stderr)
         return 128 + getattr(error, "number", signal.SIGINT)
-    return 0
 
 
 def _fail(status: int, error: Exception) -> int:

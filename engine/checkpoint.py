@@ -3,7 +3,7 @@
 Ours is one flat dict, written by torch.save and read by models.safe_load, in format version 2:
 
     format, version   "poster-reproduction", 2
-    checksum          str, of all the others (engine.checksum)
+    checksum          str, of all the others (models.checksum)
     run               str or None: name of the run's folders
     model             str: a name in models.MODELS
     model_options     dict: the arguments of create_model that MODELS[model].options names
@@ -22,7 +22,8 @@ Ours is one flat dict, written by torch.save and read by models.safe_load, in fo
                       tensor (step,)), hits and sizes (int64 tensors (step,): correct predictions and pictures a step),
                       batch_size (int), skipped (int: steps left out)
 
-engine.checkpoint_content checks all of it. Version 1 had neither checksum, pictures nor progress (engine.migrate).
+models.checkpoint_file checks what it says of the network, engine.checkpoint_content the rest. Version 1 had neither
+checksum, pictures nor progress (models.migrate).
 """
 
 from dataclasses import dataclass, field
@@ -31,19 +32,11 @@ from pathlib import Path
 from torch import Tensor
 
 from engine.checkpoint_content import check_content
-from engine.checksum import checksum
 from engine.errors import UsageError
-from engine.foreign import recorder_history, stand_ins
-from engine.migrate import migrate
-from models import MODELS
+from models.checkpoint_file import DAMAGE, NetworkFile, read_network
 from models.errors import WeightsError
-from models.identify import identify
-from models.safe_load import read_untrusted
-from models.weights import DEAD_KEYS, require_finite, without_prefix
+from models.foreign import recorder_history
 from models.wording import readable
-
-FORMAT = "poster-reproduction"
-VERSION = 2
 
 
 @dataclass
@@ -89,15 +82,12 @@ def load_checkpoint(path: Path | str, flag: str, wanted: dict | None = None) -> 
     hold where they are given. Raises UsageError in one line where it cannot be used.
     """
     path = Path(path)
-    if path.is_dir():
-        raise UsageError(f"{flag} {path}: is a folder; name the file in it")
-    if not path.is_file():
-        raise UsageError(f"{flag} {path}: no such file")
     try:
-        checkpoint = _from_content(path, read_untrusted(path, stand_ins()))
+        network = read_network(path)
+        checkpoint = _from_published(path, network) if network.classes is None else _from_ours(path, network)
     except (WeightsError, UsageError) as error:
         raise UsageError(f"{flag} {path}: {error}") from None
-    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError) as error:
+    except DAMAGE as error:
         reason = readable(f"{type(error).__name__}: {error}", 120)
         raise UsageError(f"{flag} {path}: damaged checkpoint ({reason})") from None
     _require_wanted(checkpoint, wanted or {})
@@ -115,49 +105,22 @@ def _require_wanted(checkpoint: Checkpoint, wanted: dict) -> None:
         raise UsageError(f"--head {head}: {checkpoint.path} has the head {own}; leave --head out")
 
 
-def _from_content(path: Path, content: object) -> Checkpoint:
-    if not isinstance(content, dict) or not content:
-        raise UsageError(f"is no checkpoint, it holds a {type(content).__name__}")
-    if set(content) == {"state", "param_groups"}:
-        raise UsageError(
-            "holds an optimiser's state and no weights, as the published code's 'best' files do; "
-            "use the file that it wrote every epoch"
-        )
-    is_ours = isinstance(content.get("format"), str) and content["format"] == FORMAT
-    if not is_ours and content.keys() & {"format", "checksum"}:  # no published file has them
-        raise UsageError("damaged checkpoint, or another program's: its format is unknown")
-    checkpoint = _from_ours(path, content) if is_ours else _from_published(path, content)
-    dead = DEAD_KEYS.get(MODELS[checkpoint.model].family) if checkpoint.is_foreign else None
-    used = {key: value for key, value in checkpoint.state_dict.items() if not (dead and dead.fullmatch(key))}
-    require_finite(used)
-    return checkpoint
-
-
-def _from_ours(path: Path, content: dict) -> Checkpoint:
-    version = content.get("version")
-    if type(version) is not int or version < 1:
-        raise UsageError("damaged checkpoint: its version is no number")
-    if version > VERSION:
-        raise UsageError(f"written by a newer version (format {version}, known up to {VERSION}); update the program")
-    if (version > 1 or "checksum" in content) and content.get("checksum") != checksum(content):
-        raise UsageError("damaged: its checksum does not match; use another copy")
-    content = migrate(content)
+def _from_ours(path: Path, network: NetworkFile) -> Checkpoint:
+    content = network.content
     check_content(content)
-    classes = tuple(content["classes"])
     names = ("model", "model_options", "optimizer", "epoch", "best", "history", "rng", "args", "run", "fingerprints")
     kept = {name: content[name] for name in (*names, "progress", "pictures")} | {"scaler": content.get("scaler")}
-    return Checkpoint(path, without_prefix(content["state_dict"]), len(classes), classes=classes, **kept)
+    return Checkpoint(path, network.state_dict, network.num_outputs, classes=network.classes, **kept)
 
 
-def _from_published(path: Path, content: dict) -> Checkpoint:
-    """POSTER V2 and the study store state_dict, epoch and recorder; V1 and AdaFace model_state_dict and iter."""
-    weights = next((content[name] for name in ("state_dict", "model_state_dict") if name in content), content)
-    state = without_prefix(weights)
-    identity = identify(state)
-    epoch = 0 if weights is content else content.get("epoch", content.get("iter", 0))
+def _from_published(path: Path, network: NetworkFile) -> Checkpoint:
+    """POSTER V2 and the study store epoch and recorder, V1 and AdaFace iter."""
+    content = network.content
+    is_bare = not content.keys() & {"state_dict", "model_state_dict"}
+    epoch = 0 if is_bare else content.get("epoch", content.get("iter", 0))
     if type(epoch) is not int or not 0 <= epoch < 2**31:
         raise UsageError("its epoch is no number")
-    checkpoint = Checkpoint(path, state, identity.num_outputs, model=identity.model, epoch=epoch)
-    checkpoint.model_options = dict(identity.options)
+    checkpoint = Checkpoint(path, network.state_dict, network.num_outputs, model=network.model, epoch=epoch)
+    checkpoint.model_options = network.options
     checkpoint.history = recorder_history(content.get("recorder"), epoch)
     return checkpoint

@@ -1,4 +1,7 @@
-"""What may stand in a checkpoint of ours: every value's type and range, looked at before anything uses it."""
+"""What may stand in a checkpoint of ours: every value's type and range, looked at before anything uses it.
+
+What it says of its network, models.checkpoint_file has looked at before.
+"""
 
 from collections import OrderedDict
 from dataclasses import asdict
@@ -11,33 +14,27 @@ from engine.protocols import DATA_TYPES, DEFAULTS, LOSSES, TRANSFORMS, find_reci
 from engine.record import COLUMNS
 from engine.scaling import LossScaler
 from engine.settings import check_flags
-from models import HEADS, MODELS
+from models import HEADS
 from models.errors import WeightsError
-from models.identify import MOST_OUTPUTS
-from models.weights import require_finite, without_prefix
-from models.wording import readable
+from models.weights import require_finite
+from models.wording import LONGEST_TEXT, is_text, readable
 
 _DICT = (dict, OrderedDict)
 _OPTIONAL_DICT = (*_DICT, type(None))
 _TYPES = {
     "run": (str, type(None)),
-    "model": (str,),
-    "model_options": _DICT,
-    "classes": (list,),
-    "state_dict": _DICT,
     "optimizer": _OPTIONAL_DICT,
     "epoch": (int,),
     "best": _OPTIONAL_DICT,
     "history": (list,),
     "rng": _OPTIONAL_DICT,
-    "args": _DICT,
     "fingerprints": _DICT,
     "progress": _OPTIONAL_DICT,
     "pictures": _DICT,
 }
 _DRAWN = {"epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy"}  # columns that every row has
 _MOMENTS = (set(), {"step", "exp_avg", "exp_avg_sq"}, {"momentum_buffer"})  # of Adam and AdamW, of SGD
-_LONGEST_NAME, _LONGEST_TEXT, _MOST_WORKERS = 1024, 4096, 1024
+_LONGEST_NAME, _MOST_WORKERS = 1024, 1024
 _PATHS = ("data", "cache", "pretrained")
 _NUMBER, _LARGEST = (int, float), 1e30
 _CHOICES = {
@@ -61,23 +58,15 @@ _EXAMPLES = DEFAULTS | asdict(find_recipe(DEFAULTS["model"], "RAF-DB"))  # a val
 
 
 def check_content(content: dict) -> None:
-    """Raises UsageError, or WeightsError about weights, naming the key that lacks or holds what no checkpoint does."""
+    """Raises UsageError, or WeightsError about moments, naming the key that lacks or holds what no checkpoint does."""
     for name, kinds in _TYPES.items():
         if name not in content:
             raise UsageError(f"damaged checkpoint: it lacks its {name}")
         _require(type(content[name]) in kinds, f"{name} is a {type(content[name]).__name__}")
-    if content["model"] not in MODELS:
-        raise UsageError(f"holds the unknown network {readable(content['model'])!r}; known: {', '.join(MODELS)}")
-    head = content["model_options"].get("head", "linear")
-    if type(head) is not str or head not in HEADS:
-        raise UsageError(f"holds the unknown head {_shown(head)}; known: {', '.join(HEADS)}")
-    unknown = [name for name in content["model_options"] if name not in MODELS[content["model"]].options]
-    _require(not unknown, f"model_options are not {content['model']}'s")
     _check_settings(content["model_options"], "model_options")
     _check_settings(content["args"], "args")
     _check_names(content)
     _check_records(content["epoch"], content["best"], content["history"])
-    without_prefix(content["state_dict"])
     _check_optimizer(content["optimizer"])
     _check_rng(content["rng"])
     _check_scaler(content.get("scaler"))
@@ -93,18 +82,8 @@ def _require(condition: bool, text: str) -> None:
         raise UsageError(f"damaged checkpoint: its {text}")
 
 
-def _is_text(value: object, most: int = _LONGEST_TEXT) -> bool:
-    """Text as the name of a file or folder may be: any but NUL, bytes that are no UTF-8 as Python keeps them."""
-    if type(value) is not str or len(value) > most or "\0" in value:
-        return False
-    try:
-        return len(value.encode("utf-8", "surrogateescape")) <= most
-    except UnicodeEncodeError:
-        return False
-
-
 def _is_name(value: object) -> bool:
-    return _is_text(value, _LONGEST_NAME) and value != ""
+    return is_text(value, _LONGEST_NAME) and value != ""
 
 
 def _is_count(value: object, least: int = 0) -> bool:
@@ -126,9 +105,9 @@ def _check_settings(settings: dict, where: str) -> None:
     for name, value in settings.items():
         _require(_is_name(name), f"{where} have an entry without a name")
         items = value if type(value) in (list, tuple) else [value]
-        fits = all(item is None or type(item) in (bool, *_NUMBER) or _is_text(item) for item in items)
+        fits = all(item is None or type(item) in (bool, *_NUMBER) or is_text(item) for item in items)
         if name in _PATHS:
-            fits = value is None or (type(value) is str and len(value) <= _LONGEST_TEXT and "\0" not in value)
+            fits = value is None or (type(value) is str and len(value) <= LONGEST_TEXT and "\0" not in value)
         elif name in _CHOICES:
             fits = type(value) is str and value in _CHOICES[name]
         elif _EXAMPLES.get(name) is not None:
@@ -147,12 +126,10 @@ def _check_settings(settings: dict, where: str) -> None:
 
 
 def _check_names(content: dict) -> None:
-    run, classes = content["run"], content["classes"]
+    run = content["run"]
     is_folder = run is None or (_is_name(run) and "/" not in run and "\\" not in run and not run.startswith("."))
     _require(is_folder, "run is no plain folder name")
-    _require(2 <= len(classes) <= MOST_OUTPUTS and all(map(_is_name, classes)), "classes are no list of 2 or more names")
-    _require(len(set(classes)) == len(classes), "classes are not all different")
-    fits = all(_is_name(split) and _is_text(digest) for split, digest in content["fingerprints"].items())
+    fits = all(_is_name(split) and is_text(digest) for split, digest in content["fingerprints"].items())
     _require(fits, "fingerprints are no text by split")
 
 

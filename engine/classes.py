@@ -50,6 +50,23 @@ def output_classes(checkpoint: Checkpoint, split: Split, data_type: str | None) 
     )
 
 
+def output_names(checkpoint: Checkpoint, data_type: str | None) -> tuple[tuple[str, ...], str]:
+    """As output_classes, where there is no data: the names are the checkpoint's, the data set's own, or numbers from 0.
+
+    Raises UsageError where the data set has another number of classes.
+    """
+    if not checkpoint.is_foreign:
+        return checkpoint.classes, f"classes from the checkpoint: {', '.join(checkpoint.classes)}"
+    kind = DATA_TYPES.get(data_type)
+    if kind and kind.label_order:
+        names = _label_order(checkpoint, data_type)
+        return names, f"the file names no classes; outputs taken in {data_type}'s label order: {', '.join(names)}"
+    named = ", ".join(name for name, kind in DATA_TYPES.items() if len(kind.label_order) == checkpoint.num_outputs)
+    remedy = f"; --data_type names them ({named})" * bool(named)
+    numbers = tuple(map(str, range(checkpoint.num_outputs)))
+    return numbers, f"the file names no classes: its outputs are shown by their numbers, 0 to {numbers[-1]}{remedy}"
+
+
 def _require_same_names(checkpoint: Checkpoint, split: Split) -> None:
     missing = [c for c in checkpoint.classes if c not in split.classes]
     extra = [c for c in split.classes if c not in checkpoint.classes]
@@ -61,10 +78,7 @@ def _require_same_names(checkpoint: Checkpoint, split: Split) -> None:
 
 def _published_order(checkpoint: Checkpoint, split: Split, data_type: str) -> tuple[str, ...]:
     """The data's folder name for each output, by name or by the data set's own number."""
-    kind = DATA_TYPES[data_type]
-    order = kind.label_order
-    if checkpoint.num_outputs != len(order):
-        raise UsageError(f"{checkpoint.path}: has {checkpoint.num_outputs} outputs, but {data_type} has {len(order)} classes")
+    kind, order = DATA_TYPES[data_type], _label_order(checkpoint, data_type)
     names = [f"{no_class(k)[:-1]}, {name})" for k, name in enumerate(order)]
     for folder in split.classes:
         label = _label_of(folder, order, kind.first_label)
@@ -75,6 +89,13 @@ def _published_order(checkpoint: Checkpoint, split: Split, data_type: str) -> tu
             raise UsageError(f"{split.folder}: {names[label]} and {folder} are the same class of {data_type}")
         names[label] = folder
     return tuple(names)
+
+
+def _label_order(checkpoint: Checkpoint, data_type: str) -> tuple[str, ...]:
+    order = DATA_TYPES[data_type].label_order
+    if checkpoint.num_outputs != len(order):
+        raise UsageError(f"{checkpoint.path}: has {checkpoint.num_outputs} outputs, but {data_type} has {len(order)} classes")
+    return order
 
 
 def _label_of(folder: str, order: tuple[str, ...], first_label: int) -> int | None:

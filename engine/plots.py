@@ -1,4 +1,4 @@
-"""The figures of a run, drawn from its numbers. With batch_picture.py the only place that imports matplotlib."""
+"""The figures of a run, drawn from its numbers."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, fontManager
+from matplotlib.text import Text
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from engine.metrics import Metrics
@@ -42,6 +43,16 @@ def save_figure(figure: Figure, path: Path, **options) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_within(text: Text, words: str, width: float) -> None:
+    """Have `text` say `words` in one line, cut where they would be wider than `width` pixels."""
+    words = " ".join(words.split())
+    text.set_text(words)
+    for end in range(min(len(words), int(width) // 3) - 1, 0, -1):  # no letter but an i is narrower than 3 pixels
+        if text.get_window_extent().width < width:
+            break
+        text.set_text(words[:end].rstrip() + "…")
 
 
 def plot_curves(history: list[dict], path: Path, selection: str = "valid") -> None:

@@ -72,6 +72,12 @@ def evaluate(flags: dict) -> None:
         for text in (trained_on(checkpoint, name, checks[name].stamps), WITH_LABELS * bool(settings.margin_at_eval)):
             if text:
                 log.say(text)
+        if settings.explain:
+            from engine.explain.report import Explained, explain  # only here: without the flag nothing of it is needed
+
+            with memory.explained(device, settings.batch_size, settings.workers):
+                explained = Explained(model, loader.dataset, predictions, classes, settings, device, precision)
+                explain(folder, explained, log.say)
     leave_group(group)
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 
 from data_preprocessing.files import sync_folder
-from engine.checkpoint import FORMAT, VERSION
-from engine.checksum import checksum
 from engine.errors import TrainingStopped
+from models.checkpoint_file import FORMAT, VERSION
+from models.checksum import checksum
 
 
 class _Hashing:

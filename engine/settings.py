@@ -17,9 +17,11 @@ _ABOVE_ZERO = ("lr", "lr_decay", "scale", "stall_seconds")
 _AT_LEAST_ZERO = ("rho", "weight_decay", "momentum", "feature_lr_scale", "margin", "h")
 # None unless given, and never taken from a checkpoint
 _OF_ONE_COMMAND = (
-    "start_epoch", "gpu", "run", "checkpoint_path", "best_checkpoint_path", "resume", "evaluate", "split", "margin_at_eval"
+    "start_epoch", "gpu", "run", "checkpoint_path", "best_checkpoint_path", "resume", "evaluate", "split", "margin_at_eval",
+    "predict", "draw", "explain",
 )  # fmt: skip
 AUTO = "auto"  # --resume auto: continue the run that --run names, if there is anything to continue
+_NOT_WITH_PREDICT = ("split", "margin_at_eval", "explain")  # they need labelled pictures
 _OF_MARGIN_HEADS = ("margin", "scale", "h", "margin_at_eval")
 
 
@@ -49,6 +51,9 @@ def check_flags(flags: dict) -> None:
         raise UsageError("--split chooses what --evaluate FILE tests; training reports on test/ where there is one")
     if "margin_at_eval" in flags and "evaluate" not in flags:
         raise UsageError("--margin-at-eval belongs to --evaluate FILE; the epoch is always chosen without labels in the head")
+    _check_predict(flags)
+    if "explain" in flags and "evaluate" not in flags:
+        raise UsageError("--explain belongs to --evaluate FILE: train first, then explain the checkpoint")
     for name in ("transform", "occlude"):
         if name in flags and flags.get("augmentation") is False:
             raise UsageError(f"{flag_of(name)} {flags[name]}: this script trains without any random transform; use main.py")
@@ -64,6 +69,20 @@ def check_flags(flags: dict) -> None:
     run = flags.get("run", "x")
     if not run or not run.isprintable() or len(os.fsencode(run)) > 200 or "/" in run or "\\" in run or run.startswith("."):
         raise UsageError(f"--run {run!r}: must be a plain folder name")
+
+
+def _check_predict(flags: dict) -> None:
+    if "draw" in flags and "predict" not in flags:
+        raise UsageError("--draw draws what --predict PATH... predicts; name the pictures by it")
+    if "predict" not in flags:
+        return
+    if "evaluate" not in flags:
+        raise UsageError("--predict: name the checkpoint to predict with by --evaluate FILE")
+    for name in _NOT_WITH_PREDICT:
+        if name in flags:
+            raise UsageError(f"{flag_of(name)}: does not go with --predict, whose pictures have no labels; leave one out")
+    if len(gpu_numbers(flags.get("gpu"))) > 1 or os.environ.get("WORLD_SIZE", "1") != "1":
+        raise UsageError("--predict works in one process; name one GPU, and start it without torchrun")
 
 
 def gpu_numbers(text: str | None) -> tuple[int, ...]:

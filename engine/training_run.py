@@ -31,7 +31,7 @@ from engine.signals import Interrupted, Requests
 from engine.train import Training
 
 # they belong to one command, not to the run
-_NOT_STORED = ("resume", "evaluate", "split", "start_epoch", "run", "margin_at_eval")
+_NOT_STORED = ("resume", "evaluate", "split", "start_epoch", "run", "margin_at_eval", "explain", "predict", "draw")
 
 
 @dataclass

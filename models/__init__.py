@@ -1,4 +1,4 @@
-"""Networks of the POSTER family and its siblings. `create_model(name, num_classes)` is the only door; nothing here reads files.
+"""Networks of the POSTER family and its siblings: `create_model` makes one, `load_model` reads one from a checkpoint.
 
 Importing this package does not import torch, so that the command line can list the names at once.
 """
@@ -74,3 +74,24 @@ def optimize_for_inference(model, precision):
     in evaluation mode for good and without gradients; call it on the device that `model` was on.
     """
     return import_module("models.inference").optimize(model, precision)
+
+
+def load_model(path, device="cpu", precision=None):
+    """The network of a checkpoint, ours or a published one, ready to be handed to `predict`; no code of the file runs.
+
+    precision: a torch.dtype; torch.bfloat16 or torch.float16 compute its products in 16 bits, None in float32. Returns the
+    torch module in evaluation mode on `device`, with .classes (names in the order of the outputs, None where the file holds
+    none) and .prepare (PIL RGB picture -> tensor as the checkpoint's run evaluated). Raises WeightsError, a ValueError,
+    naming the file where it is no checkpoint.
+    """
+    return import_module("models.recognition").load(path, device, precision)
+
+
+def predict(model, images, batch_size=32):
+    """Probabilities (N, C) as a float32 array, in the order of model.classes; of one picture (1, C).
+
+    model: of `load_model`. images: one or any number of paths, PIL pictures, or uint8 arrays (H, W, 3) in RGB or (H, W), of
+    any size: aligned face crops. batch_size: pictures that are held and computed at once. Raises DataError, a ValueError,
+    naming a file that cannot be read, TypeError for what is no picture.
+    """
+    return import_module("models.recognition").predict(model, images, batch_size)

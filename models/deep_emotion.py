@@ -55,13 +55,25 @@ class _DeepEmotion(nn.Module):
         self.localization = make_localization(localization_sizes)
         self.fc_loc = make_affine(10 * side**2)
 
+    def affine(self, picture: Tensor) -> Tensor:
+        """(B, 2, 3): where each place of the warped picture is taken from, in coordinates from -1 to 1."""
+        return self.fc_loc(self.localization(picture).flatten(1)).view(-1, 2, 3)
+
     def warp(self, x: Tensor, picture: Tensor) -> Tensor:
         """x: (B, C, H, W), resampled by the affine map that is predicted from `picture`; zeros outside."""
-        theta = self.fc_loc(self.localization(picture).flatten(1)).view(-1, 2, 3)
+        theta = self.affine(picture)
         # the backward of PyTorch's own grid does not compile for a batch of open size
         compiling = torch.compiler.is_compiling()
         grid = affine_grid(theta, *x.shape[2:]) if compiling else F.affine_grid(theta, x.shape, align_corners=False)
         return F.grid_sample(x, grid, align_corners=False)
+
+    @staticmethod
+    def cell_centres(side: int, size: int) -> Tensor:
+        """(side,) the row or column of a picture of `size` that each cell of `last_maps` is about, from 0.
+
+        Valid convolutions: two of 3 × 3 take 2 pixels at each side, pooling puts the centre between two, two more take 2 cells.
+        """
+        return torch.arange(side) * 2 + 6.5
 
     def check(self, x: Tensor) -> None:
         """Raises ValueError for another shape than (B, 1, 48, 48)."""
@@ -75,6 +87,8 @@ class DeepEmotion(_DeepEmotion):
     x: (B, 1, 48, 48), grey, mean and deviation ½; labels are ignored -> logits (B, num_classes)
     """
 
+    last_maps = ("norm",)  # the layer whose map is the last that has places, for Grad-CAM
+
     def __init__(self, num_classes: int):
         super().__init__(num_classes, localization_sizes=(7, 5), side=8)
         self.norm = nn.BatchNorm2d(10)
@@ -86,6 +100,14 @@ class DeepEmotion(_DeepEmotion):
         x = F.relu(F.max_pool2d(self.norm(self.conv4(F.relu(self.conv3(x)))), 2))
         return self.fc2(F.relu(self.fc1(self.dropout(x).flatten(1))))
 
+    def unwarp(self, maps: Tensor, picture: Tensor) -> Tensor:
+        """maps: (B, H, W) over the warped `picture` -> over the picture itself; 0 where the warp looks at nothing."""
+        affine = self.affine(picture)
+        back = torch.linalg.pinv(affine[:, :, :2])  # of a warp onto a line there is no inverse
+        back = torch.cat((back, -back @ affine[:, :, 2:]), dim=2)
+        grid = F.affine_grid(back, maps[:, None].shape, align_corners=False)
+        return F.grid_sample(maps[:, None].to(grid.dtype), grid, align_corners=False)[:, 0]
+
 
 class DeepEmotionPaper(_DeepEmotion):
     """Deep-Emotion as its paper describes it: the transformer, predicted from the picture, warps the features.
@@ -93,6 +115,7 @@ class DeepEmotionPaper(_DeepEmotion):
     x: (B, 1, 48, 48), grey, mean and deviation ½; labels are ignored -> logits (B, num_classes)
     """
 
+    last_maps = ("conv4",)
     decayed = ("fc1.", "fc2.")  # the paper decays the weights of the last two layers only
 
     def __init__(self, num_classes: int):

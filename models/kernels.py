@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from models.recorder import is_recording, recorded
+
 MANY_SCORES = 2**19  # of one sample: 2 MiB in float32, beyond which a batch of them is far too much for the cache
 
 
@@ -87,11 +89,11 @@ class _PReLU(torch.autograd.Function):
 def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
     """softmax(q kᵀ / √d + bias) v: (B, heads, N, d), twice (B, heads, M, d), bias (heads, N, M) -> (B, heads, N, d)."""
     q, bias = q.to(v.dtype), None if bias is None else bias.to(v.dtype)
-    if not _on_cpu(q):
+    if not _on_cpu(q) and not is_recording():
         return F.scaled_dot_product_attention(q, k, v, attn_mask=None if bias is None else bias[None])
     if q.shape[1] * q.shape[2] * k.shape[2] > MANY_SCORES:
         return _Attention.apply(q, k, v, bias)
-    return _weights(q, k, bias) @ v
+    return recorded(_weights(q, k, bias)) @ v
 
 
 def _weights(q: Tensor, k: Tensor, bias: Tensor | None) -> Tensor:
@@ -112,7 +114,7 @@ class _Attention(torch.autograd.Function):
         B, heads, N, d = q.shape
         out = q.new_empty(B, N, heads, d).transpose(1, 2)  # the caller wants the heads of a token side by side
         for i in range(B):
-            torch.matmul(_weights(q[i], k[i], bias), v[i], out=out[i])
+            torch.matmul(recorded(_weights(q[i], k[i], bias)), v[i], out=out[i])
         ctx.save_for_backward(q, k, v, bias)
         return out
 

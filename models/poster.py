@@ -23,6 +23,14 @@ class Poster(nn.Module):
         self.face_landback = face_landback.requires_grad_(False)
         self.ir_back = ir_back
 
+    @staticmethod
+    def cell_centres(side: int, size: int) -> Tensor:
+        """(side,) the row or column of a picture of `size` that each cell of a map of `side` is about, from 0.
+
+        Convolutions and subsamplings of stride 2 keep the even places, so that cells start at 0 and not at half their size.
+        """
+        return torch.arange(side) * (size / side)
+
     @property
     def classifier(self) -> nn.Module:
         """The head: embedding (B, dim) and, in training, labels (B,) -> logits (B, num_classes)."""

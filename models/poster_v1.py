@@ -106,6 +106,7 @@ class PosterV1(Poster):
     Raises ValueError for an unknown variant.
     """
 
+    last_maps = ("ir_back",)  # the layer whose map is the last that has places, for Grad-CAM
     trunk = ("pyramid_fuse.", "se_block.", "head.")  # what the features feed, by the prefixes of its keys
 
     def __init__(

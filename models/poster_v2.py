@@ -40,6 +40,7 @@ class PosterV2(Poster):
     freeze_landmark_bn: see `Poster`. head, margin, scale, h: see `models.heads.create_head`.
     """
 
+    last_maps = "embed_q", "embed_k", "embed_v"  # the layers whose maps are the last that have places, for Grad-CAM
     trunk = ("VIT.",)  # what the backbones and the fusion feed: what the features feed, by the prefixes of its keys
 
     def __init__(self, num_classes: int, freeze_landmark_bn: bool = False, head: str = "linear", **head_options):

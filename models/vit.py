@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from models.kernels import attention, linear
 from models.layers import Linear, Mlp, SEGate
+from models.recorder import recorded
 
 
 class Attention(nn.Module):
@@ -37,7 +38,9 @@ class Attention(nn.Module):
         weight = self.qkv.weight.view(3, self.num_heads, -1, C)  # (3, heads, d, dim)
         q = linear(x[:, 0], self.qkv.weight[:C], self.qkv.bias[:C]).view(B, self.num_heads, -1).transpose(0, 1)
         asked = (q * q.shape[-1] ** -0.5 @ weight[1]).transpose(0, 1)  # (B, heads, dim)
-        found = (asked @ x.transpose(1, 2)).softmax(-1) @ x  # (B, heads, dim)
+        weights = (asked @ x.transpose(1, 2)).softmax(-1)
+        recorded(weights[:, :, None])
+        found = weights @ x  # (B, heads, dim)
         return (found.transpose(0, 1) @ weight[2].transpose(1, 2)).transpose(0, 1).reshape(B, 1, C) + self.qkv.bias[2 * C :]
 
 

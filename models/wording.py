@@ -1,4 +1,16 @@
-"""Text out of a file, made fit for a message."""
+"""Text out of a file: whether it is any, and made fit for a message."""
+
+LONGEST_TEXT = 4096  # characters and bytes of what a file may hold as a name or path
+
+
+def is_text(value: object, most: int = LONGEST_TEXT) -> bool:
+    """Text as the name of a file or folder may be: any but NUL, bytes that are no UTF-8 as Python keeps them."""
+    if type(value) is not str or len(value) > most or "\0" in value:
+        return False
+    try:
+        return len(value.encode("utf-8", "surrogateescape")) <= most
+    except UnicodeEncodeError:
+        return False
 
 
 def readable(text: str, most: int = 60) -> str:

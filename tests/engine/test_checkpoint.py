@@ -11,9 +11,9 @@ import main
 from engine import checkpoint_content
 from engine.checkpoint import load_checkpoint
 from engine.errors import UsageError
-from engine.foreign import ForeignArray, ForeignDtype, Recorder, recorder_history
 from engine.saving import save_checkpoint, share_checkpoint
 from models import create_model
+from models.foreign import ForeignArray, ForeignDtype, Recorder, recorder_history
 
 CONTENT = dict(
     run="r", model="poster_v2", model_options={}, classes=["a", "b"], state_dict={"w": torch.zeros(2)}, optimizer=None,

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.checkpoint import FORMAT, VERSION
-from engine.checksum import checksum
 from engine.optim import create_optimizer, parameter_groups
 from models import create_model
+from models.checkpoint_file import FORMAT, VERSION
+from models.checksum import checksum
 
 CLASSES = ["anger", "happiness", "슬픔"]
 ROW = {

@@ -22,7 +22,6 @@ from hostile import SECONDS, TookTooLong, limited, silent
 from hostile_pickles import EXTENSION
 
 from engine.checkpoint import Checkpoint, load_checkpoint
-from engine.checksum import checksum
 from engine.errors import UsageError
 from engine.fit import FitState
 from engine.optim import create_optimizer, parameter_groups, restore_optimizer
@@ -30,6 +29,7 @@ from engine.seed import set_rng_state
 from engine.settings import resolve
 from engine.setup import build_model, load_weights, model_options
 from engine.train import Progress
+from models.checksum import checksum
 
 CASES = int(os.environ.get("FUZZ_CASES", 104))
 MOST_MEMORY = 250 << 20  # bytes that a case may take beyond a few times its file's size

@@ -1,0 +1,99 @@
+"""Every map that there is of a network, as the columns of the picture of examples, and the maps that are put to the test."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from engine.explain.maps import class_token_map, grad_cam_map, in_chunks, scaled, to_picture
+from models.attention_maps import class_token, class_token_layer, cross_attention, cross_attention_layers, recording
+from models.poster_v2 import PosterV2
+
+CLASS_TOKEN, CROSS_ATTENTION, GRAD_CAM = "class token", "cross-attention", "Grad-CAM"
+
+
+@dataclass(frozen=True)
+class Column:
+    """title: two lines at most. maps: (B, H, W) from 0 to 1. notes: what scaling hides, a line a picture."""
+
+    title: str
+    maps: Tensor
+    notes: list[str]
+
+
+def named_maps(model: nn.Module) -> dict[str, Callable[[nn.Module, Tensor], Tensor]]:
+    """By name what gives (B, H, W) maps of a network's pictures: of a POSTER attention, of any Grad-CAM."""
+    attention = {CLASS_TOKEN: class_token_map} if class_token_layer(model) else {}
+    if not attention and cross_attention_layers(model):
+        attention = {CROSS_ATTENTION: _all_widths}
+    return {**attention, GRAD_CAM: grad_cam_map}
+
+
+@torch.no_grad()
+def _all_widths(model: nn.Module, images: Tensor) -> Tensor:
+    with recording(model) as recorded:
+        model(images)
+    return to_picture(model, torch.stack(cross_attention(model, recorded)).mean(dim=0), images)
+
+
+def columns(model: nn.Module, images: Tensor) -> list[Column]:
+    """The maps of pictures (B, C, H, W) as `model` takes them; the attention of one forward pass, and Grad-CAM."""
+    model.eval()
+    cam = Column(GRAD_CAM, scaled(in_chunks(grad_cam_map, model, images)), [""] * len(images))
+    if not cross_attention_layers(model):
+        return [cam]
+    with torch.no_grad(), recording(model) as recorded, _Added(model) as added:
+        model(images)
+    levels = cross_attention(model, recorded)
+    names = [f"level {k + 1}, {m.shape[1]}²" for k, m in enumerate(levels)]
+    if not added.shares:
+        names = [f"width {width}" for width in (512, 256, 128)]
+    found = []
+    for k, (cells, name) in enumerate(zip(levels, names)):
+        peaks = cells.amax(dim=(1, 2)) * cells[0].numel()
+        notes = [f"peak {float(peak):.1f} × even" for peak in peaks]
+        note = f", adds {100 * added.shares[k]:.2g} %" if added.shares else ""
+        found.append(Column(f"{CROSS_ATTENTION}\n{name}{note}", scaled(to_picture(model, cells, images)), notes))
+    return [*found, *_class_token_columns(model, recorded, images), cam]
+
+
+def _class_token_columns(model: nn.Module, recorded: dict[str, Tensor], images: Tensor) -> list[Column]:
+    """One a level, on a common scale, and of the three together."""
+    layer = class_token_layer(model)
+    if layer is None:
+        return []
+    levels = class_token(recorded[layer])  # (B, 3, side, side)
+    maps = [to_picture(model, cells, images) for cells in levels.unbind(dim=1)]
+    shares = levels.sum(dim=(2, 3))
+    common = scaled(torch.cat(maps, dim=1)).split(images.shape[2], dim=1)
+    found = [
+        Column(f"{CLASS_TOKEN}\nto level {k + 1}", common[k], [f"{float(share):.0%} of it" for share in shares[:, k]])
+        for k in range(len(maps))
+    ]
+    return [*found, Column(f"{CLASS_TOKEN}\nto all levels", scaled(sum(maps)), [""] * len(images))]
+
+
+class _Added:
+    """Inside, what POSTER V2's cross-attention adds to the tokens that it is added to, as the ratio of their norms a level.
+
+    It starts at 1e-5 times the attention's output (the layer scale γ1): where that has not grown, the cross-attention
+    is nothing to the answer, whatever its maps look like.
+    """
+
+    def __init__(self, model: nn.Module):
+        self.model, self.shares, self._handles = model, [], []
+
+    def __enter__(self) -> "_Added":
+        if isinstance(self.model, PosterV2):
+            for level in (self.model.ffn1, self.model.ffn2, self.model.ffn3):
+                self._handles.append(level.register_forward_hook(self._measure))
+        return self
+
+    def _measure(self, level: nn.Module, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        attention, shortcut = inputs
+        self.shares.append(float((level.gamma1 * attention).norm() / shortcut.norm()))
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()

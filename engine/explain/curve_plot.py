@@ -1,0 +1,40 @@
+"""The deletion curves as a figure."""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from engine.explain.deletion import STEPS, Curve, area
+from engine.plots import TRAIN_COLOUR, VALID_COLOUR, font_families, save_figure
+
+_STYLES = (("most attended first", VALID_COLOUR, "o"), ("least attended first", TRAIN_COLOUR, "s"))
+
+
+def plot_deletion(pairs: dict[str, tuple[Curve, Curve]], random: Curve, title: str, path: Path) -> None:
+    """A row a map: accuracy, and the mean probability of the class first predicted, over the share that is blank.
+
+    pairs: by the map's name the curves of the most and of the least attended first. The legends tell the areas.
+    """
+    blanked = 100 * np.arange(STEPS + 1) / STEPS
+    style = {"font.family": font_families(), "font.size": 10, "text.parse_math": False}
+    with matplotlib.rc_context(style):
+        figure = Figure(figsize=(10.5, 0.5 + 3.6 * len(pairs)), layout="constrained")
+        grid = figure.subplots(len(pairs), 2, squeeze=False, sharex=True, sharey="col")
+        for row, (name, pair) in zip(grid, pairs.items()):
+            for axes, what in zip(row, ("accuracy", "probability")):
+                for curve, (label, colour, marker) in zip(pair, _STYLES):
+                    values = getattr(curve, what)
+                    label = f"{label}, area {area(values):.3f}"
+                    axes.plot(blanked, 100 * values, color=colour, marker=marker, markersize=4, label=label)
+                values = getattr(random, what)
+                axes.plot(blanked, 100 * values, color="grey", linestyle="--", label=f"random, area {area(values):.3f}")
+                axes.set_title(f"{name}: {'accuracy' if what == 'accuracy' else 'probability of the first prediction'}")
+                axes.set(ylabel="%", ylim=(0, None), xticks=blanked[::2])
+                axes.grid(alpha=0.3)
+                axes.legend(fontsize=9)
+        for axes in grid[-1]:
+            axes.set_xlabel("pixels blanked (%)")
+        figure.suptitle(title)
+        save_figure(figure, path, dpi=110)

@@ -1,0 +1,179 @@
+"""`--explain`: examples with their maps, and deletion curves that tell whether the maps mean anything."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from data_preprocessing.files import replacing
+from data_preprocessing.transforms import PICTURES
+from engine import data, record
+from engine.batch_picture import denormalised
+from engine.evaluate import Predictions
+from engine.explain.columns import columns, named_maps
+from engine.explain.curve_plot import plot_deletion
+from engine.explain.deletion import (
+    ORDERS,
+    PATCHES,
+    STEPS,
+    Curve,
+    area,
+    deletion_curves,
+    difference,
+    forwards,
+    random_maps,
+    ranks,
+)  # fmt: skip
+from engine.explain.examples import choose_examples, draw_examples
+from engine.explain.maps import in_chunks
+from engine.inference import fastest
+from engine.setup import model_title
+from models import MODELS
+
+FOLDER, RECORD = "explain", "explain.json"
+EXAMPLES, CURVES, TABLE = "examples.png", "deletion.png", "deletion.csv"
+SAMPLE = 96  # pictures of a deletion curve, each of which goes through the network some 46 times
+CHUNK = 16  # of them a forward
+BLANK = "0 in normalised values, the mean colour of ImageNet (of Deep-Emotion: mid-grey)"
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What is explained: a network on its device, and what it said of every picture of a data set."""
+
+    model: nn.Module
+    dataset: Dataset
+    predictions: Predictions
+    classes: tuple[str, ...]
+    settings: SimpleNamespace
+    device: torch.device
+    precision: torch.dtype
+
+    @property
+    def title(self) -> str:
+        """Network and split, for headings."""
+        return f"{model_title(self.settings)} on {self.dataset.split.name}"
+
+    def images(self, numbers: list[int]) -> Tensor:
+        """These pictures as the network takes them, (N, C, H, W), on the CPU."""
+        shown = data.progress(numbers, len(numbers), "reading pictures")
+        return torch.stack([self.dataset[0, number][0] for number in shown])  # keys are (epoch, number)
+
+
+def explain(folder: Path, explained: Explained, say: Callable[[str], None]) -> None:
+    """Draw and write everything into `folder`/explain, and say the figures. Raises OSError."""
+    folder = folder / FOLDER
+    folder.mkdir()
+    examples = _examples(folder, explained, say)
+    deletion = _deletion(folder, explained, say)
+    record.write_json(folder / RECORD, {"split": explained.dataset.split.name, "deletion": deletion, "examples": examples})
+    say(f"written: {folder}/ ({EXAMPLES}, {CURVES}, {TABLE}, {RECORD})")
+
+
+def _examples(folder: Path, explained: Explained, say: Callable[[str], None]) -> list[dict]:
+    """examples.png; what it shows, for the record."""
+    examples = choose_examples(explained.predictions, explained.classes)
+    images = explained.images([example.number for example in examples])
+    kind = PICTURES[MODELS[explained.settings.model].picture]
+    faces = denormalised(images, kind.mean, kind.std)
+    if explained.settings.channel_order == "bgr":
+        faces = faces[..., ::-1]
+    faces = np.ascontiguousarray(np.broadcast_to(faces, (*faces.shape[:3], 3)))
+    shown = columns(explained.model, images.to(explained.device))
+    title = f"{explained.title}: of each class the most confident right and wrong answer"
+    draw_examples(examples, faces, shown, title, folder / EXAMPLES)
+    names = ", ".join(column.title.replace("\n", " ") for column in shown)
+    say(f"explained: {len(examples)} pictures ({names})")
+    paths = explained.dataset.split.paths
+    return [{"path": str(paths[example.number]), **vars(example)} for example in examples]
+
+
+def _deletion(folder: Path, explained: Explained, say: Callable[[str], None]) -> dict:
+    """deletion.png and deletion.csv, their figures said; the same for the record."""
+    total = len(explained.predictions.labels)
+    numbers = np.unique(np.linspace(0, total - 1, min(SAMPLE, total)).round().astype(int)).tolist()
+    images, labels = explained.images(numbers), torch.from_numpy(explained.predictions.labels[numbers])
+    methods = named_maps(explained.model)
+    cost = forwards(len(numbers), 1 + len(ORDERS) * len(methods))
+    say(
+        f"deletion curves: {len(numbers)} of the {total} pictures, evenly spaced, {cost:,} forwards; blank is {BLANK}; "
+        f"random order in patches of 1/{PATCHES} of the side"
+    )
+    ties = random_maps(len(numbers), images.shape[-1], explained.settings.seed)
+    orders = {"random": ranks(ties, ties, largest_first=True)}
+    for name, method in methods.items():
+        maps = _maps(explained, method, images, name)
+        orders |= {f"{name}, {order} first": ranks(maps, ties, largest_first=order == ORDERS[0]) for order in ORDERS}
+    curves = deletion_curves(_runner(explained, images, say), images, labels, orders, CHUNK, data.progress)
+    random = curves.pop("random")
+    pairs = {name: tuple(curves[f"{name}, {order} first"] for order in ORDERS) for name in methods}
+    plot_deletion(pairs, random, f"{explained.title}: {len(numbers)} pictures", folder / CURVES)
+    _write_table(folder / TABLE, pairs, random)
+    figures = {name: _figures(*pair) for name, pair in pairs.items()}
+    for name, found in figures.items():
+        say(_sentence(name, found, random))
+    return {
+        "pictures": len(numbers),
+        "forwards": cost,
+        "steps": STEPS,
+        "blank": BLANK,
+        "random": {"accuracy_area": float(area(random.accuracy)), "probability_area": float(area(random.probability))},
+        "maps": figures,
+    }
+
+
+def _maps(explained: Explained, method: Callable, images: Tensor, name: str) -> Tensor:
+    parts = images.split(CHUNK)
+    run = partial(in_chunks, method, explained.model)
+    return torch.cat([run(some.to(explained.device)).cpu() for some in data.progress(parts, len(parts), name)])
+
+
+def _runner(explained: Explained, images: Tensor, say: Callable[[str], None]) -> Callable[[Tensor], Tensor]:
+    """Pictures -> logits, by the network's form for inference where it agrees with the plain one."""
+    run, reason = fastest(explained.model, images[:CHUNK].to(explained.device), None, explained.precision)
+    if reason:
+        say(reason)
+    return lambda some: run(some.to(explained.device, memory_format=torch.channels_last), None)
+
+
+def _figures(most: Curve, least: Curve) -> dict:
+    """The areas of both orders, and how much more `least` has, with the ends of its 95 % interval."""
+    gains = {
+        "accuracy": difference(most.hits, least.hits),
+        "probability": difference(most.kept, least.kept),
+    }
+    return {
+        "most_first": {"accuracy_area": float(area(most.accuracy)), "probability_area": float(area(most.probability))},
+        "least_first": {"accuracy_area": float(area(least.accuracy)), "probability_area": float(area(least.probability))},
+        "least_minus_most": {name: dict(zip(("area", "low", "high"), gain)) for name, gain in gains.items()},
+    }
+
+
+def _sentence(name: str, figures: dict, random: Curve) -> str:
+    parts = []
+    for what, curve in (("accuracy", random.accuracy), ("probability", random.probability)):
+        most, least = (figures[f"{order}_first"][f"{what}_area"] for order in ORDERS)
+        gain = figures["least_minus_most"][what]
+        parts.append(
+            f"area under {what} {most:.3f} with the most attended first, {area(curve):.3f} at random, {least:.3f} with the "
+            f"least first; difference {gain['area']:.3f} [{gain['low']:.3f}, {gain['high']:.3f}]"
+        )
+    return f"{name}: {'; '.join(parts)}"
+
+
+def _write_table(path: Path, pairs: dict[str, tuple[Curve, Curve]], random: Curve) -> None:
+    """A row a map, order and share of the picture that is blank."""
+    rows = [(name, order, curve) for name, pair in pairs.items() for order, curve in zip(ORDERS, pair)]
+    with replacing(path) as partial_path, open(partial_path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["map", "first", "blanked", "accuracy", "probability"])
+        for name, order, curve in [*rows, ("", "random", random)]:
+            for step, (accuracy, probability) in enumerate(zip(curve.accuracy, curve.probability)):
+                writer.writerow([name, order, f"{step / STEPS:g}", f"{accuracy:.9g}", f"{probability:.9g}"])

@@ -1,0 +1,83 @@
+"""A checkpoint as a network that takes pictures of any size. `models.load_model` and `models.predict` are its doors."""
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from data_preprocessing.errors import DataError
+from data_preprocessing.files import reason
+from data_preprocessing.images import load_image, to_rgb
+from data_preprocessing.transforms import CHANNEL_ORDERS, TRANSFORMS, create_transform
+from models import MODELS, create_model
+from models.checkpoint_file import DAMAGE, NetworkFile, read_network
+from models.errors import WeightsError
+from models.weights import load_exact
+from models.wording import readable
+
+Picture = str | Path | Image.Image | np.ndarray
+
+
+def load(path: Path | str, device: torch.device | str, precision: torch.dtype | None) -> nn.Module:
+    """See `models.load_model`."""
+    path = Path(path)
+    try:
+        network = read_network(path)
+        model = create_model(network.model, network.num_outputs, **network.options)
+        load_exact(model, network.state_dict, network.dead_keys)
+        model.prepare = _preparation(network)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
+    except DAMAGE as error:
+        raise WeightsError(f"{path}: damaged checkpoint ({readable(f'{type(error).__name__}: {error}', 120)})") from None
+    model.classes, model.num_outputs, model.precision = network.classes, network.num_outputs, precision
+    return model.to(device, memory_format=torch.channels_last).eval()
+
+
+def _preparation(network: NetworkFile) -> Callable[[Image.Image], torch.Tensor]:
+    """PIL RGB picture -> tensor, as the checkpoint's run evaluated; a published one's as its authors' code does."""
+    as_opencv = MODELS[network.model].family == "poster_v1" and network.options.get("variant") == "rafdb"
+    order = network.args.get("channel_order", "bgr" if as_opencv else "rgb")
+    fit = network.args.get("eval_transform", "plain")
+    if order not in CHANNEL_ORDERS or fit not in TRANSFORMS:
+        raise WeightsError("damaged checkpoint: its args name no channel order or transform")
+    return create_transform(
+        fit, MODELS[network.model].picture, order
+    ).forward  # the module itself would become a part of the network
+
+
+def predict(model: nn.Module, images: Picture | Iterable[Picture], batch_size: int) -> np.ndarray:
+    """See `models.predict`."""
+    if not hasattr(model, "prepare"):
+        raise TypeError("predict takes a network that load_model gave; another does not know how its pictures are prepared")
+    is_one = isinstance(images, str | Path | Image.Image) or (isinstance(images, np.ndarray) and images.ndim < 4)
+    pictures, found = iter([images] if is_one else images), []
+    model.eval()
+    device, precision = next(model.parameters()).device, model.precision
+    with torch.inference_mode(), torch.autocast(device.type, dtype=precision, enabled=precision not in (None, torch.float32)):
+        while batch := [model.prepare(_rgb(picture)) for picture in islice(pictures, batch_size)]:
+            batch = torch.stack(batch).to(device, memory_format=torch.channels_last)
+            found.append(model(batch).float().softmax(dim=1).cpu().numpy())
+    return np.concatenate(found) if found else np.zeros((0, model.num_outputs), np.float32)
+
+
+def _rgb(picture: Picture) -> Image.Image:
+    if isinstance(picture, np.ndarray):
+        if picture.dtype != np.uint8 or not (picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 3)):
+            shown = f"{picture.dtype} of shape {picture.shape}"
+            raise TypeError(f"an array must be uint8, (H, W, 3) in RGB or (H, W), not {shown}")
+        return Image.fromarray(picture).convert("RGB")
+    if isinstance(picture, Image.Image):
+        return to_rgb(picture)
+    if not isinstance(picture, str | Path):
+        raise TypeError(f"a picture is a path, a PIL picture or a uint8 array, not a {type(picture).__name__}")
+    try:
+        return load_image(picture)
+    except MemoryError:
+        raise
+    except Exception as error:  # PIL's decoders raise many kinds
+        raise DataError(f"{picture}: unreadable picture ({reason(error)})") from None

@@ -1,0 +1,70 @@
+"""Which pictures --predict takes, and how it prepares those of a published file."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.checkpoint import Checkpoint
+from engine.errors import UsageError
+from engine.given_pictures import Given, find_pictures
+from engine.run_predict import _settings
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a/1.JPG", "a/b/1.png", "a/notes.txt", "a/.hidden.png", "face[1].png", "f.png"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+
+
+@pytest.mark.parametrize(
+    ("named", "paths"),
+    [
+        (["a"], ["a/1.JPG", "a/b/1.png"]),
+        (["a/b/", "a"], ["a/b/1.png", "a/1.JPG"]),
+        (["face[1].png"], ["face[1].png"]),
+        (["*.png"], ["f.png", "face[1].png"]),
+        (["**/1.*"], ["a/1.JPG", "a/b/1.png"]),
+        (["a/*"], ["a/1.JPG", "a/b/1.png", "a/notes.txt"]),  # as the shell would give it
+        (["./f.png", "f.png", "a/../f.png"], ["./f.png"]),
+    ],
+)
+def test_files_folders_and_globs(named, paths, folder):
+    split, has_folder = find_pictures(named)
+    assert list(split.paths) == paths and has_folder == any(map(os.path.isdir, [*named, *(["a/b"] if "a/*" in named else [])]))
+
+
+@pytest.mark.parametrize("named", ["b*.png", "b.png", ""])
+def test_a_name_that_matches_nothing_is_refused_though_others_match(named, folder):
+    with pytest.raises(UsageError, match="--predict"):
+        find_pictures(["f.png", named])
+
+
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [
+        ((48, 48), False), ((100, 100), False), ((224, 160), False), ((1024, 1024), False), ((160, 224), False),
+        ((24, 24), True), ((1920, 1080), True), ((3000, 4000), True), ((200, 300), True), ((0, 0), True),
+    ],
+)  # fmt: skip
+def test_sizes_that_no_face_crop_has(size, told):
+    assert Given(0, size).is_no_crop == told
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "flags", "order", "fit"),
+    [
+        ("poster_v2", {"head": "linear"}, {}, "rgb", "plain"),
+        ("poster_v2", {"head": "linear"}, {"data_type": "AI-Hub"}, "rgb", "pad"),
+        ("poster_v1_small", {"variant": "rafdb"}, {}, "bgr", "plain"),
+        ("poster_v1_small", {"variant": "rafdb"}, {"channel_order": "rgb"}, "rgb", "plain"),
+        ("poster_v1_small", {"variant": "affectnet"}, {}, "rgb", "plain"),
+        ("deep_emotion", {}, {}, "rgb", "plain"),
+    ],
+)
+def test_a_published_files_pictures_are_prepared_as_by_an_evaluation(model, options, flags, order, fit):
+    checkpoint = Checkpoint(Path("a.pth"), {}, 7, model, model_options=options)
+    settings = _settings({"evaluate": "a.pth", "predict": ["a"], **flags}, checkpoint, print)
+    assert (settings.channel_order, settings.eval_transform) == (order, fit)
