@@ -15,9 +15,12 @@ CLASS_TOKEN, CROSS_ATTENTION, GRAD_CAM = "class token", "cross-attention", "Grad
 
 @dataclass(frozen=True)
 class Column:
-    """title: two lines at most. maps: (B, H, W) from 0 to 1. notes: what scaling hides, a line a picture."""
+    """heading: lines of what it is, of where, of what to think of it.
 
-    title: str
+    maps: (B, H, W) from 0 to 1. notes: what scaling hides, a line a picture.
+    """
+
+    heading: tuple[str, ...]
     maps: Tensor
     notes: list[str]
 
@@ -40,7 +43,7 @@ def _all_widths(model: nn.Module, images: Tensor) -> Tensor:
 def columns(model: nn.Module, images: Tensor) -> list[Column]:
     """The maps of pictures (B, C, H, W) as `model` takes them; the attention of one forward pass, and Grad-CAM."""
     model.eval()
-    cam = Column(GRAD_CAM, scaled(in_chunks(grad_cam_map, model, images)), [""] * len(images))
+    cam = Column((GRAD_CAM,), scaled(in_chunks(grad_cam_map, model, images)), [""] * len(images))
     if not cross_attention_layers(model):
         return [cam]
     with torch.no_grad(), recording(model) as recorded, _Added(model) as added:
@@ -51,10 +54,10 @@ def columns(model: nn.Module, images: Tensor) -> list[Column]:
         names = [f"width {width}" for width in (512, 256, 128)]
     found = []
     for k, (cells, name) in enumerate(zip(levels, names)):
-        peaks = cells.amax(dim=(1, 2)) * cells[0].numel()
-        notes = [f"peak {float(peak):.1f} × even" for peak in peaks]
-        note = f", adds {100 * added.shares[k]:.2g} %" if added.shares else ""
-        found.append(Column(f"{CROSS_ATTENTION}\n{name}{note}", scaled(to_picture(model, cells, images)), notes))
+        peaks = cells.amax(dim=(1, 2)) / cells.mean(dim=(1, 2))
+        notes = [f"peak {float(peak):.2f} × even" for peak in peaks]
+        heading = CROSS_ATTENTION, name, f"adds {100 * added.shares[k]:.2g} %" if added.shares else "to landmark tokens"
+        found.append(Column(heading, scaled(to_picture(model, cells, images)), notes))
     return [*found, *_class_token_columns(model, recorded, images), cam]
 
 
@@ -68,10 +71,14 @@ def _class_token_columns(model: nn.Module, recorded: dict[str, Tensor], images: 
     shares = levels.sum(dim=(2, 3))
     common = scaled(torch.cat(maps, dim=1)).split(images.shape[2], dim=1)
     found = [
-        Column(f"{CLASS_TOKEN}\nto level {k + 1}", common[k], [f"{float(share):.0%} of it" for share in shares[:, k]])
+        Column(
+            (CLASS_TOKEN, f"to level {k + 1}"),
+            common[k],
+            [f"{100 * float(share):.0f} % of its attention" for share in shares[:, k]],
+        )
         for k in range(len(maps))
     ]
-    return [*found, Column(f"{CLASS_TOKEN}\nto all levels", scaled(sum(maps)), [""] * len(images))]
+    return [*found, Column((CLASS_TOKEN, "to all levels"), scaled(sum(maps)), [""] * len(images))]
 
 
 class _Added:

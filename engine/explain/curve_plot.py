@@ -31,9 +31,11 @@ def plot_deletion(pairs: dict[str, tuple[Curve, Curve]], random: Curve, title: s
                 values = getattr(random, what)
                 axes.plot(blanked, 100 * values, color="grey", linestyle="--", label=f"random, area {area(values):.3f}")
                 axes.set_title(f"{name}: {'accuracy' if what == 'accuracy' else 'probability of the first prediction'}")
-                axes.set(ylabel="%", ylim=(0, None), xticks=blanked[::2])
+                axes.set(ylabel="%", xticks=blanked[::2])
                 axes.grid(alpha=0.3)
-                axes.legend(fontsize=9)
+                axes.legend(fontsize=9, loc="upper right")
+        for axes in grid[0]:  # each shares its scale with those below
+            axes.set_ylim(0, 1.35 * axes.get_ylim()[1])  # room for the legends
         for axes in grid[-1]:
             axes.set_xlabel("pixels blanked (%)")
         figure.suptitle(title)

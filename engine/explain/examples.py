@@ -16,7 +16,7 @@ from engine.explain.drawing import overlay
 from engine.plots import font_families, save_figure
 
 MOST = 16  # pictures
-_TILE, _GAP, _NAME, _HEAD, _NOTE, _DPI = 112, 8, 118, 40, 18, 100  # pixels
+_TILE, _GAP, _NAME, _HEAD, _NOTE, _DPI = 112, 8, 118, 52, 18, 100  # pixels
 _WIDEST = 1300
 
 
@@ -56,7 +56,13 @@ def draw_examples(examples: Sequence[Example], faces: np.ndarray, columns: Seque
         write(_GAP, 8, title, sheet.shape[1] - 2 * _GAP, size=10, va="top")
         for block in range(across):
             for k, column in enumerate(columns):
-                write(_left(block * width, k + 1) + _TILE / 2, 2 * _NOTE + _HEAD / 2, column.title, _TILE + _GAP, ha="center")
+                write(
+                    _left(block * width, k + 1) + _TILE / 2,
+                    2 * _NOTE + _HEAD / 2,
+                    "\n".join(column.heading),
+                    _TILE + _GAP,
+                    ha="center",
+                )
         for k, example in enumerate(examples):
             row, block = k % down, k // down
             x, y = block * width, 2 * _NOTE + _HEAD + row * (_TILE + _NOTE)

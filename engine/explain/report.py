@@ -89,8 +89,7 @@ def _examples(folder: Path, explained: Explained, say: Callable[[str], None]) ->
     shown = columns(explained.model, images.to(explained.device))
     title = f"{explained.title}: of each class the most confident right and wrong answer"
     draw_examples(examples, faces, shown, title, folder / EXAMPLES)
-    names = ", ".join(column.title.replace("\n", " ") for column in shown)
-    say(f"explained: {len(examples)} pictures ({names})")
+    say(f"explained: {len(examples)} pictures ({'; '.join(' '.join(column.heading) for column in shown)})")
     paths = explained.dataset.split.paths
     return [{"path": str(paths[example.number]), **vars(example)} for example in examples]
 

@@ -143,16 +143,16 @@ def test_columns_and_named_maps(poster):
     torch.manual_seed(0)
     images = torch.randn(2, 3, 112, 112)
     found = columns(poster, images)
-    titles = [column.title.split(", adds")[0].replace("\n", " ") for column in found]
+    titles = [" ".join(column.heading[:2]) for column in found]
     levels = ["cross-attention level 1, 28²", "cross-attention level 2, 14²", "cross-attention level 3, 7²"]
     assert titles == levels + [f"class token to {k}" for k in ("level 1", "level 2", "level 3", "all levels")] + ["Grad-CAM"]
     assert all(column.maps.shape == (2, 112, 112) and len(column.notes) == 2 for column in found)
-    assert "adds 0.00" in found[0].title  # layer scale 1e-5
+    assert found[0].heading[2].startswith("adds 0.00")  # layer scale 1e-5
     torch.testing.assert_close(found[6].maps, face_maps(poster, images), atol=1e-5, rtol=0)
     assert max(c.maps.max() for c in found[3:6]) == 1 and min(c.maps.max() for c in found[3:6]) < 1  # one scale for the three
     assert list(named_maps(poster)) == ["class token", "Grad-CAM"]
     v1 = create_model("poster_v1_small", 3)
-    assert [c.title.split("\n")[0] for c in columns(v1, images)] == ["cross-attention"] * 3 + ["Grad-CAM"]
+    assert [c.heading[0] for c in columns(v1, images)] == ["cross-attention"] * 3 + ["Grad-CAM"]
     assert list(named_maps(v1)) == ["cross-attention", "Grad-CAM"]
     assert list(named_maps(create_model("deep_emotion", 3))) == ["Grad-CAM"]
 
