@@ -21,13 +21,14 @@ from engine.train import Progress, train_one_epoch
 class FitState:
     """How far a run has come: epochs completed, rows of metrics.csv, and the epoch chosen so far (None before one).
 
-    progress: of the epoch that is being trained, None between two epochs.
+    progress: of the epoch that is being trained, None between two epochs. pictures_per_s: of the last epoch's training.
     """
 
     epoch: int = 0
     history: list[dict] = field(default_factory=list)
     best: dict | None = None
     progress: Progress | None = None
+    pictures_per_s: float = 0.0
 
     def rewind(self, epoch: int) -> None:
         """Go on after `epoch`, without what was recorded of later ones."""
@@ -105,6 +106,7 @@ def fit(
             raise TrainingStopped(f"the validation loss is not finite after epoch {epoch + 1}; lower --lr")
         valid = predictions.metrics()
         skipped, state.progress = state.progress.skipped, None
+        state.pictures_per_s = trained["pictures_per_s"]
         state.epoch = epoch + 1
         state.history.append(
             {
