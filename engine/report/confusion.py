@@ -37,10 +37,10 @@ def confusion_table(metrics: Metrics, cells: Sequence[Cell], classes: Sequence[s
         )
         lines.append(
             f'<tr><th scope="row"><span>{class_name(name)}</span> <small>{total:,}</small></th>{entries}'
-            f"<td>{_percent(metrics.recall[row], total)}</td></tr>"
+            f'<td class="rate">{_percent(metrics.recall[row], total)}</td></tr>'
         )
     called = metrics.confusion.sum(axis=0)
-    last = "".join(f"<td>{_percent(share, count)}</td>" for share, count in zip(metrics.precision, called))
+    last = "".join(f'<td class="rate">{_percent(share, count)}</td>' for share, count in zip(metrics.precision, called))
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix">'
         '<table class="matrix"><caption>Rows: the true class, with its pictures. Columns: what it was taken for.</caption>'

@@ -68,7 +68,7 @@ def what_ran(record: dict, result: dict | None) -> list[tuple[str, str]]:
         ("tests", _weights(record.get("tests") or {}, "checkpoint")),
         ("reported weights", "" if record.get("tests") else _weights(result or {}, "checkpoint")),
         ("data", arguments.get("data") or "drawn faces (no --data)"),
-        ("protocol (--data_type)", arguments.get("data_type")),
+        ("protocol", f"{arguments.get('data_type')} (--data_type)"),
         ("network", f"{arguments.get('model')}, {len(record.get('classes', []))} classes"),
         ("head", arguments.get("head")),
         ("training", ", ".join(f"{name} {arguments[name]}" for name in _TRAINING if arguments.get(name) is not None)),

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.evaluate import Predictions
 
-SHOWN_IN_LIST = 18
+SHOWN_IN_LIST = 24
 SHOWN_IN_CELL = 24
 
 
