@@ -43,7 +43,7 @@ def confusion_table(metrics: Metrics, cells: Sequence[Cell], classes: Sequence[s
     last = "".join(f'<td class="rate">{_percent(share, count)}</td>' for share, count in zip(metrics.precision, called))
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix">'
-        '<table class="matrix"><caption>Rows: the true class, with its pictures. Columns: what it was taken for.</caption>'
+        '<table class="matrix"><caption>Rows: true class. Columns: taken for.</caption>'
         f'<tr><td></td>{head}<th scope="col"><span>recall</span></th></tr>{"".join(lines)}'
         f'<tr><th scope="row">precision</th>{last}<td></td></tr></table></div>'
     )

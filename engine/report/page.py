@@ -15,7 +15,7 @@ from engine.report.selection import cells, confident_mistakes, doubtful_hits
 from engine.report.statistics import calibration, class_intervals, macro_f1_interval
 from engine.report.thumbnails import Thumbnails
 
-_MOST_BYTES = 4_600_000  # of the page; what the pictures of the cells may not pass
+_MOST_BYTES = 4_600_000  # of the page, where there are too many pictures for it
 _CSS, _SCRIPT = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
 
 
