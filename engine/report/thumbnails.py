@@ -9,9 +9,9 @@ from data_preprocessing.folders import Split
 from data_preprocessing.html_page import data_uri
 
 SIDE = 80  # pixels
-_QUALITY, _BATCH_QUALITY = 60, 75  # of 80 × 80 pixels
+_QUALITY, _BATCH_QUALITY = 60, 75
 _MISSING = ""
-_MOST_KEPT = 4000  # at most 25 MB
+_MOST_KEPT = 4000  # of at most 6 kB each
 
 
 class Thumbnails:
