@@ -1,21 +1,18 @@
 """Writing audit.json and audit.html, a page that loads nothing from anywhere, and reading the verdict back."""
 
-import base64
-import io
 import json
 import os
-from html import escape
 from pathlib import Path
 
 from data_preprocessing.audit_figures import FORMAT
 from data_preprocessing.errors import printable
 from data_preprocessing.files import MOST_TEXT, read_file
+from data_preprocessing.html_page import MOST_ROWS, data_uri, document, escaped, table
 from data_preprocessing.images import load_image
 
 JSON_NAME, HTML_NAME = "audit.json", "audit.html"
 _VERDICTS = ("supported", "leakage", "unknown")
 _SHOWN_PAIRS = 12  # of one kind in one section: at most 9 x 12 x 2 thumbnails of about 5 kB
-_SHOWN_ROWS = 50
 _THUMBNAIL = 120  # pixels
 _SECTIONS = {
     "across_splits": "Copies across splits",
@@ -23,31 +20,13 @@ _SECTIONS = {
     "within": "Other copies, within a split and class",
 }
 _CSS = """
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #ffffff; --line: #c9ced6; --soft: #f1f3f6;
-  --a: #2f6fb3; --b: #c9772b; --c: #3d8a5a; --bad: #b3261e; --good: #24733f; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --paper: #15181c; --line: #414852; --soft: #20252b;
-  --a: #7db1ea; --b: #eaa868; --c: #79c797; --bad: #ff8a80; --good: #7fd49b; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1rem; max-width: 60rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink);
-  background: var(--paper); overflow-wrap: anywhere; }
 .verdict { border-left: 0.4rem solid var(--line); padding: 0.5rem 1rem; background: var(--soft); font-size: 1.1rem; }
 .leakage { border-color: var(--bad); } .supported { border-color: var(--good); }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; margin: 1rem 0; min-width: min(100%, 20rem); }
-caption { text-align: left; font-weight: 600; padding: 0.3rem 0; }
-th, td { border: 1px solid var(--line); padding: 0.25rem 0.6rem; text-align: left; vertical-align: top; }
-th { background: var(--soft); } td.number { text-align: right; font-variant-numeric: tabular-nums; }
-svg { width: 100%; max-width: 36rem; height: auto; } svg text { fill: var(--ink); font-size: 12px; }
 .train { fill: var(--a); } .valid { fill: var(--b); } .test { fill: var(--c); }
 .pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: 1rem; padding: 0; }
 .pairs li { list-style: none; border: 1px solid var(--line); padding: 0.5rem; font-size: 0.85rem; }
 .pairs img { max-width: 48%; height: auto; vertical-align: top; }
 """
-
-
-def shown(text: str) -> str:
-    """`text` for a terminal or page: bytes of a file name that are no UTF-8 become \\udcXX."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def find_verdict(root: Path | str) -> str | None:
@@ -86,42 +65,20 @@ def render(figures: dict, root: Path) -> str:
     """The page of audit.html, below 5 MB. Thumbnails come from the pictures below `root`; missing ones are left out."""
     title = f"Audit of {root.resolve().name}"
     body = [
-        f"<h1>{_text(title)}</h1>",
-        f'<p class="verdict {figures["verdict"]}"><strong>{figures["verdict"]}.</strong> {_text(figures["text"])}</p>',
-        "<ul>" + "".join(f"<li>{_text(line)}</li>" for line in figures["summary"]) + "</ul>",
+        f"<h1>{escaped(title)}</h1>",
+        f'<p class="verdict {figures["verdict"]}"><strong>{figures["verdict"]}.</strong> {escaped(figures["text"])}</p>',
+        "<ul>" + "".join(f"<li>{escaped(line)}</li>" for line in figures["summary"]) + "</ul>",
         "<h2>Classes</h2>",
         _chart(figures),
         _class_table(figures),
         _quality(figures),
         _subjects(figures),
         *(_pairs(figures["pairs"][name], heading, root) for name, heading in _SECTIONS.items()),
-        f"<h2>Method</h2><p>Exact duplicates: {_text(figures['exact']['measure'])}. Near-duplicates, of 32x32 grey thumbnails "
-        f"and their mirror images: {_text(figures['near']['measure'])}. Lists are cut; audit.json has the totals.</p>",
+        f"<h2>Method</h2><p>Exact duplicates: {escaped(figures['exact']['measure'])}. Near-duplicates, of 32x32 grey "
+        f"thumbnails and their mirror images: {escaped(figures['near']['measure'])}. Lists are cut; audit.json has "
+        "the totals.</p>",
     ]
-    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{_text(title)}</title>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<style>{_CSS}</style>\n</head>\n<body>\n<main>\n'
-        + "\n".join(part for part in body if part)
-        + "\n</main>\n</body>\n</html>\n"
-    )
-
-
-def _text(value: object) -> str:
-    return escape(shown(str(value)))
-
-
-def _table(caption: str, header: list[str], rows: list[list]) -> str:
-    def cell(value: object) -> str:
-        return f'<td class="number">{value:,}</td>' if isinstance(value, int) else f"<td>{_text(value)}</td>"
-
-    head = "".join(f'<th scope="col">{_text(name)}</th>' for name in header)
-    lines = "".join(
-        f'<tr><th scope="row">{_text(first)}</th>{"".join(cell(value) for value in rest)}</tr>'
-        for first, *rest in rows[:_SHOWN_ROWS]
-    )
-    return f'<div class="scroll"><table><caption>{_text(caption)}</caption><tr>{head}</tr>{lines}</table></div>'
+    return document(title, body, _CSS)
 
 
 def _class_rows(figures: dict) -> list[list]:
@@ -131,14 +88,14 @@ def _class_rows(figures: dict) -> list[list]:
 def _class_table(figures: dict) -> str:
     total = ["all"] + [split["pictures"] for split in figures["splits"].values()]
     rows = _class_rows(figures)
-    more = f" (the first {_SHOWN_ROWS - 1} of {len(rows):,} classes)" if len(rows) >= _SHOWN_ROWS else ""
-    return _table(f"Pictures of each class{more}", ["class", *figures["splits"]], [total, *rows])
+    more = f" (the first {MOST_ROWS - 1} of {len(rows):,} classes)" if len(rows) >= MOST_ROWS else ""
+    return table(f"Pictures of each class{more}", ["class", *figures["splits"]], [total, *rows])
 
 
 def _chart(figures: dict) -> str:
     """Bars of the share that each class has in each split: one can see where splits differ, whatever their sizes."""
     names = list(figures["splits"])
-    rows = _class_rows(figures)[: _SHOWN_ROWS - 1]
+    rows = _class_rows(figures)[: MOST_ROWS - 1]
     step = 12 * len(names) + 28
     peak = max(count / figures["splits"][name]["pictures"] for _, *counts in rows for name, count in zip(names, counts))
     parts = []
@@ -147,7 +104,7 @@ def _chart(figures: dict) -> str:
         parts.append(f'<text x="{place * 80 + 17}" y="11">{name}</text>')
     for k, (label, *counts) in enumerate(rows):
         top = 24 + k * step
-        parts.append(f'<text x="0" y="{top + 12}">{_text(label if len(label) < 40 else label[:39] + "…")}</text>')
+        parts.append(f'<text x="0" y="{top + 12}">{escaped(label if len(label) < 40 else label[:39] + "…")}</text>')
         for place, (name, count) in enumerate(zip(names, counts)):
             share = count / figures["splits"][name]["pictures"]
             y, width = top + 18 + 12 * place, 235 * share / peak
@@ -163,10 +120,10 @@ def _quality(figures: dict) -> str:
     parts = [
         f"<h2>Pictures</h2><p>Short side: {short['smallest']:,} to {short['largest']:,} pixels, median {short['median']:,}; "
         f"{figures['sizes']['different']:,} different sizes.</p>",
-        _table(
+        table(
             "Commonest sizes (width x height)", ["size", "pictures"], list(map(list, figures["sizes"]["most_common"].items()))
         ),
-        _table("Modes (as Pillow names them)", ["mode", "pictures"], list(map(list, figures["modes"].items()))),
+        table("Modes (as Pillow names them)", ["mode", "pictures"], list(map(list, figures["modes"].items()))),
     ]
     for name, heading in (("unreadable", "Unreadable"), ("tiny", "Short side under 32 pixels"), ("blank", "Blank")):
         found = figures[name]
@@ -174,7 +131,7 @@ def _quality(figures: dict) -> str:
             rows = [
                 [entry["path"], entry.get("reason") or "x".join(map(str, entry.get("size", [])))] for entry in found["list"]
             ]
-            parts.append(_table(f"{heading}: {found['total']:,}", ["picture", "what"], rows))
+            parts.append(table(f"{heading}: {found['total']:,}", ["picture", "what"], rows))
     return "\n".join(parts)
 
 
@@ -182,14 +139,14 @@ def _subjects(figures: dict) -> str:
     subjects = figures["subjects"]
     source = f"from {subjects['source']}" if subjects["source"] else "no source was given"
     text = (
-        f"<h2>Subjects</h2><p>{subjects['known']:,} known ({_text(source)}); {subjects['pictures_without']:,} pictures "
+        f"<h2>Subjects</h2><p>{subjects['known']:,} known ({escaped(source)}); {subjects['pictures_without']:,} pictures "
         f"without; {subjects['manifest_rows_without_picture']:,} rows of the manifest without a picture.</p>"
     )
     found = subjects["in_two_splits"]
     if found["total"]:
         names = list(figures["splits"])
         rows = [[entry["subject"], *(entry["pictures"].get(name, 0) for name in names)] for entry in found["list"]]
-        text += _table(f"In more than one split: {found['total']:,}; pictures in each", ["subject", *names], rows)
+        text += table(f"In more than one split: {found['total']:,}; pictures in each", ["subject", *names], rows)
     return text
 
 
@@ -198,7 +155,7 @@ def _pairs(pairs: list[dict], heading: str, root: Path) -> str:
     if not chosen:
         return ""
     items = "".join(
-        f"<li>{_picture(root, pair['a'])} {_picture(root, pair['b'])}<br>{_text(pair['a'])}<br>{_text(pair['b'])}<br>"
+        f"<li>{_picture(root, pair['a'])} {_picture(root, pair['b'])}<br>{escaped(pair['a'])}<br>{escaped(pair['b'])}<br>"
         f"{pair['kind']}, similarity {pair['similarity']:.3f}{_named(pair['subjects'])}</li>"
         for pair in chosen
     )
@@ -206,16 +163,14 @@ def _pairs(pairs: list[dict], heading: str, root: Path) -> str:
 
 
 def _named(subjects: list[str | None]) -> str:
-    return f"; subjects {_text(subjects[0] or 'unknown')} and {_text(subjects[1] or 'unknown')}" if any(subjects) else ""
+    return f"; subjects {escaped(subjects[0] or 'unknown')} and {escaped(subjects[1] or 'unknown')}" if any(subjects) else ""
 
 
 def _picture(root: Path, path: str) -> str:
     try:
         image = load_image(root / path)
         image.thumbnail((_THUMBNAIL, _THUMBNAIL))
-        data = io.BytesIO()
-        image.save(data, "JPEG", quality=80)
+        source = data_uri(image, "JPEG", 80)
     except Exception:  # PIL's decoders raise many kinds
         return ""
-    source = base64.b64encode(data.getvalue()).decode()
-    return f'<img src="data:image/jpeg;base64,{source}" width="{image.width}" height="{image.height}" alt="{_text(path)}">'
+    return f'<img src="{source}" width="{image.width}" height="{image.height}" alt="{escaped(path)}">'

@@ -16,17 +16,19 @@ from engine.train import Progress, Training, train_one_epoch
 class FitState:
     """How far a run has come: epochs completed, rows of metrics.csv, and the epoch chosen so far (None before one).
 
-    progress: of the epoch that is being trained, None between two epochs.
+    progress: of the epoch that is being trained, None between two epochs. pictures_per_s: of the last epoch's training.
     """
 
     epoch: int = 0
     history: list[dict] = field(default_factory=list)
     best: dict | None = None
     progress: Progress | None = None
+    pictures_per_s: float = 0.0
 
     def add(self, rate: float, trained: dict[str, float], predictions: Predictions) -> bool:
         """Count one more epoch: its rate, what train_one_epoch gave and the validation. Returns whether it is the best."""
         valid = predictions.metrics()
+        self.pictures_per_s = trained["pictures_per_s"]
         self.epoch += 1
         self.history.append(
             {

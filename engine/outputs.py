@@ -1,6 +1,6 @@
 """What a run leaves to look at: its first batch, and about one evaluated split table, plots and predictions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,10 +14,10 @@ from engine.checkpoint import Checkpoint
 from engine.evaluate import Predictions, write_predictions
 from engine.metrics import format_table
 from engine.plots import plot_confusion, plot_f1
+from engine.report.run_page import RunPage
+from engine.report.statistics import extended
 from engine.saving import file_digest
 from models import MODELS
-
-FIRST_BATCH = "train_batch.png"
 
 
 def draw(folder: Path, model: str, predictions: Predictions, split: str, classes: tuple[str, ...]) -> None:
@@ -33,7 +33,7 @@ def draw(folder: Path, model: str, predictions: Predictions, split: str, classes
 def draw_first_batch(folder: Path, settings: SimpleNamespace, batch: tuple[Tensor, Tensor], classes: tuple[str, ...]) -> None:
     """train_batch.png: `batch` (pictures, labels) as the network sees it."""
     picture = PICTURES[MODELS[settings.model].picture]
-    draw_batch(*batch, classes, folder / FIRST_BATCH, picture.mean, picture.std)
+    draw_batch(*batch, classes, folder / record.FIRST_BATCH, picture.mean, picture.std)
 
 
 def checkpoint_facts(checkpoint: Checkpoint) -> dict:
@@ -49,21 +49,27 @@ def report(
     classes: tuple[str, ...],
     say: Callable[[str], None],
     facts: dict,
+    page: RunPage,
+    warnings: Sequence[str] = (),
 ) -> None:
-    """Draw, write predictions.csv, say the figures of `split`, and write them with `facts` to result.json, at last."""
+    """Draw, write predictions.csv, say the figures of `split`, fill the page, and write result.json, with `facts`, at last.
+
+    warnings: for the page, beside those that were said.
+    """
     write_predictions(folder / "predictions.csv", predictions, split.paths, classes)
     draw(folder, model, predictions, split.name, classes)
     say(format_table(predictions.metrics(), classes))
+    page.write_result(predictions, split, classes, facts, warnings)
     record.write_json(folder / record.RESULT, {**facts, "split": split.name, **result(predictions, classes)})
     names = sorted(file.name for file in folder.iterdir() if not file.name.startswith("."))
     say(f"written: {folder}/ ({', '.join(names)})")
 
 
 def result(predictions: Predictions, classes: tuple[str, ...]) -> dict:
-    """The figures of a split as plain numbers; fractions, with the accuracy's 95 % interval."""
+    """The figures of a split as plain numbers; fractions, with the accuracy's 95 % interval and what `extended` adds."""
     metrics = predictions.metrics()
     by_class = zip(classes, metrics.precision, metrics.recall, metrics.f1, metrics.support)
-    return {
+    figures = {
         "pictures": int(metrics.support.sum()),
         "accuracy": metrics.accuracy,
         "interval": metrics.interval,
@@ -76,3 +82,4 @@ def result(predictions: Predictions, classes: tuple[str, ...]) -> dict:
         },
         "confusion": metrics.confusion.tolist(),
     }
+    return extended(figures, predictions)

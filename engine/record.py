@@ -12,6 +12,7 @@ from engine.errors import UsageError
 
 LOG_ROOT, CHECKPOINT_ROOT = Path("log"), Path("checkpoint")
 ARGUMENTS, HISTORY, RESULT, MANIFEST = "args.json", "metrics.csv", "result.json", "pictures.csv"
+FIRST_BATCH = "train_batch.png"
 COLUMNS = (
     "epoch",
     "learning_rate",

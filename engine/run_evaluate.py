@@ -17,6 +17,7 @@ from engine.manifest import seen_pictures
 from engine.outputs import checkpoint_facts, report
 from engine.precision import choose_precision
 from engine.provenance import provenance
+from engine.report.run_page import RunPage
 from engine.seed import seed_everything
 from engine.settings import gpu_numbers, resolve
 from engine.setup import BGR, build_model, choose_device, load_weights, model_options, model_title
@@ -60,18 +61,26 @@ def evaluate(flags: dict) -> None:
     tested = checkpoint_facts(checkpoint)
     facts = dict(classes=classes, fingerprints=fingerprints, device=str(device), tests=tested)
     folder = _open_records(settings, checkpoint, facts, log, device) if group.is_main else None
-    bar = watched(settings.stall_seconds, log.say)
+    bar, title = watched(settings.stall_seconds, log.say), model_title(settings)
+    page = RunPage(folder, title, device, log.say) if folder else None
     with memory.explained(device, settings.batch_size, settings.workers):
         predictions = predict(
-            model, loader, device, precision, bar, with_labels=bool(settings.margin_at_eval), group=group, say=log.say
+            model,
+            loader,
+            device,
+            precision,
+            page.clock.timed(bar) if page else bar,
+            with_labels=bool(settings.margin_at_eval),
+            group=group,
+            say=log.say,
         )
     if group.is_main:
-        title = model_title(settings)
         about = dict(model=title, seed=settings.seed, **tested)
-        report(folder, title, predictions, split, classes, log.say, about)
-        for text in (trained_on(checkpoint, name, checks[name].stamps), WITH_LABELS * bool(settings.margin_at_eval)):
-            if text:
-                log.say(text)
+        warnings = [trained_on(checkpoint, name, checks[name].stamps), WITH_LABELS * bool(settings.margin_at_eval)]
+        warnings = list(filter(None, warnings))
+        report(folder, title, predictions, split, classes, log.say, about, page, warnings)
+        for text in warnings:
+            log.say(text)
         if settings.explain:
             from engine.explain.report import Explained, explain  # only here: without the flag nothing of it is needed
 

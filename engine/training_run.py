@@ -18,10 +18,11 @@ from engine.fit import FitState, fit
 from engine.loading import batches, watched
 from engine.losses import LOSSES
 from engine.manifest import picture_hashes
-from engine.outputs import FIRST_BATCH, checkpoint_facts, draw, draw_first_batch, report
+from engine.outputs import checkpoint_facts, draw, draw_first_batch, report
 from engine.place import Place
 from engine.plots import plot_curves
 from engine.preparation import Prepared
+from engine.report.run_page import RunPage
 from engine.saving import save_checkpoint, share_checkpoint
 from engine.saving_schedule import SavingSchedule
 from engine.seed import get_rng_state
@@ -51,6 +52,8 @@ class TrainingRun:
         self.say = self.prepared.log.say
         self.group = self.prepared.group
         self.name, self.folder, self.last, self.best = self.place.name, self.place.folder, self.place.last, self.place.best
+        title, selection = model_title(self.settings), self.prepared.splits[1].name
+        self.page = RunPage(self.folder, title, self.prepared.device, self.say, self.state, self.settings.epochs, selection)
 
     def fit(self) -> None:
         """Train to the last epoch.
@@ -63,7 +66,7 @@ class TrainingRun:
         with self._explained():
             loader = data.training_loader(prepared.splits[0], settings, prepared.device, self._cached(), self.group)
             selection = data.evaluation_loader(prepared.splits[1], settings, prepared.device, self._cached(), self.group)
-            if self.group.is_main and not (self.folder / FIRST_BATCH).exists():
+            if self.group.is_main and not (self.folder / record.FIRST_BATCH).exists():
                 draw_first_batch(self.folder, settings, data.first_batch(loader, self.state.epoch), prepared.classes)
             names, sampler = prepared.splits[0].where, loader.batch_sampler
             self.guard = FiniteGuard(
@@ -96,8 +99,9 @@ class TrainingRun:
             after_step=self._after_step,
         )
         schedule = dict(lr=settings.lr, lr_decay=settings.lr_decay, epochs=settings.epochs)
+        progress = self.page.clock.timed(self._answering)
         try:
-            fit(training, loader, selection, self.state, **schedule, progress=self._answering, on_epoch=self._keep)
+            fit(training, loader, selection, self.state, **schedule, progress=progress, on_epoch=self._keep)
         except LoaderDied:
             if self.group.size == 1:  # it died between two steps; of several processes the others are within one
                 self._save()
@@ -158,12 +162,14 @@ class TrainingRun:
 
     def _write_epoch(self, state: FitState, is_best: bool, predictions: Predictions) -> None:
         record.write_history(self.folder, state.history)
+        self.page.note_epoch()
         plot_curves(state.history, self.folder / "curves.png", self.prepared.splits[1].name)
         if is_best or state.epoch == self.settings.epochs or self.schedule.is_due or self.schedule.is_cheap:
             self._save()
         if is_best:
             share_checkpoint(self.last, self.best)
             draw(self.folder, model_title(self.settings), predictions, self.prepared.splits[1].name, self.prepared.classes)
+        self.page.write_epoch(predictions, self.prepared.splits[1], self.prepared.classes)
 
     def _save(self) -> None:
         """Write `last`, unless it holds this very state. Raises TrainingStopped where weights may be not finite."""
@@ -199,7 +205,7 @@ class TrainingRun:
     def report(self) -> None:
         """Load the chosen epoch's weights and report on the split that was kept for it."""
         prepared = self.prepared
-        bar = watched(self.settings.stall_seconds, self.say)
+        bar = self.page.clock.timed(watched(self.settings.stall_seconds, self.say))
         with self._explained():
             if self.group.is_main:
                 best = load_checkpoint(self.best, "--best_checkpoint_path")
@@ -215,7 +221,7 @@ class TrainingRun:
             self.say(f"chosen: epoch {best.epoch}, the best on {selection.name}; reported on {reported.name}:")
             title = model_title(self.settings)
             facts = dict(run=self.name, model=title, seed=self.settings.seed, **checkpoint_facts(best))
-            report(self.folder, title, predictions, reported, prepared.classes, self.say, facts)
+            report(self.folder, title, predictions, reported, prepared.classes, self.say, facts, self.page)
             if prepared.warning:
                 self.say(prepared.warning)
             self.say(f"checkpoints: {self.last} and {self.best}")

@@ -49,7 +49,7 @@ def test_a_run_leaves_checkpoints_plots_tables_and_log(work):
     names = {p.name for p in (work / "log/whole").iterdir()}
     assert names == {
         "log.txt", "metrics.csv", "args.json", "curves.png", "confusion_matrix.png", "f1.png", "predictions.csv",
-        "train_batch.png", "pictures.csv", "result.json", ".lock",
+        "train_batch.png", "pictures.csv", "result.json", "report.html", "timing.csv", ".lock",
     }  # fmt: skip
     assert {p.name for p in (work / "checkpoint/whole").iterdir()} == {"last.pth", "best.pth"}
     for name in ("curves", "confusion_matrix", "f1"):

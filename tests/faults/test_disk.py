@@ -118,13 +118,16 @@ def test_each_file_of_the_log_folder_that_finds_the_disk_full(bench, trial, plac
         assert "No space left on device" in line and "log/run" in line
         (log / name).unlink(missing_ok=True)
     whole = stop_in_training(trial)
-    for name in ("metrics.csv.partial", "curves.partial.png"):
+    for name in ("metrics.csv.partial", "timing.csv.partial", "curves.partial.png"):
         full(log / name)
         attempt = trial.start(save_every=1000)
         line = only_line(attempt, 3)
         assert "No space left on device" in line and "the last good checkpoint is checkpoint/run/last.pth" in line
         assert attempt.last.read_bytes() == whole
-    trial.finish()
+    full(log / "report.html.partial")
+    attempt = trial.finish()  # what the page shows is in other files too: it ends nothing
+    assert attempt.text().count("report.html: cannot be written (No space left on device); the run goes on without it") == 1
+    assert (log / "report.html").stat().st_size > 10_000
     assert not differences(trial.folder, bench.reference)
     for name in ("predictions.csv.partial", "f1.partial.png", "result.json.partial"):
         (log / "result.json").unlink(missing_ok=True)  # as if the report had never been written

@@ -16,6 +16,7 @@ _STEP, _EPOCH = re.compile(r"^  epoch (\d+) step (\d+)/", re.M), re.compile(r"^e
 _RESUMED = re.compile(r"^resuming \S+ after epoch (\d+)(?: and (\d+) steps of the next)?$", re.M)
 # of a checkpoint, what training depends on; the rest tells which command wrote it
 _COMPARED = ("epoch", "state_dict", "optimizer", "rng", "history", "best", "progress", "classes", "fingerprints", "pictures")
+# not timing.csv and report.html, which hold times
 _FILES = ("metrics.csv", "predictions.csv", "curves.png", "confusion_matrix.png", "f1.png", "train_batch.png")
 
 

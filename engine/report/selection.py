@@ -1,0 +1,54 @@
+"""Which pictures of a split are shown where. No drawing, no reading."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.evaluate import Predictions
+
+SHOWN_IN_LIST = 24
+SHOWN_IN_CELL = 24
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the confusion matrix: indices of classes, of all its pictures the number, and of those to show the indices."""
+
+    true: int
+    predicted: int
+    pictures: int
+    shown: tuple[int, ...]
+
+
+def confident_mistakes(predictions: Predictions, most: int = SHOWN_IN_LIST) -> list[int]:
+    """Indices of the wrong pictures, the most confident first."""
+    confidence = _confidence(predictions)
+    wrong = np.flatnonzero(predictions.predicted != predictions.labels)
+    return wrong[np.argsort(-confidence[wrong], kind="stable")][:most].tolist()
+
+
+def doubtful_hits(predictions: Predictions, most: int = SHOWN_IN_LIST) -> list[int]:
+    """Indices of the right pictures, the least confident first."""
+    confidence = _confidence(predictions)
+    right = np.flatnonzero(predictions.predicted == predictions.labels)
+    return right[np.argsort(confidence[right], kind="stable")][:most].tolist()
+
+
+def cells(predictions: Predictions, most: int = SHOWN_IN_CELL) -> list[Cell]:
+    """Every cell that has pictures, the largest mistake first, hits last.
+
+    Of mistakes the most confident pictures are shown, of hits the least confident.
+    """
+    confidence, predicted = _confidence(predictions), predictions.predicted
+    keys = predictions.labels * predictions.probabilities.shape[1] + predicted
+    order = np.argsort(np.where(predicted == predictions.labels, confidence, -confidence), kind="stable")
+    order = order[np.argsort(keys[order], kind="stable")]
+    found = []
+    for group in np.split(order, np.flatnonzero(np.diff(keys[order])) + 1):
+        true, guess = int(predictions.labels[group[0]]), int(predicted[group[0]])
+        found.append(Cell(true, guess, len(group), tuple(group[:most].tolist())))
+    return sorted(found, key=lambda cell: (cell.true == cell.predicted, -cell.pictures))
+
+
+def _confidence(predictions: Predictions) -> np.ndarray:
+    return np.nan_to_num(predictions.probabilities.max(axis=1).astype(np.float64))

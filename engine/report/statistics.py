@@ -1,0 +1,112 @@
+"""What stands beside the figures of a split: 95 % intervals of a class's figures, and calibration. No drawing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.evaluate import Predictions
+from engine.metrics import Metrics, wilson_interval
+
+BINS = 15  # as in Guo et al. (2017)
+_RESAMPLES = 1000
+Interval = tuple[float, float] | None  # None: no picture to tell it from
+
+
+@dataclass(frozen=True)
+class ClassIntervals:
+    """95 % intervals of one class, fractions."""
+
+    precision: Interval
+    recall: Interval
+    f1: Interval
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How far the probability of the predicted class (its confidence) can be believed.
+
+    ece: expected calibration error; gap: mean confidence less accuracy, above 0 where the network believes too much.
+    counts, confidence, accuracy: (15,) of each bin, means 0 where it is empty.
+    """
+
+    ece: float
+    gap: float
+    counts: np.ndarray
+    confidence: np.ndarray
+    accuracy: np.ndarray
+
+
+def class_intervals(metrics: Metrics) -> list[ClassIntervals]:
+    """Of every class: Wilson's interval of precision and recall, f1_interval of F1."""
+    hits, actual, predicted = np.diag(metrics.confusion), metrics.confusion.sum(axis=1), metrics.confusion.sum(axis=0)
+    return [
+        ClassIntervals(_wilson(h, p), _wilson(h, a), f1_interval(int(h), int(p - h), int(a - h)))
+        for h, a, p in zip(hits, actual, predicted)
+    ]
+
+
+def f1_interval(hits: int, false: int, missed: int) -> Interval:
+    """95 % interval of a class's F1, from its true positives, false positives and false negatives.
+
+    F* = TP / (TP + FP + FN) is a proportion of the pictures that are or are called the class, and F1 = 2 F* / (1 + F*)
+    rises with it: Wilson's interval of F*, carried over (the "Wilson indirect" interval of Lam, Gopal and Qian, 2023,
+    "Confidence intervals for the F1 score: a comparison of four methods", arXiv:2309.14621).
+    """
+    share = _wilson(hits, hits + false + missed)
+    return share and tuple(2 * bound / (1 + bound) for bound in share)
+
+
+def macro_f1_interval(metrics: Metrics, seed: int = 0) -> tuple[float, float]:
+    """95 % interval of the macro F1: percentile bootstrap (Efron, 1979, Ann. Stat. 7:1) over the pictures, 1,000 resamples.
+
+    Only the cells of the confusion matrix matter to it, so a resample is one multinomial draw of them.
+    """
+    rows, columns = np.nonzero(metrics.confusion)
+    counts, number = metrics.confusion[rows, columns], len(metrics.confusion)
+    rng, means = np.random.default_rng(seed), []
+    for _ in range(_RESAMPLES):
+        drawn = rng.multinomial(counts.sum(), counts / counts.sum())
+        actual, called = np.bincount(rows, drawn, number), np.bincount(columns, drawn, number)
+        hits = np.bincount(rows, drawn * (rows == columns), number)
+        means.append((2 * hits / np.maximum(actual + called, 1)).sum() / (actual > 0).sum())
+    low, high = np.percentile(means, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def calibration(predictions: Predictions) -> Calibration:
+    """Reliability in 15 equal bins of confidence, ((m - 1) / 15, m / 15], and the expected calibration error.
+
+    ECE = Σ n_m / n |accuracy_m - confidence_m| (Guo et al., 2017, "On calibration of modern neural networks", ICML,
+    equation 3).
+    """
+    confidence = np.nan_to_num(predictions.probabilities.max(axis=1).astype(np.float64))
+    hits = (predictions.predicted == predictions.labels).astype(np.float64)
+    bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    counts = np.bincount(bins, minlength=BINS)
+    means = [np.bincount(bins, values, BINS) / np.maximum(counts, 1) for values in (confidence, hits)]
+    ece = float((counts * np.abs(means[1] - means[0])).sum() / len(hits))
+    return Calibration(ece, float(confidence.mean() - hits.mean()), counts, *means)
+
+
+def extended(result: dict, predictions: Predictions) -> dict:
+    """`result` of engine.outputs with what is computed here, plain numbers; bounds are [low, high], null without pictures.
+
+    Adds macro_f1_interval; precision_interval, recall_interval, f1_interval to every class; calibration: ece, gap, and of
+    each bin pictures, confidence and accuracy.
+    """
+    metrics = predictions.metrics()
+    intervals, reliability = class_intervals(metrics), calibration(predictions)
+    classes = {
+        name: {**figures, **{f"{what}_interval": getattr(bounds, what) for what in ("precision", "recall", "f1")}}
+        for (name, figures), bounds in zip(result["classes"].items(), intervals)
+    }
+    bins = [
+        {"pictures": int(n), "confidence": float(c), "accuracy": float(a)}
+        for n, c, a in zip(reliability.counts, reliability.confidence, reliability.accuracy)
+    ]
+    more = {"ece": reliability.ece, "gap": reliability.gap, "bins": bins}
+    return {**result, "macro_f1_interval": macro_f1_interval(metrics), "classes": classes, "calibration": more}
+
+
+def _wilson(hits: int, trials: int) -> Interval:
+    return wilson_interval(int(hits), int(trials)) if trials else None
