@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine import record
-from engine.compare.statistics import FIGURES, summarise_seeds
+from engine.compare.statistics import summarise_seeds
+from engine.compare.wording import FIGURES, shown, shown_interval, title
 from engine.errors import TrainingStopped, UsageError
 from engine.settings import AUTO, resolve, seed_numbers
 
@@ -68,14 +69,15 @@ def summarise(name: str, seeds: tuple[int, ...], runs: list[str]) -> str:
     folder = record.LOG_ROOT / name
     folder.mkdir(parents=True, exist_ok=True)
     record.write_json(folder / SUMMARY, content)
-    width = max(len("standard deviation"), *map(len, runs))
-    lines = [f"{'':<{width}}" + "".join(f"{figure.replace('_', ' '):>20}" for figure in FIGURES)]
-    rows = {run: [f"{100 * result[figure]:.2f} %" for figure in FIGURES] for run, result in zip(runs, results)}
-    rows["mean"] = [f"{100 * found.mean:.2f} %" for found in figures.values()]
-    rows["standard deviation"] = [f"{100 * found.sd:.2f}" for found in figures.values()]
-    rows["95 % interval"] = ["{:.2f} to {:.2f}".format(*(100 * x for x in found.interval)) for found in figures.values()]
-    lines += [f"{label:<{width}}" + "".join(f"{cell:>20}" for cell in row) for label, row in rows.items()]
-    return "\n".join([*lines, f"over {len(seeds)} seeds on {content['split']} (Student's t); written: {folder / SUMMARY}"])
+    rows = {run: [shown(figure, result[figure]) for figure in FIGURES] for run, result in zip(runs, results)}
+    rows["mean"] = [shown(figure, found.mean) for figure, found in figures.items()]
+    rows["standard deviation"] = [shown(figure, found.sd) for figure, found in figures.items()]
+    rows["95 % interval"] = [shown_interval(figure, found.interval) for figure, found in figures.items()]
+    width = max(map(len, rows))
+    lines = [f"{label:<{width}}" + "".join(f"{cell:>22}" for cell in row) for label, row in rows.items()]
+    head = " " * width + "".join(f"{title(figure):>22}" for figure in FIGURES)
+    tail = f"over {len(seeds)} seeds on {content['split']} (Student's t); written: {folder / SUMMARY}"
+    return "\n".join([head, *lines, tail])
 
 
 def _remedy(name: str) -> str:
@@ -122,8 +124,12 @@ class _Child:
                 signal.signal(number, handler)
 
     def run(self, command: list[str]) -> int:
-        """The exit status of `command`, negative where a signal killed it."""
-        self._process = subprocess.Popen(command, preexec_fn=_beginning(os.getpid()))
+        """The exit status of `command`, negative where a signal killed it.
+
+        It is in a process group of its own, so that Ctrl-C reaches it once, through here.
+        """
+        start = _beginning(os.getpid())
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0, preexec_fn=start)
         if self.stopped:  # it came while the process was started
             self._process.send_signal(self.stopped)
         return self._process.wait()

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-FIGURES = ("accuracy", "balanced_accuracy", "macro_f1")  # of result.json, all fractions
 LEVEL = 0.05  # two-sided; intervals are of 95 %
 RESAMPLES = 10_000
 _EXACT_BELOW = 25  # discordant pictures
