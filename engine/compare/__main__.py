@@ -13,7 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from data_preprocessing.command_line import OneLineParser, escape_output, path
-from data_preprocessing.errors import one_line
+from data_preprocessing.errors import one_line, printable
 from data_preprocessing.files import reason, replacing
 from engine.compare import recording, report, results_table
 from engine.compare.comparison import compare
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: {one_line(OSError(f'{error.filename or 'output'}: {reason(error)}'))}", file=sys.stderr)
+        print(printable(f"error: {error.filename or 'output'}: {reason(error)}"), file=sys.stderr)
         return 3
     except KeyboardInterrupt:
         return 130

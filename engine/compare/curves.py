@@ -16,12 +16,13 @@ def plot_learning_curves(configurations: list[Configuration], path: Path) -> lis
     """Loss and accuracy over the epochs as a PNG at `path`, a colour a configuration and a line a seed.
 
     Training is dashed, the selection split drawn through. Returns the names of runs without metrics.csv, which are left out;
-    where all are, no file is written. Raises OSError.
+    where all are, there is no such file afterwards. Raises OSError.
     """
     drawn = [(c.name, [run.history for run in (*c.runs, *c.repeats) if run.history]) for c in configurations]
     drawn = [(name, histories) for name, histories in drawn if histories]
     missing = [run.name for c in configurations for run in (*c.runs, *c.repeats) if not run.history]
     if not drawn:
+        path.unlink(missing_ok=True)
         return missing
     colours = [matplotlib.colormaps["tab10" if len(drawn) <= 10 else "turbo"](k if len(drawn) <= 10 else k / len(drawn))
                for k in range(len(drawn))]  # fmt: skip

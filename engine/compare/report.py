@@ -193,7 +193,7 @@ def table(header: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"([|<*`])", r"\\\1", printable(text)).replace("\\< 0", "< 0")
+    return re.sub(r"([|<*`])", r"\\\1", printable(text))
 
 
 def html(parts: list[Section], heading: str, picture: bytes | None = None) -> str:

@@ -4,7 +4,8 @@ import csv
 import io
 import json
 import math
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,9 @@ class Run:
 
 def read_run(folder: Path, needs_predictions: bool = True) -> Run:
     """The run in `folder`. Raises UsageError where it has no records, or damaged ones."""
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: {'is no folder' if folder.exists() else 'no such folder'}; give a run's, such as log/NAME")
+    if not os.path.isdir(folder):  # of any text: Path's own raises for some
+        missing = "is no folder" if os.path.exists(folder) else "no such folder"
+        raise UsageError(f"{folder}: {missing}; give a run's, such as log/NAME")
     if not (folder / record.ARGUMENTS).is_file():
         raise UsageError(f"{folder}: holds no records of a run ({record.ARGUMENTS} is missing)")
     if not (folder / record.RESULT).is_file():
@@ -79,22 +81,18 @@ def read_runs(folders: list[Path]) -> list[Run]:
         raise UsageError("give two runs or more: python -m engine.compare log/A log/B")
     runs = list(found.values())
     names = [run.name for run in runs]
-    runs = [_renamed(run, str(run.folder)) if names.count(run.name) > 1 else run for run in runs]
+    runs = [replace(run, name=str(run.folder)) if names.count(run.name) > 1 else run for run in runs]
     return [runs[0], *(_aligned(run, runs[0]) for run in runs[1:])]
 
 
 def _members(folder: Path) -> list[Path]:
     path = folder / SERIES
-    if not path.is_file():
+    if not os.path.isfile(path):
         return [folder]
     runs = _read_object(path).get("runs")
     if not isinstance(runs, list) or not all(isinstance(name, str) for name in runs):
         raise UsageError(f"{path}: is damaged (no list of runs); give the runs themselves")
     return [folder.parent / name for name in runs]
-
-
-def _renamed(run: Run, name: str) -> Run:
-    return Run(**{**vars(run), "name": name})
 
 
 def _read_object(path: Path) -> dict:
@@ -210,4 +208,4 @@ def _aligned(run: Run, first: Run) -> Run:
         k = int((labels != first.labels).argmax())
         classes = first.classes[first.labels[k]], first.classes[labels[k]]
         raise UsageError(f"{pair}: the true class of {first.paths[k]} is {classes[0]} in one and {classes[1]} in the other")
-    return Run(**{**vars(run), "classes": first.classes, "paths": first.paths, "labels": labels, "predicted": predicted})
+    return replace(run, classes=first.classes, paths=first.paths, labels=labels, predicted=predicted)

@@ -31,4 +31,4 @@ def shown_difference(figure: str, value: float) -> str:
 
 def shown_p(p: float) -> str:
     """A p value with two digits that count."""
-    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+    return f"{p:.2g}"
