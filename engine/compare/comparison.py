@@ -123,7 +123,7 @@ def configuration_settings(run: Run) -> dict:
     """The settings that all runs of its configuration share."""
     settings = {name: value for name, value in run.settings.items() if name not in _OF_ONE_RUN and value is not None}
     trained_on = run.facts["fingerprints"].get("train") or (run.facts.get("trained_on") or {}).get("train")
-    settings["pretrained"] = os.path.basename(settings.get("pretrained", "none"))  # a record has the folder's name alone
+    settings["pretrained"] = os.path.basename(str(settings.get("pretrained")))  # a record has the folder's name alone
     return settings | {"pictures": trained_on, "tested": bool(run.settings.get("evaluate"))}
 
 

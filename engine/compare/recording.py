@@ -13,6 +13,7 @@ from engine.errors import UsageError
 from engine.manifest import read_manifest
 from engine.protocols import DEFAULTS, Recipe
 from engine.settings import check_flags, flag_of, resolve
+from models import MODELS
 
 RECORDS = Path(__file__).resolve().parents[2] / "benchmarks" / "records"
 MOST_PREDICTIONS = 100_000  # bytes of predictions.csv
@@ -32,8 +33,13 @@ def record_run(folder: Path, name: str | None = None) -> Path:
     run = read_run(folder)
     if run.settings.get("evaluate"):
         raise UsageError(f"{folder}: is an evaluation; record the training run that it tests")
+    if run.settings.get("model") not in MODELS or not isinstance(run.settings.get("seed"), int):
+        raise UsageError(f"{folder / record.ARGUMENTS}: is damaged (no known model, or no seed)")
     name = run.name if name is None else name
-    check_flags({"run": name})
+    try:
+        check_flags({"run": name})
+    except UsageError as error:
+        raise UsageError(str(error).replace("--run", "--name", 1)) from None
     target = RECORDS / name
     if target.exists():
         raise UsageError(f"benchmarks/records/{name}: exists; choose another --name, or remove it first")
@@ -57,9 +63,8 @@ def record_run(folder: Path, name: str | None = None) -> Path:
 def _facts(run: Run) -> dict:
     """args.json of a record: of the run's what holds on any machine."""
     settings = run.settings | {"data": _data_name(run.settings.get("data"))}
-    settings["pretrained"] = (
-        Path(settings["pretrained"]).name if os.path.isabs(settings["pretrained"]) else settings["pretrained"]
-    )
+    if os.path.isabs(settings.get("pretrained") or ""):
+        settings["pretrained"] = os.path.basename(settings["pretrained"])
     kept = [*_IDENTITY, *sorted(_SETTINGS - set(_IDENTITY)), "seed", "augmentation", "variant", "eval_transform"]
     machine = run.facts.get("machine") or {}
     return {

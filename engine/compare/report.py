@@ -180,9 +180,8 @@ def markdown(parts: list[Section], heading: str, picture: str = "") -> str:
     lines = [f"# {_plain(heading)}", ""]
     for part in parts:
         lines += [f"## {part.heading}", ""]
-        lines += [f"{'- ' if part.is_verdict else ''}{_plain(sentence)}" for sentence in part.sentences] + [""] * bool(
-            part.sentences
-        )
+        bullet = "- " if part.is_verdict else ""
+        lines += [*(bullet + _plain(sentence) for sentence in part.sentences), *[""] * bool(part.sentences)]
         lines += [*table(part.header, part.rows), ""] if part.rows else []
     return "\n".join([*lines, f"![learning curves]({picture})\n"] if picture else lines)
 

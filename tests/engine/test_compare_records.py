@@ -128,7 +128,9 @@ def test_what_cannot_be_recorded_is_refused(records, tmp_path, capsys):
     tested = str(write_run(tmp_path / "log/tested", *answers(0), **full(0) | {"evaluate": "best.pth"}))
     assert "holds no records" in refused("--table")
     assert "is an evaluation" in refused("--record", tested)
-    assert "--run 'x/y': must be a plain folder name" in refused("--record", run, "--name", "x/y")
+    assert "--name 'x/y': must be a plain folder name" in refused("--record", run, "--name", "x/y")
+    odd = str(write_run(tmp_path / "log/odd", *answers(0), **full(0) | {"model": "vgg"}))
+    assert "no known model" in refused("--record", odd)
     assert "--name is of a record" in refused(run, run, "--name", "x")
     assert "--check belongs to --table" in refused(run, run, "--check")
     assert main(["--record", run]) == 0
