@@ -141,7 +141,9 @@ def _add_run_flags(add: Callable) -> None:
     add("--on-nan", choices=("stop", "skip"), help=f"a step whose loss or gradient is not finite {_default('on_nan')}")
     add("--stall-seconds", type=float, metavar="X", help=f"tell what a batch waits for after X s {_default('stall_seconds')}")
     add("--seed", type=int, metavar="N", help=f"of every random draw {_default('seed')}")
+    add("--seeds", metavar="N,N,N", help="train a run a seed, NAME_seed<N>, and report mean, deviation and 95 %% interval")
     add("-p", "--print-freq", type=int, metavar="N", help=f"steps between two reports {_default('print_freq')}")
+    add("--tensorboard", action="store_true", help="write log/<run>/tensorboard/ too, where that package is installed")
     add("--device", choices=("auto", "cpu", "cuda", "mps"), help=_default("device"))
     add(
         "--precision",
@@ -163,10 +165,15 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
         flags["augmentation"] = False
     try:
         check_flags(flags)
+        command = sys.argv if argv is None else [__file__, *argv]
+        if "seeds" in flags:
+            from engine.seeds import train_seeds
+
+            return train_seeds(flags, command)
         if len(gpu_numbers(flags.get("gpu"))) > 1 and "WORLD_SIZE" not in os.environ:
             from engine.launch import launch
 
-            return launch(gpu_numbers(flags["gpu"]), sys.argv if argv is None else [__file__, *argv])
+            return launch(gpu_numbers(flags["gpu"]), command)
         if "predict" in flags:  # all import torch: not before --help and wrong flags are answered
             from engine.run_predict import predict as run
         elif "evaluate" in flags:

@@ -18,16 +18,17 @@ _AT_LEAST_ZERO = ("rho", "weight_decay", "momentum", "feature_lr_scale", "margin
 # None unless given, and never taken from a checkpoint
 _OF_ONE_COMMAND = (
     "start_epoch", "gpu", "run", "checkpoint_path", "best_checkpoint_path", "resume", "evaluate", "split", "margin_at_eval",
-    "predict", "draw", "explain",
+    "predict", "draw", "explain", "tensorboard",
 )  # fmt: skip
 AUTO = "auto"  # --resume auto: continue the run that --run names, if there is anything to continue
 _NOT_WITH_PREDICT = ("split", "margin_at_eval", "explain")  # they need labelled pictures
+_WITH_UNDERSCORE = ("data_type", "checkpoint_path", "best_checkpoint_path")
 _OF_MARGIN_HEADS = ("margin", "scale", "h", "margin_at_eval")
 
 
 def flag_of(name: str) -> str:
     """The flag that a user types for the setting `name`."""
-    return {"weight_decay": "--wd", "data_type": "--data_type"}.get(name, "--" + name.replace("_", "-"))
+    return {"weight_decay": "--wd"}.get(name, "--" + (name if name in _WITH_UNDERSCORE else name.replace("_", "-")))
 
 
 def check_flags(flags: dict) -> None:
@@ -62,6 +63,15 @@ def check_flags(flags: dict) -> None:
             raise UsageError("--resume auto: name the run to continue or to start by --run NAME")
         if "start_epoch" in flags:
             raise UsageError("--start-epoch: --resume auto goes on where the run stands; name the file by --resume FILE")
+    if "tensorboard" in flags:
+        require_tensorboard(flags)
+    if "seeds" in flags:
+        seed_numbers(flags["seeds"])
+        for name in ("seed", "evaluate", "checkpoint_path", "best_checkpoint_path", "start_epoch"):
+            if name in flags:
+                raise UsageError(f"--seeds and {flag_of(name)} exclude each other: a series trains a run a seed in own folders")
+        if flags.get("resume", AUTO) != AUTO:
+            raise UsageError(f"--seeds: --resume {flags['resume']} is of one run; a series goes on by --run NAME --resume auto")
     if "gpu" in flags:
         gpu_numbers(flags["gpu"])
     if "save_every" in flags:
@@ -92,6 +102,26 @@ def gpu_numbers(text: str | None) -> tuple[int, ...]:
     if not re.fullmatch(r"\d{1,4}(,\d{1,4})*", text, re.ASCII) or len(set(text.split(","))) < len(text.split(",")):
         raise UsageError(f"--gpu {text}: give a GPU's number such as 0, or several such as 0,1")
     return tuple(map(int, text.split(",")))
+
+
+def seed_numbers(text: str) -> tuple[int, ...]:
+    """--seeds -> the seeds: "0,1,2" -> (0, 1, 2). Raises UsageError."""
+    seeds = tuple(map(int, text.split(","))) if re.fullmatch(r"\d{1,19}(,\d{1,19})*", text, re.ASCII) else ()
+    if len(seeds) < 2 or len(set(seeds)) < len(seeds) or max(seeds) > _MOST["seed"]:
+        raise UsageError(f"--seeds {text[:60]}: give two or more different seeds such as 0,1,2 (one: --seed 0)")
+    return seeds
+
+
+def require_tensorboard(flags: dict) -> None:
+    """Raises UsageError where --tensorboard cannot do anything: in a test, or without the package."""
+    if "evaluate" in flags:
+        raise UsageError("--tensorboard follows a training; --evaluate draws its own figures")
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError:
+        raise UsageError(
+            "--tensorboard: the package is not installed; python -m pip install tensorboard, or leave the flag out"
+        ) from None
 
 
 def save_interval(text: str) -> tuple[int | None, float | None]:

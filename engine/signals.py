@@ -1,10 +1,12 @@
 """Being asked to stop or to save: what SIGINT, SIGTERM and SIGUSR1 do to a training run."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+_ONE_REQUEST = 0.5  # seconds in which the same signal again is no second request: schedulers and parents both send it
 
 
 class Interrupted(KeyboardInterrupt):
@@ -19,11 +21,13 @@ class Requests:
     """What signals asked for since it was last looked at: `stop` (a signal's number, 0 for none) and `save`.
 
     Inside `deferred` a signal waits for the next look, so that no step and no file is torn; a second one, and one that
-    comes outside, raises Interrupted at once. SIGUSR1, which job schedulers send before a time limit, only asks for a save.
+    comes outside, raises Interrupted at once; the same one again within half a second is no second one. SIGUSR1, which job
+    schedulers send before a time limit, only asks for a save.
     """
 
     def __init__(self):
         self.stop, self.save, self._deferring = 0, False, False
+        self._asked = 0.0
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -48,9 +52,11 @@ class Requests:
             raise Interrupted(self.stop)
 
     def _stop(self, number: int, frame) -> None:
+        if self._deferring and number == self.stop and time.monotonic() - self._asked < _ONE_REQUEST:
+            return
         if self.stop or not self._deferring:
             raise Interrupted(number)
-        self.stop = number
+        self.stop, self._asked = number, time.monotonic()
 
     def _save(self, number: int, frame) -> None:
         self.save = True

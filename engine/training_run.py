@@ -30,9 +30,21 @@ from engine.settings import save_interval
 from engine.setup import load_weights, model_options, model_title
 from engine.signals import Interrupted, Requests
 from engine.train import Training
+from engine.watch import NoWatch, Watch, watching
 
 # they belong to one command, not to the run
-_NOT_STORED = ("resume", "evaluate", "split", "start_epoch", "run", "margin_at_eval", "explain", "predict", "draw")
+_NOT_STORED = (
+    "resume",
+    "evaluate",
+    "split",
+    "start_epoch",
+    "run",
+    "margin_at_eval",
+    "explain",
+    "predict",
+    "draw",
+    "tensorboard",
+)
 
 
 @dataclass
@@ -45,6 +57,7 @@ class TrainingRun:
     schedule: SavingSchedule = field(init=False)
     guard: FiniteGuard = field(init=False)
     saved_at: tuple[int, int] | None = None  # epochs, and steps of the next, in `last`
+    watch: Watch | NoWatch = field(default_factory=NoWatch)
 
     def __post_init__(self):
         self.settings: SimpleNamespace = self.prepared.settings
@@ -75,7 +88,11 @@ class TrainingRun:
                 lambda number: [names(k) for k in sampler.batch(number)],
             )
             self.schedule = SavingSchedule(save_interval(settings.save_every))
-            with self.requests.deferred():  # from here on a signal waits until a step is whole
+            watched_by = self.folder, self.state, len(loader), settings.lr, settings.lr_decay, settings.print_freq
+            with (
+                watching(settings.tensorboard and self.group.is_main, *watched_by) as self.watch,
+                self.requests.deferred(),  # from here on a signal waits until a step is whole
+            ):
                 self._fit(loader, selection)
             self.say(self.schedule.summary())
 
@@ -117,6 +134,7 @@ class TrainingRun:
 
     def _after_step(self) -> None:
         self.schedule.step()
+        self.watch.step(self.state)
         self._answer_signals(save=self.schedule.is_due)
 
     def _answer_signals(self, save: bool = False) -> None:
@@ -170,6 +188,7 @@ class TrainingRun:
             share_checkpoint(self.last, self.best)
             draw(self.folder, model_title(self.settings), predictions, self.prepared.splits[1].name, self.prepared.classes)
         self.page.write_epoch(predictions, self.prepared.splits[1], self.prepared.classes)
+        self.watch.epoch(state, is_best)
 
     def _save(self) -> None:
         """Write `last`, unless it holds this very state. Raises TrainingStopped where weights may be not finite."""
@@ -198,6 +217,7 @@ class TrainingRun:
             best=state.best,
             progress=progress,
         )
+        self.watch.flush()
         with self.schedule.saving():
             save_checkpoint(self.last, content)
         self.saved_at = (state.epoch, step)

@@ -101,6 +101,17 @@ def test_a_signal_waits_inside_deferred_and_a_second_one_does_not():
             signal.raise_signal(signal.SIGINT)
 
 
+def test_the_same_signal_twice_at_once_is_one_request_and_later_a_second_one():
+    requests = Requests()
+    with requests.installed(), pytest.raises(Interrupted) as stopped, requests.deferred():
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        requests._asked -= 1
+        signal.raise_signal(signal.SIGTERM)
+        pytest.fail("the second one waits")
+    assert stopped.value.number == signal.SIGTERM
+
+
 def test_sigusr1_only_asks_and_the_former_handlers_come_back():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)]
     requests = Requests()

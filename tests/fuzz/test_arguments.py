@@ -18,6 +18,7 @@ import main
 from data_preprocessing import audit, prepare, synthetic
 from data_preprocessing.command_line import path_text
 from data_preprocessing.errors import one_line
+from engine.compare import __main__ as compare
 
 ROOT = Path(main.__file__).parent
 INTEGERS = ["-1", "0", "1", "3", str(10**30), "-0", "٣", "1_0", " 7"]
@@ -32,6 +33,7 @@ PROGRAMS = {
     "prepare": (prepare.main, prepare.get_args_parser(), ["folder", "--out", "o", "--source", "nowhere"]),
     "audit": (audit.main, audit.get_args_parser(), ["nowhere"]),
     "synthetic": (synthetic.main, synthetic.get_args_parser(), ["--out", "o", "--classes", "anger", "nowhere"]),
+    "compare": (compare.main, compare.get_args_parser(), ["nowhere"]),
 }
 
 
@@ -121,6 +123,7 @@ MAIN = [(flag, value) for flag in PATHS for value in ("", "a\0b", "x" * 5000)]
 MAIN += [(flag, value) for flag in COUNTS for value in ("-1", "9" * 5000)]
 MAIN += [(flag, value) for flag in REALS for value in ("nan", "inf", "1e999", "-1")]
 MAIN += [(flag, str(10**30)) for flag in ("--workers", "--seed", "--gpu")]
+MAIN += [("--seeds", value) for value in ("", "0", "1,1", "0,-1", "a,b", f"0,{10**30}", "0,1,")]
 UNBOUNDED = [(flag, str(10**30)) for flag in ("--epochs", "--start-epoch", "--batch-size", "--print-freq")]
 UNBOUNDED += [(flag, "1e300") for flag in REALS]
 UNBOUNDED += [("--run", value) for value in ("a\0b", "a\nb", "\udcff", "x" * 250, "x" * 5000)]
@@ -137,7 +140,7 @@ def test_values_that_no_run_can_have_are_refused_by_their_flag(tmp_path, flag, v
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("argument", ["--{}=--", "-e=--", "-e--"])
 def test_a_value_that_argparse_loses_is_refused(program, argument):
-    flag = {"main": "epochs", "prepare": "out", "audit": "out", "synthetic": "size"}[program]
+    flag = {"main": "epochs", "prepare": "out", "audit": "out", "synthetic": "size", "compare": "out"}[program]
     status, said = run(PROGRAMS[program][0], [*PROGRAMS[program][2], argument.format(flag)])
     assert status == 2 and "-- is no value" in said
 

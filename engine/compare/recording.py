@@ -1,0 +1,111 @@
+"""Records of runs: small folders that are kept with the program, without paths and names of machines, so that figures which
+are reported can be looked up and compared again."""
+
+import os
+import shutil
+from dataclasses import fields
+from pathlib import Path
+
+from data_preprocessing.files import MOST_TABLE, read_file
+from engine import record
+from engine.compare.runs import PREDICTIONS, Run, read_run
+from engine.errors import UsageError
+from engine.manifest import read_manifest
+from engine.protocols import DEFAULTS, Recipe
+from engine.settings import check_flags, flag_of, resolve
+from models import MODELS
+
+RECORDS = Path(__file__).resolve().parents[2] / "benchmarks" / "records"
+MOST_PREDICTIONS = 100_000  # bytes of predictions.csv
+_IDENTITY = ("data", "data_type", "model", "head")  # what the other settings' defaults follow from
+_WITHOUT_FLAG = {"more", "eval_transform"}
+# they decide how fast a run is and where it writes, not what it computes
+_OF_THE_MACHINE = {"cache", "workers", "print_freq", "device", "save_every", "stall_seconds"}
+_SETTINGS = ({*DEFAULTS} | {field.name for field in fields(Recipe)}) - _WITHOUT_FLAG - _OF_THE_MACHINE - {"seed"}
+
+
+def record_run(folder: Path, name: str | None = None) -> Path:
+    """Keep the finished training run in `folder` as benchmarks/records/<name>/; returns that folder.
+
+    It gets args.json (settings, the command that repeats the run, versions, pictures a split), result.json, metrics.csv and,
+    below 100 kB, predictions.csv. Raises UsageError for what is no finished training run, and where the record exists.
+    """
+    run = read_run(folder)
+    if run.settings.get("evaluate"):
+        raise UsageError(f"{folder}: is an evaluation; record the training run that it tests")
+    if run.settings.get("model") not in MODELS or not isinstance(run.settings.get("seed"), int):
+        raise UsageError(f"{folder / record.ARGUMENTS}: is damaged (no known model, or no seed)")
+    name = run.name if name is None else name
+    try:
+        check_flags({"run": name})
+    except UsageError as error:
+        raise UsageError(str(error).replace("--run", "--name", 1)) from None
+    target = RECORDS / name
+    if target.exists():
+        raise UsageError(f"benchmarks/records/{name}: exists; choose another --name, or remove it first")
+    partial = RECORDS / f".{name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        record.write_json(partial / record.ARGUMENTS, _facts(run))
+        record.write_json(partial / record.RESULT, {**run.result, "run": name, "checkpoint": None})
+        for file in (record.HISTORY, PREDICTIONS):
+            if (folder / file).is_file():
+                content = read_file(folder / file, MOST_TABLE)
+                if file != PREDICTIONS or len(content) < MOST_PREDICTIONS:
+                    (partial / file).write_bytes(content)
+        os.rename(partial, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return target
+
+
+def _facts(run: Run) -> dict:
+    """args.json of a record: of the run's what holds on any machine."""
+    settings = run.settings | {"data": _data_name(run.settings.get("data"))}
+    if os.path.isabs(settings.get("pretrained") or ""):
+        settings["pretrained"] = os.path.basename(settings["pretrained"])
+    kept = [*_IDENTITY, *sorted(_SETTINGS - set(_IDENTITY)), "seed", "augmentation", "variant", "eval_transform"]
+    machine = run.facts.get("machine") or {}
+    return {
+        "command": command_of(settings, str(settings["seed"])),
+        "arguments": {name: settings[name] for name in kept if name in settings},
+        "classes": list(run.classes),
+        "fingerprints": run.facts["fingerprints"],
+        "pictures": {split: len(stamps) for split, stamps in read_manifest(run.folder / record.MANIFEST).items()},
+        "device": run.facts.get("device"),
+        "processor": {name: machine.get(name) for name in ("cpu", "gpu", "threads")},
+        "versions": run.facts.get("versions"),
+        "git": run.facts.get("git"),
+        "audit": run.facts.get("audit"),
+    }
+
+
+def _data_name(data: str | None) -> str | None:
+    """What a record calls the data: a folder's own name in capitals, a file's as it is."""
+    if data is None:
+        return None
+    name = Path(os.path.abspath(data)).name
+    return name if Path(name).suffix else name.upper()
+
+
+def command_of(settings: dict, seeds: str) -> str:
+    """The shortest command line that trains with `settings`, whatever the run was started and continued by.
+
+    settings: of args.json. seeds: "1" for --seed, "0,1" for --seeds.
+    """
+    identity = {name: settings[name] for name in _IDENTITY if settings.get(name) is not None}
+    usual = vars(resolve({"data": settings.get("data")} if settings.get("data") else {}, {}))
+    words = [] if settings.get("data") is None else ["--data", settings["data"]]
+    for name in _IDENTITY[1:]:
+        if identity.get(name, usual[name]) != usual[name]:
+            words += [flag_of(name), identity[name]]
+    usual = vars(resolve(identity, {}))
+    for name in sorted(_SETTINGS - set(_IDENTITY)):
+        value = settings.get(name, usual[name])
+        if value is True and not usual[name]:
+            words.append(flag_of(name))
+        elif value != usual[name]:
+            words += [flag_of(name), f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)]
+    script = "main.py" if settings.get("augmentation", True) else "main_no_augmentation.py"
+    return " ".join(["python", script, *words, "--seeds" if "," in seeds else "--seed", seeds])

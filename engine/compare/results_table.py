@@ -1,0 +1,72 @@
+"""The table of recorded runs in REPRODUCTION.md: made from benchmarks/records/ alone, each row naming its run."""
+
+from pathlib import Path
+
+from engine.compare.comparison import Configuration, find_configurations
+from engine.compare.recording import RECORDS, command_of
+from engine.compare.runs import Run, read_run
+from engine.compare.wording import FIGURES, shown, shown_interval
+from engine.errors import UsageError
+from engine.metrics import wilson_interval
+
+DOCUMENT = RECORDS.parents[1] / "REPRODUCTION.md"
+BEGIN = "<!-- recorded runs: begin (python -m engine.compare --table) -->"
+END = "<!-- recorded runs: end -->"
+
+
+def updated(document: Path | None = None, records: Path | None = None) -> str:
+    """The text of the document with the table of the records between its two markers.
+
+    Raises UsageError where a marker is missing or a record is damaged.
+    """
+    document, records = document or DOCUMENT, records or RECORDS
+    text = document.read_text(encoding="utf-8")
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise UsageError(f"{document.name}: needs the lines {BEGIN} and {END}, once each")
+    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+    return f"{before}{BEGIN}\n{results(records)}\n{END}{after}"
+
+
+def results(records: Path) -> str:
+    """The table and the commands of every record in the folder `records`, by configuration."""
+    folders = sorted(folder for folder in records.glob("*") if folder.is_dir() and not folder.name.startswith("."))
+    if not folders:
+        raise UsageError(f"{records}: holds no records; python -m engine.compare --record log/RUN")
+    configurations = find_configurations([read_run(folder, needs_predictions=False) for folder in folders])
+    header = ["run", "data", "steps", "epoch chosen", "accuracy (95 %)", "balanced accuracy", "macro F1"]
+    rows = []
+    for configuration in configurations:
+        rows += [_row(run) for run in (*configuration.runs, *configuration.repeats)]
+        if configuration.summaries:
+            rows.append(_mean_row(configuration))
+    lines = ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows)]
+    commands = [command_of(c.runs[0].settings, ",".join(str(run.settings["seed"]) for run in c.runs)) for c in configurations]
+    return "\n".join(["", *lines, "", "```", *commands, "```", ""])
+
+
+def _row(run: Run) -> list[str]:
+    pictures, split = run.result["pictures"], run.result["split"]
+    interval = wilson_interval(round(run.result["accuracy"] * pictures), pictures)
+    cells = {name: shown(name, run.result[name]) for name in FIGURES}
+    cells["accuracy"] += f" ({shown_interval('accuracy', interval)})"
+    data = f"{run.settings.get('data') or 'drawn faces'}, {pictures:,} of {split}"
+    name = f"[{run.folder.name}](benchmarks/records/{run.folder.name}/result.json)"
+    return [name, data, _steps(run), str(run.result.get("epoch", "-")), *cells.values()]
+
+
+def _mean_row(configuration: Configuration) -> list[str]:
+    """Mean, deviation and interval over the seeds of the rows above."""
+    cells = [
+        f"{shown(name, s.mean)}, {shown(name, s.sd).removesuffix(' %')} ({shown_interval(name, s.interval)})"
+        for name, s in configuration.summaries.items()
+    ]
+    return [f"*{configuration.name}*: mean, deviation (95 %) of these {len(configuration.runs)}", "", "", "", *cells]
+
+
+def _steps(run: Run) -> str:
+    """Optimiser steps of the whole training; a last batch of a single picture joins the one before it."""
+    number, size = (run.facts.get("pictures") or {}).get("train"), run.settings.get("batch_size")
+    if not number or not size:
+        return "-"
+    an_epoch = -(-number // size) - (number % size == 1 and number > size > 1)
+    return f"{run.settings['epochs'] * an_epoch:,}"
