@@ -99,7 +99,7 @@ def class_figures(metrics: Metrics, intervals: Sequence[ClassIntervals], classes
         f'<div class="scroll"><table class="figures"><caption>In per cent, with 95 % intervals{more}</caption>'
         f"<tr>{head}</tr>{lines}</table></div>"
         "<p>Precision and recall: Wilson's interval. F1: Wilson's interval of TP / (TP + FP + FN), carried over (Lam, Gopal "
-        "and Qian, 2023). Macro F1 above: bootstrap over the pictures, 1,000 resamples.</p>"
+        "and Qian, 2023). Macro F1 above: bootstrap over the pictures, 10,000 resamples.</p>"
     )
 
 

@@ -8,7 +8,7 @@ from engine.evaluate import Predictions
 from engine.metrics import Metrics, wilson_interval
 
 BINS = 15  # as in Guo et al. (2017)
-_RESAMPLES = 1000
+RESAMPLES = 10_000
 Interval = tuple[float, float] | None  # None: no picture to tell it from
 
 
@@ -57,18 +57,15 @@ def f1_interval(hits: int, false: int, missed: int) -> Interval:
 
 
 def macro_f1_interval(metrics: Metrics, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the macro F1: percentile bootstrap (Efron, 1979, Ann. Stat. 7:1) over the pictures, 1,000 resamples.
+    """95 % interval of the macro F1: percentile bootstrap (Efron, 1979, Ann. Stat. 7:1) over the pictures, 10,000 resamples.
 
     Only the cells of the confusion matrix matter to it, so a resample is one multinomial draw of them.
     """
-    rows, columns = np.nonzero(metrics.confusion)
-    counts, number = metrics.confusion[rows, columns], len(metrics.confusion)
-    rng, means = np.random.default_rng(seed), []
-    for _ in range(_RESAMPLES):
-        drawn = rng.multinomial(counts.sum(), counts / counts.sum())
-        actual, called = np.bincount(rows, drawn, number), np.bincount(columns, drawn, number)
-        hits = np.bincount(rows, drawn * (rows == columns), number)
-        means.append((2 * hits / np.maximum(actual + called, 1)).sum() / (actual > 0).sum())
+    number = len(metrics.confusion)
+    share = metrics.confusion.ravel() / metrics.confusion.sum()
+    drawn = np.random.default_rng(seed).multinomial(metrics.confusion.sum(), share, RESAMPLES).reshape(-1, number, number)
+    hits, actual, called = np.einsum("rii->ri", drawn), drawn.sum(axis=2), drawn.sum(axis=1)
+    means = (2 * hits / np.maximum(actual + called, 1)).sum(axis=1) / (actual > 0).sum(axis=1)
     low, high = np.percentile(means, (2.5, 97.5))
     return float(low), float(high)
 
