@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from engine.evaluate import Predictions
+from engine.explain.deletion import ORDERS
 from engine.explain.examples import MOST, choose_examples
 from tests.reproduction import cli_runs
 
@@ -37,7 +38,7 @@ def test_explain_leaves_pictures_and_figures_and_changes_none(work, capsys):
     capsys.readouterr()
     assert evaluate("seen", "--explain") == 0
     said = capsys.readouterr().out
-    assert "7 of the 7 pictures, evenly spaced, 197 forwards; blank is" in said
+    assert "7 of the 7 pictures, evenly spaced, 260 forwards; blank is" in said
     assert "Grad-CAM: area under accuracy" in said and "log/seen/explain/ (examples.png" in said
     folder = work / "log/seen"
     assert {file.name for file in (folder / "explain").iterdir()} == FILES
@@ -48,13 +49,13 @@ def test_explain_leaves_pictures_and_figures_and_changes_none(work, capsys):
             assert min(image.size) > 200
     record = json.loads((folder / "explain/explain.json").read_text())
     rows = cli_runs.table(folder / "explain/deletion.csv")
-    assert {(row["map"], row["first"]) for row in rows} == {("Grad-CAM", "most"), ("Grad-CAM", "least"), ("", "random")}
+    assert {(row["map"], row["first"]) for row in rows} == {("Grad-CAM", order) for order in ORDERS} | {("", "random")}
     result = json.loads((folder / "result.json").read_text())
     whole = [float(row["accuracy"]) for row in rows if row["blanked"] == "0"]
-    assert whole == pytest.approx([result["accuracy"]] * 3)
+    assert whole == pytest.approx([result["accuracy"]] * 4)
     most = [float(row["accuracy"]) for row in rows if row["first"] == "most"]
     area = (sum(most) - (most[0] + most[-1]) / 2) / 10
-    assert record["deletion"]["maps"]["Grad-CAM"]["most_first"]["accuracy_area"] == pytest.approx(area)
+    assert record["deletion"]["maps"]["Grad-CAM"]["accuracy"]["most"]["area"] == pytest.approx(area)
     assert {row["path"] for row in record["examples"]} <= {row["path"] for row in cli_runs.table("log/seen/predictions.csv")}
     assert evaluate("again", "--explain") == 0
     for name in ("deletion.csv", "explain.json"):

@@ -1,7 +1,8 @@
 """Deletion curves: what a network still knows as the places of a map are blanked, the most attended first or the least.
 
 Source: the deletion metric of Petsiuk et al., 2018, "RISE", arXiv:1806.07421, with both orders and a random one. A map that
-tells where the network looks lets accuracy fall faster when its largest places go first than when its smallest do.
+tells where the network looks lets accuracy fall faster when its largest places go first than when its smallest do; where it
+falls as fast by the map of another picture, the map tells where faces matter and nothing of the one face.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,7 +17,7 @@ from engine.metrics import Z95
 
 STEPS = 10  # the picture is blanked in tenths
 PATCHES = 7  # a side: how coarse the random order is, as coarse as POSTER V2's maps
-ORDERS = ("most", "least")
+ORDERS = ("most", "least", "another")  # the most attended first, the least, the most of another picture's map
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,12 @@ def ranks(maps: Tensor, ties: Tensor, largest_first: bool) -> Tensor:
     order = first.gather(1, values.argsort(dim=1, descending=largest_first, stable=True))
     places = torch.arange(order.shape[1]).expand_as(order)
     return torch.empty_like(order).scatter_(1, order, places)
+
+
+def orders_of(maps: Tensor, ties: Tensor) -> dict[str, Tensor]:
+    """The ranks of ORDERS. Another picture is the one half the pictures further: of sorted pictures mostly another class."""
+    other = maps.roll(len(maps) // 2, dims=0)
+    return dict(zip(ORDERS, (ranks(maps, ties, True), ranks(maps, ties, False), ranks(other, ties, True))))
 
 
 def blanked(images: Tensor, places: Tensor, tenths: int) -> Tensor:

@@ -28,6 +28,7 @@ from engine.explain.deletion import (
     deletion_curves,
     difference,
     forwards,
+    orders_of,
     random_maps,
     ranks,
 )  # fmt: skip
@@ -39,7 +40,7 @@ from models import MODELS
 
 FOLDER, RECORD = "explain", "explain.json"
 EXAMPLES, CURVES, TABLE = "examples.png", "deletion.png", "deletion.csv"
-SAMPLE = 96  # pictures of a deletion curve, each of which goes through the network some 46 times
+SAMPLE = 96  # pictures of the curves: each goes through the network 64 times where two maps are tested
 CHUNK = 16  # of them a forward
 BLANK = "0 in normalised values, the mean colour of ImageNet (of Deep-Emotion: mid-grey)"
 
@@ -109,15 +110,15 @@ def _deletion(folder: Path, explained: Explained, say: Callable[[str], None]) ->
     orders = {"random": ranks(ties, ties, largest_first=True)}
     for name, method in methods.items():
         maps = _maps(explained, method, images, name)
-        orders |= {f"{name}, {order} first": ranks(maps, ties, largest_first=order == ORDERS[0]) for order in ORDERS}
+        orders |= {f"{name}, {order}": places for order, places in orders_of(maps, ties).items()}
     curves = deletion_curves(_runner(explained, images, say), images, labels, orders, CHUNK, data.progress)
     random = curves.pop("random")
-    pairs = {name: tuple(curves[f"{name}, {order} first"] for order in ORDERS) for name in methods}
-    plot_deletion(pairs, random, f"{explained.title}: {len(numbers)} pictures", folder / CURVES)
-    _write_table(folder / TABLE, pairs, random)
-    figures = {name: _figures(*pair) for name, pair in pairs.items()}
-    for name, found in figures.items():
-        say(_sentence(name, found, random))
+    found = {name: {order: curves[f"{name}, {order}"] for order in ORDERS} for name in methods}
+    plot_deletion(found, random, f"{explained.title}: {len(numbers)} pictures", folder / CURVES)
+    _write_table(folder / TABLE, found, random)
+    figures = {name: _figures(by_order) for name, by_order in found.items()}
+    for name, areas in figures.items():
+        say(_sentence(name, areas, random))
     return {
         "pictures": len(numbers),
         "forwards": cost,
@@ -142,34 +143,37 @@ def _runner(explained: Explained, images: Tensor, say: Callable[[str], None]) ->
     return lambda some: run(some.to(explained.device, memory_format=torch.channels_last), None)
 
 
-def _figures(most: Curve, least: Curve) -> dict:
-    """The areas of both orders, and how much more `least` has, with the ends of its 95 % interval."""
-    gains = {
-        "accuracy": difference(most.hits, least.hits),
-        "probability": difference(most.kept, least.kept),
-    }
-    return {
-        "most_first": {"accuracy_area": float(area(most.accuracy)), "probability_area": float(area(most.probability))},
-        "least_first": {"accuracy_area": float(area(least.accuracy)), "probability_area": float(area(least.probability))},
-        "least_minus_most": {name: dict(zip(("area", "low", "high"), gain)) for name, gain in gains.items()},
-    }
+def _figures(curves: dict[str, Curve]) -> dict:
+    """The areas of each order, and how much more the others have than the most attended first, with 95 % intervals."""
+    figures: dict = {}
+    for what, attribute in (("accuracy", "hits"), ("probability", "kept")):
+        most = getattr(curves["most"], attribute)
+        figures[what] = {order: {"area": float(area(getattr(curve, what)))} for order, curve in curves.items()}
+        for order in ORDERS[1:]:
+            gain = difference(most, getattr(curves[order], attribute))
+            figures[what][order] |= dict(zip(("more_than_most", "low", "high"), gain))
+    return figures
 
 
 def _sentence(name: str, figures: dict, random: Curve) -> str:
     parts = []
-    for what, curve in (("accuracy", random.accuracy), ("probability", random.probability)):
-        most, least = (figures[f"{order}_first"][f"{what}_area"] for order in ORDERS)
-        gain = figures["least_minus_most"][what]
+    for what, by_order in figures.items():
+        most, least, another = (by_order[order] for order in ORDERS)
         parts.append(
-            f"area under {what} {most:.3f} with the most attended first, {area(curve):.3f} at random, {least:.3f} with the "
-            f"least first; difference {gain['area']:.3f} [{gain['low']:.3f}, {gain['high']:.3f}]"
+            f"area under {what} {most['area']:.3f} with the most attended first, {area(getattr(random, what)):.3f} at random, "
+            f"{least['area']:.3f} with the least first, {_more(least)}; {another['area']:.3f} by another picture's map, "
+            f"{_more(another)}"
         )
     return f"{name}: {'; '.join(parts)}"
 
 
-def _write_table(path: Path, pairs: dict[str, tuple[Curve, Curve]], random: Curve) -> None:
+def _more(figures: dict) -> str:
+    return f"{figures['more_than_most']:+.3f} [{figures['low']:.3f}, {figures['high']:.3f}]"
+
+
+def _write_table(path: Path, found: dict[str, dict[str, Curve]], random: Curve) -> None:
     """A row a map, order and share of the picture that is blank."""
-    rows = [(name, order, curve) for name, pair in pairs.items() for order, curve in zip(ORDERS, pair)]
+    rows = [(name, order, curve) for name, curves in found.items() for order, curve in curves.items()]
     with replacing(path) as partial_path, open(partial_path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["map", "first", "blanked", "accuracy", "probability"])

@@ -11,6 +11,7 @@ from engine.explain.deletion import (
     deletion_curves,
     difference,
     forwards,
+    orders_of,
     random_maps,
     ranks,
 )
@@ -23,6 +24,14 @@ def test_pixels_go_in_the_order_of_the_map_and_equal_ones_in_that_of_the_ties():
     assert ranks(maps, ties, largest_first=True).tolist() == [[3, 2, 1, 0]]
     assert ranks(maps, ties, largest_first=False).tolist() == [[0, 2, 1, 3]]
     assert ranks(ties, ties, largest_first=False).tolist() == [[0, 2, 1, 3]]
+
+
+def test_orders_take_another_picture_s_map_as_a_control():
+    maps, ties = torch.rand(5, 4, 4), random_maps(5, 4, 0)
+    found = orders_of(maps, ties)
+    assert torch.equal(found["most"], 15 - found["least"])  # no two are equal
+    for k in range(5):
+        assert torch.equal(found["another"][k], found["most"][(k + 3) % 5])
 
 
 def test_blanked_share():
@@ -67,7 +76,8 @@ def test_a_map_of_the_known_place_separates_the_orders():
     maps = torch.zeros(40, 48, 48)
     maps[:, 20:32, 8:20] = 1
     ties = random_maps(40, 48, 0)
-    orders = {"most": ranks(maps, ties, True), "least": ranks(maps, ties, False), "random": ranks(ties, ties, True)}
+    orders = orders_of(maps, ties) | {"random": ranks(ties, ties, True)}
+    del orders["another"]  # every picture's map is the same here
     curves = deletion_curves(run, images, labels, orders, 16, silent)
     assert sum(sent) == forwards(40, 3) == 40 * 28 + 1 and max(sent) == 16
     areas = {name: (area(c.accuracy), area(c.probability)) for name, c in curves.items()}
