@@ -179,7 +179,7 @@ def test_the_lines_of_the_readme_give_the_same_from_python(monkeypatch):
     [code] = [
         code for code in re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S) if "load_model" in code
     ]
-    assert len(code.strip().splitlines()) == 3
+    assert sum(map(bool, code.splitlines())) == 3
     folder = Path("readme")
     folder.mkdir()
     shutil.copy("best.pth", folder)

@@ -8,7 +8,7 @@ from torch import nn
 
 from models import MODELS, create_model, folding, optimize_for_inference
 
-NETWORKS = [(name, {}) for name in MODELS] + [
+NETWORKS = [(name, {}) for name in MODELS if name != "poster_v1_base"] + [  # between small and large
     ("poster_v2", {"head": "arcface"}),
     ("poster_v1_small", {"head": "adaface", "variant": "affectnet"}),
 ]
