@@ -45,9 +45,8 @@ def _preparation(network: NetworkFile) -> Callable[[Image.Image], torch.Tensor]:
     fit = network.args.get("eval_transform", "plain")
     if order not in CHANNEL_ORDERS or fit not in TRANSFORMS:
         raise WeightsError("damaged checkpoint: its args name no channel order or transform")
-    return create_transform(
-        fit, MODELS[network.model].picture, order
-    ).forward  # the module itself would become a part of the network
+    # its function alone: the module itself would become a part of the network
+    return create_transform(fit, MODELS[network.model].picture, order).forward
 
 
 def predict(model: nn.Module, images: Picture | Iterable[Picture], batch_size: int) -> np.ndarray:
