@@ -120,9 +120,9 @@ def test_broken_pretrained_file_is_named(tmp_path, capsys):
 
 def test_checkpoint_of_other_classes_outputs_or_format(tmp_path, capsys):
     tree(tmp_path / "d")
-    state = create_model("poster_v2", 2).state_dict()
+    state = create_model("deep_emotion", 2).state_dict()
     content = dict(
-        run="r", model="poster_v2", model_options={}, classes=["a", "z"], state_dict=state, optimizer=None, epoch=1,
+        run="r", model="deep_emotion", model_options={}, classes=["a", "z"], state_dict=state, optimizer=None, epoch=1,
         best=None, history=[], rng=None, args={}, fingerprints={},
     )  # fmt: skip
     save_checkpoint(tmp_path / "other.pth", content)
@@ -130,7 +130,7 @@ def test_checkpoint_of_other_classes_outputs_or_format(tmp_path, capsys):
     save_checkpoint(tmp_path / "short.pth", content | {"classes": ["a", "b"], "state_dict": dict(list(state.items())[5:])})
     torch.save({"format": "poster-reproduction", "version": 99}, tmp_path / "newer.pth")
     torch.save({"format": "poster-reproduction", "version": 1}, tmp_path / "empty.pth")
-    torch.save(create_model("poster_v2", 4).state_dict(), tmp_path / "four.pth")
+    torch.save(create_model("deep_emotion", 4).state_dict(), tmp_path / "four.pth")
     for flag in ("--evaluate", "--resume"):
         refused(capsys, flag, "other.pth", "--data", "d", "--epochs", 2, words="without z and with b instead")
         refused(capsys, flag, "three.pth", "--data", "d", "--epochs", 2, words="without c")
