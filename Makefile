@@ -14,7 +14,7 @@ RUN := demo_$(shell date +%Y-%m-%d_%H-%M-%S)
 
 test: .venv/.installed
 	.venv/bin/python -m pip install --quiet -r tests/requirements.txt
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 demo: .venv/.installed
 	.venv/bin/python main.py --run $(RUN)
