@@ -3,44 +3,14 @@
 import json
 import os
 import unicodedata
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from html_pages import Page
 from PIL import Image
 
 from data_preprocessing.audit import audit, main
 from data_preprocessing.audit_report import _SHOWN_PAIRS, find_verdict, render, write_report
-
-VOID = {"meta", "img", "br", "rect"}
-
-
-class Page(HTMLParser):
-    """Elements, attributes and text; raises where a tag is closed that is not open."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.open, self.tags, self.text = [], [], ""
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
-
-    def all(self, tag: str) -> list[dict]:
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """Made-up runs for the tests of report.html, and reading the page."""
 
 import json
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import torch
+from html_pages import Page
 from PIL import Image
 
 from data_preprocessing.folders import Split, read_split
@@ -13,7 +13,6 @@ from engine.evaluate import Predictions
 from engine.fit import FitState
 from engine.report.run_page import RunPage
 
-VOID = {"meta", "img", "br", "rect", "line", "circle", "polyline"}
 WEIGHTS = {"checkpoint": "checkpoint/run/best.pth", "sha256": "0" * 64, "epoch": 2}
 
 
@@ -57,32 +56,6 @@ def run_page(folder: Path, said: list, classes: tuple[str, ...], epochs: int = 3
     return RunPage(folder, "deep_emotion", torch.device("cpu"), said.append, state, epochs)
 
 
-class Page(HTMLParser):
-    """Elements, attributes and text; raises where a tag is closed that is not open."""
-
-    def __init__(self, path: Path):
-        super().__init__()
-        self.source = path.read_bytes().decode("utf-8")
-        self.open, self.tags, self.text = [], [], ""
-        self.feed(self.source)
-        self.close()
-        assert not self.open, self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if not self.open or self.open[-1] not in ("script", "style"):
-            self.text += data
-
-    def all(self, tag: str) -> list[dict]:
-        """The attributes of every such element."""
-        return [attributes for name, attributes in self.tags if name == tag]
+def read_page(path: Path) -> Page:
+    """The page in a file."""
+    return Page(path.read_bytes().decode("utf-8"))

@@ -12,12 +12,12 @@ from engine.evaluate import Predictions
 from engine.report import run_page as module
 from engine.report.figures import Curve, line_chart
 from engine.report.timing import read_timing
-from tests.report.reports import WEIGHTS, Page, guesses, history, run_page, write_noise
+from tests.report.reports import WEIGHTS, guesses, history, read_page, run_page, write_noise
 
 
 def test_page_of_3000_pictures_of_noise_is_below_5_mb(large):
     assert 1e6 < (large / "report.html").stat().st_size < 5e6
-    page = Page(large / "report.html")
+    page = read_page(large / "report.html")
     assert len(page.all("template")) == 49
     faces = [image for image in page.all("img") if image.get("class") != "batch"]
     assert len(faces) > 400
@@ -26,7 +26,7 @@ def test_page_of_3000_pictures_of_noise_is_below_5_mb(large):
 
 
 def test_page_is_usable_by_all_and_loads_nothing(large):
-    page = Page(large / "report.html")
+    page = read_page(large / "report.html")
     assert page.all("html")[0]["lang"] == "en" and len(page.all("h1")) == 1
     assert "width=device-width" in next(m["content"] for m in page.all("meta") if m.get("name") == "viewport")
     policy = next(m["content"] for m in page.all("meta") if m.get("http-equiv") == "Content-Security-Policy")
@@ -46,7 +46,7 @@ def test_page_is_usable_by_all_and_loads_nothing(large):
 
 
 def test_page_tells_what_ran_and_how_well(large):
-    text = Page(large / "report.html").text
+    text = read_page(large / "report.html").text
     for part in (
         "main.py --run 'a b'",
         "deep_emotion, 7 classes",
@@ -81,7 +81,7 @@ def _read(folder: Path) -> tuple:
 
 
 def test_names_of_any_kind_are_harmless_and_legible(hostile):
-    page = Page(hostile / "report.html")
+    page = read_page(hostile / "report.html")
     assert len(page.all("script")) == 1 and page.source.count("</script>") == 1
     assert all("onerror" not in image for image in page.all("img")) and not page.all("i")
     assert "</script><script>alert(1)</script>" in page.text and "기쁨" in page.text and "a'b\"c & d" in page.text
@@ -91,7 +91,7 @@ def test_names_of_any_kind_are_harmless_and_legible(hostile):
 
 
 def test_warnings_of_the_log_and_of_the_settings_are_shown_once(hostile):
-    page = Page(hostile / "report.html")
+    page = read_page(hostile / "report.html")
     assert "audit.json: leakage. <b>7</b> of 9" in page.text and "the checkpoint was chosen on <i>" in page.text
     assert page.text.count("leakage. ") == 1 and "epoch 1\n" not in page.text
 
@@ -102,7 +102,7 @@ def test_pictures_that_are_gone_are_named(tmp_path):
     (split.folder / split.paths[1]).write_bytes(b"broken")
     page = run_page(tmp_path / "run", said := [], split.classes)
     page.write_result(guesses(split), split, split.classes, WEIGHTS)
-    found = Page(tmp_path / "run/report.html")
+    found = read_page(tmp_path / "run/report.html")
     assert not said and found.text.count("cannot be read") == 2 * 2 and split.paths[0] in found.text  # in a list and a cell
 
 
@@ -111,10 +111,10 @@ def test_no_time_for_pictures_leaves_their_names(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_SECONDS_IN_TRAINING", 0.0)
     page = run_page(tmp_path / "run", said := [], split.classes)
     page.write_epoch(guesses(split), split, split.classes)
-    found = Page(tmp_path / "run/report.html")
+    found = read_page(tmp_path / "run/report.html")
     assert not said and not found.all("img") and "not read for lack of time" in found.text
     page.write_result(guesses(split), split, split.classes, WEIGHTS)
-    assert len(Page(tmp_path / "run/report.html").all("img")) == 2 * 8
+    assert len(read_page(tmp_path / "run/report.html").all("img")) == 2 * 8
 
 
 @pytest.mark.parametrize("broken", ["write_text", "render"])
@@ -141,7 +141,7 @@ def test_classes_without_pictures_certain_networks_and_no_records(tmp_path):
     page = run_page(tmp_path / "run", said := [], classes, epochs=1)
     (tmp_path / "run/args.json").unlink()
     page.write_result(Predictions(np.array(split.labels), np.eye(3)[[0, 0, 1, 1]], 0.0), split, classes, WEIGHTS)
-    assert not said and "No mistakes." in Page(tmp_path / "run/report.html").text
+    assert not said and "No mistakes." in read_page(tmp_path / "run/report.html").text
 
 
 def test_many_classes_become_a_list_of_the_largest_mistakes(tmp_path):
@@ -150,7 +150,7 @@ def test_many_classes_become_a_list_of_the_largest_mistakes(tmp_path):
     split = Split("test", tmp_path, classes, tuple(f"{k}.png" for k in range(800)), labels)
     page = run_page(tmp_path / "run", said := [], classes)
     page.write_result(guesses(split, 0.0), split, classes, WEIGHTS)
-    found = Page(tmp_path / "run/report.html")
+    found = read_page(tmp_path / "run/report.html")
     assert not said and 50 < len(found.all("template")) <= 100 and (tmp_path / "run/report.html").stat().st_size < 5e6
     assert "The largest mistakes among 400 classes" in found.text
 

@@ -7,7 +7,7 @@ import pytest
 
 import engine.report.run_page
 from engine.report.facts import notes
-from tests.report.reports import Page, write_noise
+from tests.report.reports import read_page, write_noise
 from tests.reproduction.cli_runs import run
 
 LEAKAGE = {"format": 1, "verdict": "leakage", "text": "9 of 12 pictures of test are in train."}
@@ -40,7 +40,7 @@ def in_work(work, monkeypatch):
 
 
 def test_the_page_is_written_after_each_epoch_and_at_the_end(work):
-    texts = [Page(path).text for path in sorted(work.glob("?.html"))]
+    texts = [read_page(path).text for path in sorted(work.glob("?.html"))]
     assert len(texts) == 3
     assert "1 of 2 epochs are done" in texts[0] and "2 of 2 epochs are done" in texts[1]
     assert "on which the epoch is chosen" in texts[0] and "Evaluation of 15 pictures" in texts[0]
@@ -49,7 +49,7 @@ def test_the_page_is_written_after_each_epoch_and_at_the_end(work):
 
 
 def test_the_page_of_a_run_tells_figures_command_times_and_warnings(work):
-    page = Page(work / "log/one/report.html")
+    page = read_page(work / "log/one/report.html")
     result = json.loads((work / "log/one/result.json").read_text())
     record = json.loads((work / "log/one/args.json").read_text())
     assert f"{100 * result['accuracy']:.2f} %" in page.text and f"{100 * result['calibration']['ece']:.2f} %" in page.text
@@ -70,7 +70,7 @@ def test_the_page_of_a_run_tells_figures_command_times_and_warnings(work):
 
 def test_the_page_of_an_evaluation_has_no_curves_and_tells_what_the_checkpoint_has_seen(work):
     assert run("--data", "data", "--evaluate", "checkpoint/one/best.pth", "--run", "tested") == 0
-    page = Page(work / "log/tested/report.html")
+    page = read_page(work / "log/tested/report.html")
     assert "12 of the 15 pictures of test were in the training split of this checkpoint" in page.text
     assert "an evaluation of checkpoint/one/best.pth" in page.text and "Evaluation of 15 pictures" in page.text
     assert len(page.all("svg")) == 1 and not (work / "log/tested/timing.csv").exists()
