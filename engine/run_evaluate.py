@@ -20,7 +20,7 @@ from engine.provenance import provenance
 from engine.report.run_page import RunPage
 from engine.seed import seed_everything
 from engine.settings import gpu_numbers, resolve
-from engine.setup import BGR, build_model, choose_device, load_weights, model_options, model_title
+from engine.setup import choose_device, model_title, tested_network
 
 WITH_LABELS = (
     "warning: --margin-at-eval: these figures use the labels: the head subtracts its margin from the true class, as the "
@@ -45,12 +45,7 @@ def evaluate(flags: dict) -> None:
         raise UsageError(f"--split {name}: {settings.data} has only {', '.join(sources)}")
     split = sources[name]()
     classes, explanation = output_classes(checkpoint, split, flags.get("data_type"))
-    with memory.explained(device, settings.batch_size, settings.workers):
-        model = build_model(checkpoint.model, checkpoint.num_outputs, model_options(settings), device)
-        load_weights(model, checkpoint, "--evaluate", log.say)
-    log.say(explanation)
-    if settings.channel_order == "bgr":
-        log.say(BGR)
+    model = tested_network(checkpoint, settings, device, explanation, log.say)
     [split], checks = group.share(data.checked([split], settings.skip_bad_images, log.say) if group.is_main else None)
     fingerprints = {name: checks[name].fingerprint}
     seed_everything(settings.seed)

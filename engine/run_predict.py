@@ -31,7 +31,7 @@ from engine.prediction_report import Report
 from engine.provenance import provenance
 from engine.seed import seed_everything
 from engine.settings import gpu_numbers, resolve
-from engine.setup import BGR, build_model, choose_device, load_weights, model_options
+from engine.setup import choose_device, tested_network
 from models import MODELS
 
 
@@ -50,12 +50,8 @@ def predict(flags: dict) -> int:
     device = choose_device(settings.device, gpu_numbers(settings.gpu), log.say)
     precision = choose_precision(settings.precision, device, log.say)
     run = _Run(settings, checkpoint, Report(split, classes), device, log, has_folder)
+    model = tested_network(checkpoint, settings, device, explanation, log.say)
     with memory.explained(device, settings.batch_size, settings.workers):
-        model = build_model(checkpoint.model, checkpoint.num_outputs, model_options(settings), device)
-        load_weights(model, checkpoint, "--evaluate", log.say)
-        log.say(explanation)
-        if settings.channel_order == "bgr":
-            log.say(BGR)
         seed_everything(settings.seed)
         run.through(model.eval(), _loader(split, settings, device), precision)
     run.finish()

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
+from engine import memory
 from engine.checkpoint import Checkpoint
 from engine.distributed import SINGLE, Group
 from engine.errors import UsageError
@@ -69,6 +70,22 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint, flag: str, say: Calla
         raise UsageError(f"{flag} {checkpoint.path}: does not fit {checkpoint.model}: {error}") from None
     dropped = f"; {len(report.dropped)} dropped that the published network stores and never runs" if report.dropped else ""
     say(f"{checkpoint.path}: {report.loaded} tensors loaded{dropped}")
+
+
+def tested_network(
+    checkpoint: Checkpoint, settings: SimpleNamespace, device: torch.device, explanation: str, say: Callable[[str], None]
+) -> nn.Module:
+    """The network of `--evaluate FILE` with its weights; says what was loaded, `explanation` and the channel order.
+
+    Raises UsageError naming file and keys where they do not fit.
+    """
+    with memory.explained(device, settings.batch_size, settings.workers):
+        model = build_model(checkpoint.model, checkpoint.num_outputs, model_options(settings), device)
+        load_weights(model, checkpoint, "--evaluate", say)
+    say(explanation)
+    if settings.channel_order == "bgr":
+        say(BGR)
+    return model
 
 
 def load_backbones(model: nn.Module, folder: str, say: Callable[[str], None]) -> None:
