@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from refusals import failure
 
-from data_preprocessing.folders import Split, check_pictures, check_same_classes, find_splits, read_split
+from data_preprocessing.folders import Split, check_pictures, check_same_classes, read_split
+from data_preprocessing.split_folders import find_splits
 
 
 def split_of(name: str, classes: tuple[str, ...], labels: tuple[int, ...] = ()) -> Split:
