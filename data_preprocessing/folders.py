@@ -14,6 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from data_preprocessing.commands import prepare_command
 from data_preprocessing.errors import DataError, printable
 from data_preprocessing.files import files_below, is_dead_link, is_hidden, read_file, read_start, readable, reason
 from data_preprocessing.images import check_image, load_image
@@ -117,7 +118,8 @@ def _say_left_out(name: str, left_out: dict[str, list[str]], loose: list[Path], 
         say(f"{start}{name}: {note.removeprefix('warning: ')}")
     if loose:
         shown = printable(", ".join(sorted(path.name for path in loose)[:3]))
-        say(f"warning: {name}: {len(loose)} images lie directly in {loose[0].parent}, in no class folder: left out ({shown})")
+        what = "1 image lies" if len(loose) == 1 else f"{len(loose)} images lie"
+        say(f"warning: {name}: {what} directly in {loose[0].parent}, in no class folder: left out ({shown})")
 
 
 def check_same_classes(splits: Iterable[Split]) -> None:
@@ -238,8 +240,6 @@ def contents(folder: Path, most: int = 3) -> str:
 def _flat_remedy(folder: Path) -> str:
     """What to do about pictures that lie directly in a split folder, above all RAF-DB as it is distributed."""
     if any(p.name.startswith(("train_", "test_")) and p.suffix == ".jpg" for p in folder.iterdir()):
-        return (
-            "these are RAF-DB's flat files: move each picture into a folder named after its label, "
-            f"{folder.name}/1 ... {folder.name}/7, by the lines 'name label' of list_patition_label.txt"
-        )
+        command = prepare_command("rafdb", folder.parent)
+        return f"these are RAF-DB's flat files: with its list_patition_label.txt beside them {command} writes class folders"
     return "put each class's pictures into a folder of its own; " + LAYOUT

@@ -1,10 +1,10 @@
 """Class folders one level too deep: below a folder for each person (s01/angry), or for each of several data sets."""
 
 import re
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from data_preprocessing.commands import prepare_command
 from data_preprocessing.errors import DataError
 from data_preprocessing.split_names import split_of
 
@@ -53,10 +53,7 @@ def refuse_outer_folders(root: Path, source: Path, folders: Iterable[tuple[str, 
 def persons_command(source: Path, classes: list[str]) -> str:
     """The command that reads `source`, in which the folders `classes` lie in one for each person."""
     pattern = f"([^/]+)/(?:{'|'.join(re.escape(name) for name in classes)})/"
-    return (
-        f"python -m data_preprocessing.prepare folder --source {shlex.quote(str(source))} --out OUT "
-        f"--subject-regex {shlex.quote(pattern)}"
-    )
+    return prepare_command("folder", source, "--subject-regex", pattern)
 
 
 def _tells(name: str) -> bool:

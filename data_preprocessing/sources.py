@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+from data_preprocessing.commands import prepare_command
 from data_preprocessing.errors import DataError
 from data_preprocessing.fer2013 import is_fer2013, read_fer2013
 from data_preprocessing.files import is_hidden, reason
@@ -14,7 +15,7 @@ from data_preprocessing.listed import make_splits, unread_notes
 from data_preprocessing.readers import affectnet, rafdb
 from data_preprocessing.split_folders import find_splits, split_folders
 from data_preprocessing.trees import open_tree
-from data_preprocessing.wrong_folders import explain_file, prepare_command
+from data_preprocessing.wrong_folders import explain_file
 
 _NATIVE_FORMS = {rafdb: (*rafdb.LISTS, "EmoLabel", "Image/aligned"), affectnet: tuple(affectnet.SETS)}
 

@@ -1,10 +1,10 @@
 """What was given where a folder with train/, valid/ and test/ was expected, and the path or command that works for it."""
 
-import shlex
 from itertools import islice
 from pathlib import Path
 
 from data_preprocessing.archives import ARCHIVES, entries_of
+from data_preprocessing.commands import prepare_command, quoted
 from data_preprocessing.errors import DataError
 from data_preprocessing.fer2013 import is_fer2013
 from data_preprocessing.files import files_below, is_hidden, read_start, readable
@@ -28,9 +28,9 @@ def explain_file(path: Path) -> str:
     if name.endswith(ARCHIVES):
         return f"an archive is read by {prepare_command(_fitting_archive(path), path)}"
     if is_image(path):
-        return f"a single image: python main.py --evaluate FILE --predict {_quoted(path)} tells its class; to train, {LAYOUT}"
+        return f"a single image: python main.py --evaluate FILE --predict {quoted(path)} tells its class; to train, {LAYOUT}"
     if name.endswith(CHECKPOINTS):
-        return f"a checkpoint: --evaluate {_quoted(path)} tests it, on the images of a --data DIR"
+        return f"a checkpoint: --evaluate {quoted(path)} tests it, on the images of a --data DIR"
     if name.endswith(".csv") and is_fer2013(path):
         return _for_table(path)
     if name.endswith(LISTS):
@@ -44,11 +44,13 @@ def explain_folder(root: Path) -> str:
     tables = [root / name for name in _TABLES if (root / name).is_file() and is_fer2013(root / name)]
     if tables:
         return f"{found}); {_for_table(tables[0])}"
+    if split_of(root.resolve().name) and _data_sets_below(root.parent, 0):
+        return f"{found}); give the folder of all splits, {quoted(root.parent)}"
     inner = _data_sets_below(root)
     if len(inner) == 1:
-        return f"{found}); give {_quoted(inner[0])}"
+        return f"{found}); give {quoted(inner[0])}"
     if inner:
-        return f"{found}); several data sets: give one of {few(map(_quoted, inner))}"
+        return f"{found}); several data sets: give one of {few(map(quoted, inner))}"
     start = len(str(root)) + 1
     try:
         names = [readable(name[start:]) for name in islice(files_below(root), _MOST)]
@@ -65,19 +67,9 @@ def is_image(path: Path) -> bool:
         return False
 
 
-def prepare_command(name: str, source: Path) -> str:
-    """The command that writes the data set `name` at `source` as folders of splits and classes, outside of it."""
-    base = source.resolve().name
-    base = base[: -max((len(end) for end in ARCHIVES if base.lower().endswith(end)), default=0) or None]
-    out = Path("data", base)
-    if source.resolve() == out.resolve() or source.resolve() in out.resolve().parents or out.exists():
-        out = Path(f"{base}_prepared")
-    return f"python -m data_preprocessing.prepare {name} --source {_quoted(source)} --out {_quoted(out)}"
-
-
 def _for_table(table: Path) -> str:
     return (
-        f"FER2013's table: python main.py --data {_quoted(table)} reads it, and {prepare_command('fer2013', table.parent)} "
+        f"FER2013's table: python main.py --data {quoted(table)} reads it, and {prepare_command('fer2013', table.parent)} "
         "writes it as folders"
     )
 
@@ -85,11 +77,11 @@ def _for_table(table: Path) -> str:
 def _for_list(path: Path) -> str:
     """What to do with a list of labels: its images are wanted, too."""
     if _data_sets_below(path.parent, 0):
-        return f"a list: give the folder of the images, {_quoted(path.parent)}"
+        return f"a list: give the folder of the images, {quoted(path.parent)}"
     names = [readable(name[len(str(path.parent)) + 1 :]) for name in islice(files_below(path.parent), _MOST)]
     if not any(map(is_image_name, names)):
         return "a list: give the folder that holds both the list and the images"
-    fitting = [name for name in _fitting(names) if name != "folder"]
+    fitting = [name for name in _fitting(names) if name not in ("folder", "fer2013")]
     if fitting:
         return f"a list: {prepare_command(fitting[0], path.parent)} reads it with its images"
     return f"a list of another kind than FER2013's: put each class's images into a folder of its own; {LAYOUT}"
@@ -97,7 +89,7 @@ def _for_list(path: Path) -> str:
 
 def _for_names(root: Path, names: list[str]) -> str:
     """The command for a folder with these files; "" where there is none."""
-    fitting = _fitting(names)
+    fitting = [name for name in _fitting(names) if name != "fer2013"]  # its tables are known by their columns
     if fitting[:1] == ["folder"]:
         folders = below_shared({name: folders_of(name) for name in names if is_image_name(name)}, SPLITS)
         outer, inner = outer_folders(folders.values())
@@ -110,7 +102,7 @@ def _for_names(root: Path, names: list[str]) -> str:
     if archives:
         return explain_file(root / archives[0])
     if names and all(is_image_name(name) for name in names):
-        return f"images without class folders: python main.py --evaluate FILE --predict {_quoted(root)}; to train, {LAYOUT}"
+        return f"images without class folders: python main.py --evaluate FILE --predict {quoted(root)}; to train, {LAYOUT}"
     return ""
 
 
@@ -142,9 +134,3 @@ def _data_sets_below(root: Path, depth: int = _DEPTH) -> list[Path]:
     if tables:
         return tables[:1]
     return [found for folder in folders[:100] for found in _data_sets_below(folder, depth - 1)] if depth else []
-
-
-def _quoted(path: Path) -> str:
-    return shlex.quote(str(path))
-
-
