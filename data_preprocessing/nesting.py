@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from data_preprocessing.commands import prepare_command
+from data_preprocessing.commands import prepare_command, quoted
 from data_preprocessing.errors import DataError
 from data_preprocessing.split_names import split_of
 
@@ -43,7 +43,7 @@ def refuse_outer_folders(root: Path, source: Path, folders: Iterable[tuple[str, 
         return
     several = f"{', '.join(outer[:3])}{' ...' * (len(outer) > 3)}"
     if any(split_of(name) for name in inner):
-        raise DataError(f"{root}: its folders {several} each hold {', '.join(inner[:3])}: several data sets; give one of them")
+        raise DataError(f"{root}: its folders {several} each hold {', '.join(inner[:3])}: several data sets; give one, as {quoted(root / outer[0])}")
     raise DataError(
         f"{root}: its folders {several} each hold folders called {', '.join(inner[:3])}: persons or data sets, not classes; "
         f"of persons, {persons_command(source, inner)} makes the classes; of data sets, give one"

@@ -2,7 +2,6 @@
 
 import glob
 import os
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch.utils.data import Dataset
 
 from data_preprocessing.archives import ARCHIVES
 from data_preprocessing.audit_figures import TINY
+from data_preprocessing.commands import quoted
 from data_preprocessing.datasets import Reading
 from data_preprocessing.fer2013 import is_fer2013
 from data_preprocessing.files import is_hidden, reason
@@ -71,11 +71,10 @@ def _refuse_other_files(path: Path) -> None:
     name = path.name.lower()
     if not path.is_file() or not name.endswith((*CHECKPOINTS, *LISTS, *ARCHIVES)) or is_image(path):
         return
-    quoted = shlex.quote(str(path))
     if name.endswith(CHECKPOINTS):
-        what = f"a checkpoint, which is named by --evaluate {quoted}; --predict names images"
+        what = f"a checkpoint, which is named by --evaluate {quoted(path)}; --predict names images"
     elif name.endswith(".csv") and is_fer2013(path):
-        what = f"FER2013's table; --evaluate FILE --data {quoted} tests its rows"
+        what = f"FER2013's table; --evaluate FILE --data {quoted(path)} tests its rows"
     elif name.endswith(ARCHIVES):
         what = "an archive; unpack it, and name the folder"
     else:

@@ -1,8 +1,8 @@
 """What was given where a checkpoint's file was expected, and what to give instead."""
 
-import shlex
 from pathlib import Path
 
+from data_preprocessing.commands import quoted
 from data_preprocessing.split_folders import split_folders
 from data_preprocessing.wrong_folders import is_image
 from engine import record
@@ -18,7 +18,7 @@ def explain_wrong(path: Path, flag: str) -> str:
     if path.is_dir():
         return f"is a folder; {_of_folder(path, flag)}"
     if path.is_file() and not path.name.lower().endswith(_ENDINGS) and is_image(path):
-        return f"is an image; --evaluate FILE --predict {shlex.quote(str(path))} tells its class, FILE being a checkpoint"
+        return f"is an image; --evaluate FILE --predict {quoted(path)} tells its class, FILE being a checkpoint"
     return ""
 
 
@@ -26,15 +26,17 @@ def _of_folder(folder: Path, flag: str) -> str:
     wanted = "best.pth" if flag == "--evaluate" else "last.pth"
     for place in (folder, record.CHECKPOINT_ROOT / folder.resolve().name):
         if (place / wanted).is_file():
-            return f"give {shlex.quote(str(place / wanted))}"
+            return f"give {quoted(place / wanted)}"
     runs = sorted(path.parent.name for path in folder.glob(f"*/{wanted}"))
     if runs:
-        return f"give the file of a run in it: {shlex.quote(str(folder / runs[-1] / wanted))}" + (
-            f", or of {len(runs) - 1} others" if len(runs) > 1 else ""
-        )
+        return _one_of([folder / run / wanted for run in runs])
     files = sorted(path.name for path in folder.iterdir() if path.name.lower().endswith(_ENDINGS))
     if files:
-        return f"give the file in it: {shlex.quote(str(folder / files[0]))}" + f" or {len(files) - 1} others" * (len(files) > 1)
+        return _one_of([folder / name for name in files])
     if split_folders(folder)[0]:
-        return f"a data set is named by --data {shlex.quote(str(folder))}, and {flag} names a checkpoint's file"
+        return f"a data set is named by --data {quoted(folder)}, and {flag} names a checkpoint's file"
     return f"name the file in it ({wanted} of a run)"
+
+
+def _one_of(files: list[Path]) -> str:
+    return f"give {quoted(files[0])}" + f" or another of the {len(files)} in it" * (len(files) > 1)
