@@ -40,10 +40,8 @@ def get_args_parser() -> argparse.ArgumentParser:
         epilog=recipe_table(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_data_flags(parser.add_argument_group("data").add_argument)
-    _add_model_flags(parser.add_argument_group("model").add_argument)
-    _add_optimisation_flags(parser.add_argument_group("optimisation").add_argument)
-    _add_run_flags(parser.add_argument_group("run").add_argument)
+    for title, add_flags in FLAG_GROUPS.items():
+        add_flags(parser.add_argument_group(title).add_argument)
     return parser
 
 
@@ -153,6 +151,14 @@ def _add_run_flags(add: Callable) -> None:
     add("--compile", action="store_true", help="compile the network by torch.compile (default: not)")
     add("--gpu", metavar="N|N,N", help="number of the CUDA GPU; of several: a process each (default: 0)")
     add("--sync-bn", action="store_true", help="of several processes: BatchNorm over the whole batch (default: each its part)")
+
+
+FLAG_GROUPS: dict[str, Callable[[Callable], None]] = {  # title -> what adds its flags, by calls like add_argument's
+    "data": _add_data_flags,
+    "model": _add_model_flags,
+    "optimisation": _add_optimisation_flags,
+    "run": _add_run_flags,
+}
 
 
 def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
