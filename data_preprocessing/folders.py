@@ -95,7 +95,7 @@ def read_split(name: str, folder: Path, say: Callable[[str], None] = lambda text
         for kind, files in others.items():
             left_out.setdefault(kind, []).extend(file[above:] for file in files)
         if not pictures:
-            what = left_out_note(others).removeprefix("warning: ")
+            what = left_out_note(others)
             raise DataError(
                 f"{class_folder}: no pictures in this class folder{f' ({what})' * bool(what)}; "
                 "fill it or remove it from every split"
@@ -112,10 +112,9 @@ def read_split(name: str, folder: Path, say: Callable[[str], None] = lambda text
 
 def _say_left_out(name: str, left_out: dict[str, list[str]], loose: list[Path], say: Callable[[str], None]) -> None:
     """Say what read_split leaves out. loose: images that lie directly in the split's folder."""
-    note = left_out_note(left_out)
+    note = left_out_note(left_out, name)
     if note:
-        start = "warning: " * note.startswith("warning: ")
-        say(f"{start}{name}: {note.removeprefix('warning: ')}")
+        say(note)
     if loose:
         shown = printable(", ".join(sorted(path.name for path in loose)[:3]))
         what = "1 image lies" if len(loose) == 1 else f"{len(loose)} images lie"

@@ -94,8 +94,11 @@ def choose_images(names: Iterable[str], start_of: Callable[[str], bytes]) -> tup
     return images, left_out
 
 
-def left_out_note(left_out: dict[str, list[str]]) -> str:
-    """One line that counts and names what choose_images left out, with what to do about it; "" where that is nothing."""
+def left_out_note(left_out: dict[str, list[str]], place: str = "") -> str:
+    """One line that counts and names what choose_images left out, with what to do about it; "" where that is nothing.
+
+    place: what the line is about; it is then a warning, unless no file is of a known kind.
+    """
     total = sum(map(len, left_out.values()))
     if not total:
         return ""
@@ -105,7 +108,8 @@ def left_out_note(left_out: dict[str, list[str]]) -> str:
         shown = printable(", ".join(repr(n) if n != n.strip() else n for n in names[:_SHOWN])) + more
         parts.append(f"{len(names)} {kind} ({shown}; {_REMEDIES[kind]})")
     files = "1 file is" if total == 1 else f"{total} files are"
-    return "warning: " * (set(left_out) != {_OTHER}) + f"{files} left out: {', '.join(parts)}"
+    about = "warning: " * (set(left_out) != {_OTHER}) + f"{place}: " if place else ""
+    return f"{about}{files} left out: {', '.join(parts)}"
 
 
 def _is_quiet(name: str) -> bool:

@@ -42,12 +42,11 @@ def find_pictures(named: Sequence[str], say: Callable[[str], None] = lambda text
             if os.path.isdir(match):
                 folders = True
                 found, others = images_below(Path(match))
-                note = left_out_note(others)
                 if not found:
-                    why = note.removeprefix("warning: ") or contents(Path(match))
+                    why = left_out_note(others) or contents(Path(match))
                     raise UsageError(f"--predict {match}: no pictures in this folder ({why})")
-                if note:
-                    say(f"{match}: {note}")
+                if others:
+                    say(left_out_note(others, match))
             for path in found:
                 paths.setdefault(os.path.abspath(path), path)
     return Split("pictures", Path(), (), tuple(paths.values()), (0,) * len(paths)), folders
