@@ -46,7 +46,15 @@ def test_kaggles_form_is_read_whole_by_all_three(capsys):
 
 def test_images_of_any_name_reach_training_prediction_audit_and_preparation(capsys):
     tree("d")
-    odd = {"a.jfif": "JPEG", "b.jpe": "JPEG", "c.avif": "AVIF", "d.jp2": "JPEG2000", "bare": "PNG", "k.jpg.1": "JPEG", "m.jpg ": "JPEG"}
+    odd = {
+        "a.jfif": "JPEG",
+        "b.jpe": "JPEG",
+        "c.avif": "AVIF",
+        "d.jp2": "JPEG2000",
+        "bare": "PNG",
+        "k.jpg.1": "JPEG",
+        "m.jpg ": "JPEG",
+    }
     for name, kind in odd.items():
         image(f"d/train/angry/{name}", kind)
     image("d/train/@eaDir/angry/0.jpg")
@@ -94,7 +102,9 @@ def test_persons_become_subjects_by_the_command_that_is_named(capsys):
     assert "split by subject" in capsys.readouterr().out
     with open("p/manifest.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {(row["class"], row["subject"]) for row in rows} == {(c, s) for c in ("angry", "happy") for s in ("s01", "s02", "s03")}
+    assert {(row["class"], row["subject"]) for row in rows} == {
+        (c, s) for c in ("angry", "happy") for s in ("s01", "s02", "s03")
+    }
 
 
 def test_tree_of_several_data_sets_is_refused(capsys):
