@@ -10,20 +10,8 @@ from data_preprocessing.split_names import split_of
 
 EXPRESSIONS = {
     *("anger", "angry", "contempt", "disgust", "disgusted", "fear", "fearful", "afraid", "anxiety", "embarrassment", "hurt"),
-    *(
-        "happiness",
-        "happy",
-        "joy",
-        "joyful",
-        "neutral",
-        "neutrality",
-        "calm",
-        "sadness",
-        "sad",
-        "sorrow",
-        "surprise",
-        "surprised",
-    ),
+    *("happiness", "happy", "joy", "joyful", "neutral", "neutrality", "calm"),
+    *("sadness", "sad", "sorrow", "surprise", "surprised"),
     *("기쁨", "당황", "분노", "불안", "상처", "슬픔", "중립"),
 }
 

@@ -112,3 +112,14 @@ def test_tree_of_several_data_sets_is_refused(capsys):
     tree("all/jaffe")
     assert prepare.main(["folder", "--source", "all", "--out", "p"]) == 2
     assert "several data sets; give one, as all/ck" in capsys.readouterr().err
+
+
+def test_one_split_given_to_prepare_tells_of_the_others(capsys):
+    tree("d", count=4)
+    assert prepare.main(["folder", "--source", "d/train", "--out", "p", "--workers", "1"]) == 0
+    assert "d/train is one split: valid/, test/ beside it not read; --source d has all" in capsys.readouterr().out
+    assert prepare.main(["jaffe", "--source", "d", "--out", "q"]) == 2
+    assert "NAME folder fits" in capsys.readouterr().err
+    tree("people", ("s01", "s02"))
+    assert prepare.main(["jaffe", "--source", "people", "--out", "q"]) == 2
+    assert "folder fits" not in capsys.readouterr().err
