@@ -29,7 +29,7 @@ def launch(gpus: list[int], command: list[str], device: str = "auto") -> int:
     """
     if device != "cpu" and not torch.cuda.is_available():
         text = ",".join(map(str, gpus))
-        raise UsageError(f"--gpu {text}: no CUDA GPU is available; with --device cpu it starts {len(gpus)} processes of the CPU")
+        raise UsageError(f"--gpu {text}: no CUDA GPU is available; with --device cpu it starts {len(gpus)} CPU processes")
     if device != "cpu":
         unknown = [gpu for gpu in gpus if gpu >= torch.cuda.device_count()]
         if unknown:

@@ -41,7 +41,7 @@ def choose_device(settings: Settings, flags: dict, say: Callable[[str], None], g
         return torch.device("mps")
     kind = "MPS" if name == "mps" else "CUDA"
     if "device" in flags and name not in ("auto", "cpu"):
-        raise UsageError(f"--device {name}: PyTorch {torch.__version__} finds no {kind} device; --device cpu or auto does without")
+        raise UsageError(f"--device {name}: PyTorch {torch.__version__} finds no {kind} device; use --device cpu or auto")
     if name != "cpu":
         say(f"no {kind} device: using the CPU ({torch.get_num_threads()} threads)")
     return torch.device("cpu")

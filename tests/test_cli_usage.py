@@ -123,9 +123,9 @@ def test_what_is_named_and_not_there_is_refused(tmp_path, capsys, monkeypatch):
     for cuda in ("is_available", "device_count"):
         monkeypatch.setattr(torch.cuda, cuda, lambda: 0)
     for flags, words in (
-        (["--device", "cuda"], "finds no CUDA device; --device cpu or auto does without"),
+        (["--device", "cuda"], "finds no CUDA device; use --device cpu or auto"),
         (["--gpu", "0"], "no CUDA GPU is available"),
-        (["--gpu", "0,1"], "with --device cpu it starts 2 processes"),
+        (["--gpu", "0,1"], "with --device cpu it starts 2 CPU processes"),
         (["--pretrained", "missing"], "--pretrained missing: no such folder"),
         (["--pretrained", "d"], "--pretrained d: holds neither ir50.pth nor mobilefacenet_model_best.pth.tar"),
         (["--pretrained", "d", "--model", "deep_emotion"], "deep_emotion has no pretrained backbones"),

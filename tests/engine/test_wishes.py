@@ -24,7 +24,7 @@ def no_gpu(monkeypatch):
 
 @pytest.mark.parametrize("name", ["cuda", "mps"])
 def test_a_named_device_that_is_not_there_is_refused_and_a_stored_one_gives_way(no_gpu, name):
-    with pytest.raises(UsageError, match=f"--device {name}: PyTorch .* finds no {name.upper()} device; --device cpu"):
+    with pytest.raises(UsageError, match=f"--device {name}: PyTorch .* finds no {name.upper()} device; use --device cpu"):
         device({"device": name}, {})
     chosen, said = device({}, {"device": name})
     assert chosen.type == "cpu" and said[0].startswith(f"no {name.upper()} device: using the CPU")
@@ -51,7 +51,7 @@ def test_gpu_and_another_device_exclude_each_other(gpu, name):
 
 def test_several_gpus_need_gpus_unless_the_cpu_is_named(no_gpu):
     check_flags({"gpu": "0,1", "device": "cpu"})
-    with pytest.raises(UsageError, match="--gpu 0,1: no CUDA GPU is available; with --device cpu it starts 2 processes"):
+    with pytest.raises(UsageError, match="--gpu 0,1: no CUDA GPU is available; with --device cpu it starts 2 CPU processes"):
         launch.launch([0, 1], ["main.py"])
 
 

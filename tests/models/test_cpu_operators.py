@@ -56,7 +56,7 @@ def asked_anew():
 
 @pytest.fixture(params=["as it is", "with 16 bits", "refused for large maps", "without operators"])
 def processor(request, monkeypatch):
-    """Kinds of processor: this one, one that multiplies in 16 bits where it says so, and those that refuse more than it says."""
+    """Kinds of processor: this one, one taken to multiply in 16 bits, and those that refuse some or all operators."""
     if request.param == "with 16 bits":
         monkeypatch.setattr(cpu_operators, "missing_arithmetic", lambda dtype: "")
     if request.param == "refused for large maps":
@@ -126,8 +126,8 @@ def test_imitated_products_are_computed_in_float32(monkeypatch):
 
 def test_no_other_module_names_a_private_operator():
     """Of torch.ops and torch._C; what PyTorch documents with an underscore (torch._foreach_*, torch._dynamo) is public."""
-    found = []
-    for path in sorted(ROOT.glob("*.py")) + [p for top in ("models", "engine", "data_preprocessing") for p in (ROOT / top).rglob("*.py")]:
+    found, tops = [], ("models", "engine", "data_preprocessing")
+    for path in [*ROOT.glob("*.py"), *(path for top in tops for path in (ROOT / top).rglob("*.py"))]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             text = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
             private = text.startswith("torch._C") or (text.startswith("torch.ops.") and "._" in text)
