@@ -11,6 +11,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -91,6 +92,9 @@ def read_listing(name: str, tree: Tree, options: SimpleNamespace) -> Listing:
         fitting = [other for other in fitting if other != "folder"] or fitting  # which fits whatever has class folders
         hint = f"; NAME {' or '.join(fitting)} fits what was found" if fitting else ""
         raise DataError(f"{error}{hint}") from None
+    if name == "folder" and READERS["fer2013"].fits(tree.names()):
+        note = "these images are called as FER2013's are: NAME fer2013 fits and keeps the official splits, valid and test"
+        return replace(listing, notes=(note, *listing.notes))
     if not listing.records:
         raise DataError(f"{tree.root}: no labelled pictures of {name} in it{''.join('; ' + note for note in listing.notes)}")
     return listing

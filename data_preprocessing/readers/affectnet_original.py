@@ -41,7 +41,7 @@ def read(tree: Tree, classes: tuple[str, ...], num_classes: int) -> Listing:
         raise DataError(f"{tree.root}: no image with an expression is there; {'; '.join(notes)}")
     notes += counted("images in no list, left out", [name for key, name in pictures.items() if key not in faces.listed])
     automatic = [name for name in tree.names() if base_name(name).lower() == f"{_AUTOMATIC}.csv"]
-    notes += [f"{automatic[0]} is not read: a network gave its labels"] * bool(automatic)
+    notes += [f"{few(automatic)} is not read: a network gave its labels"] * bool(automatic)
     return Listing(tree, tuple(faces.found.values()), tuple(notes))
 
 
