@@ -102,8 +102,8 @@ def _find_sets(tree: Tree) -> dict[str, _Set]:
             raise DataError(f"{tree.root}: has two lists, {files.lists[bool(match[2])]} and {name}; keep one")
     if not any(files.pictures for files in sets.values()):
         raise wrong_layout(tree, "AffectNet's train_set/images/N.jpg with train_set/annotations/N_exp.npy or "
-                                 "train_set/train_annotations.txt, and the same under val_set/ or valid_set/, or its original "
-                                 "training.csv with Manually_Annotated_Images/, or YOLO's images/ and labels/ with data.yaml")  # fmt: skip
+                                 "train_set/train_annotations.txt, and the same under val_set/ or valid_set/; training.csv "
+                                 "with Manually_Annotated_Images/; or YOLO's images/, labels/ and data.yaml")  # fmt: skip
     if "val_set" in sets and "valid_set" in sets:
         raise DataError(f"{tree.root}: has both val_set/ and valid_set/; keep one")
     return dict(sorted(sets.items()))

@@ -49,7 +49,8 @@ def read(tree: Tree, classes: tuple[str, ...], num_classes: int) -> Listing:
                 records.append(Record(picture, label, None, _split(picture), _pixels(tree, picture, box)))
             else:
                 contempt.append(picture)
-    notes += [*unmatched, *[f"{count_of(empty, 'image')} without a line in the label file, left out: {few(empty)}"] * bool(empty)]
+    notes += unmatched
+    notes += [f"{count_of(empty, 'image')} without a line in the label file, left out: {few(empty)}"] * bool(empty)
     notes += [f"{count_of(twice, 'line')} there more than once, counted once: {few(twice)}"] * bool(twice)
     notes += [f"{count_of(contempt, 'face')} of contempt left out: not one of 7 classes"] * bool(contempt)
     _require_one_label(tree, records)

@@ -13,8 +13,12 @@ from data_preprocessing.readers.layouts import base_name, counted, pictures, wro
 from data_preprocessing.records import Listing, Record
 from data_preprocessing.trees import Tree
 
-DESCRIPTION = "fer2013.csv, icml_face_data.csv, ckextended.csv, Kaggle's train.csv with test.csv; or CLASS/PublicTest_1.jpg ..."
-FILES = ("fer2013.csv", "icml_face_data.csv", "train.csv", "ckextended.csv")  # the complete ones first: Kaggle's archive holds all three
+DESCRIPTION = (
+    "fer2013.csv, icml_face_data.csv, ckextended.csv, or Kaggle's train.csv with test.csv; "
+    "or images CLASS/PublicTest_1.jpg"
+)
+# the complete ones first: Kaggle's archive holds three
+FILES = ("fer2013.csv", "icml_face_data.csv", "train.csv", "ckextended.csv")
 
 
 def fits(names: list[str]) -> bool:

@@ -39,12 +39,13 @@ def read(tree: Tree) -> Listing:
         if folder not in (None, record.split):
             moved.setdefault((folder, match[1], record.split), []).append(name)
     notes = [
-        f"{count_of(files, 'image')} called {usage}_N in a folder of {folder}, taken into {split} as the name says: {few(files)}"
+        f"{count_of(files, 'image')} called {usage}_N in a folder of {folder}, taken into {split} as called: {few(files)}"
         for (folder, usage, split), files in sorted(moved.items())
     ]
     notes += [f"{count_of(copies, 'image')} there more than once, left out: {few(copies)}"] * bool(copies)
     used = [*found.values(), *(Record(name, "") for name in copies)]
-    return Listing(tree, tuple(found.values()), (*notes, *left_out(names, used, "not called Training_N, PublicTest_N or PrivateTest_N")))
+    notes += left_out(names, used, "not called Training_N, PublicTest_N or PrivateTest_N")
+    return Listing(tree, tuple(found.values()), tuple(notes))
 
 
 def _label(tree: Tree, name: str) -> str:

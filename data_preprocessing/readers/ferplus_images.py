@@ -1,4 +1,4 @@
-"""FERPlus as image files: FER2013Train/fer0000000.png ..., with the votes of fer2013new.csv or of a label.csv in each folder."""
+"""FERPlus as image files: FER2013Train/fer0000000.png ..., with votes in fer2013new.csv or in each folder's label.csv."""
 
 import csv
 import io
@@ -39,8 +39,9 @@ def read(
     list and where no image has votes.
     """
     images = [name for name in tree.names() if is_picture(name) and split_of(name)]
-    by_name = votes and votes()
-    known = {name: by_name[base_name(name)] for name in images if base_name(name) in by_name} if by_name else _by_folder(tree, images)
+    by_name = votes() if votes else {}
+    known = {name: by_name[base_name(name)] for name in images if base_name(name) in by_name}
+    known = known if votes else _by_folder(tree, images)
     records: list[Record] = []
     dropped: dict[str, list[str]] = {}
     moved = []
@@ -53,9 +54,10 @@ def read(
         else:
             records.append(Record(name, label, split=split_of(name)))
     notes = [note for problem in sorted(dropped) for note in counted(f"images left out, {problem}", dropped[problem])]
-    notes += [f"{count_of(moved, 'image')} in the folder of another split than fer2013new.csv says, kept there: {few(moved)}"] * bool(moved)
+    kept = f"{count_of(moved, 'image')} in the folder of another split than fer2013new.csv says, kept there: {few(moved)}"
+    notes += [kept] * bool(moved)
     there = {base_name(name) for name in images}
-    notes += counted("images that fer2013new.csv names and that are missing", sorted(set(by_name or ()) - there))
+    notes += counted("images that fer2013new.csv names and that are missing", sorted(set(by_name) - there))
     if not records:
         raise DataError(f"{tree.root}: no image has votes with a majority; {'; '.join(notes)}")
     return Listing(tree, tuple(records), tuple(notes))

@@ -29,9 +29,11 @@ def test_a_table_with_contempt(tmp_path, capsys):
 
 def test_votes_and_the_table_beside_them(tmp_path):
     header = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
-    rows = [f"{row.rpartition(',')[2]},fer{k}.png," + ",".join("9" if c == k % 3 else "0" for c in range(10)) for k, row in enumerate(ROWS)]
+    counts = [",".join("9" if column == k % 3 else "0" for column in range(10)) for k in range(len(ROWS))]
+    rows = [f"{row.rpartition(',')[2]},fer{k}.png,{counts[k]}" for k, row in enumerate(ROWS)]
     write_files(tmp_path, {"fer2013.csv": TABLE, "fer2013new.csv": "\n".join([header, *rows]).encode()})
-    assert run("ferplus", tmp_path / "fer2013new.csv", tmp_path / "a") == run("ferplus", tmp_path / "fer2013.csv", tmp_path / "b") == 0
+    for name in ("fer2013new.csv", "fer2013.csv"):
+        assert run("ferplus", tmp_path / name, tmp_path / f"from_{name}") == 0
 
 
 @pytest.mark.parametrize("name", ["rafdb", "affectnet", "expw", "folder", "ck+"])

@@ -1,9 +1,12 @@
 """AffectNet's first layout: two CSV lists with face boxes, images in numbered folders."""
 
+from types import SimpleNamespace
+
 import pytest
 from planted_trees import failure, labels, listing, note, pack, plant
 
 from data_preprocessing.readers import affectnet
+from data_preprocessing.trees import open_tree
 
 HEADER = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal"
 IMAGES = "Manually_Annotated/Manually_Annotated_Images"
@@ -47,7 +50,8 @@ def test_archives_and_a_list_beside_the_images(tmp_path):
 
 
 def test_what_is_left_out_is_counted(tmp_path):
-    train = [*TRAIN, row("1/a.jpg", 8), row("9/gone.jpg", 2), row("22/a.jpg", 3), row("1/a.jpg", 0), row("1/x.jpg", 10, "a,b,c,d")]
+    train = [*TRAIN, row("1/a.jpg", 8), row("9/gone.jpg", 2), row("22/a.jpg", 3), row("1/a.jpg", 0)]
+    train.append(row("1/x.jpg", 10, "a,b,c,d"))
     found = listing(affectnet, whole(tmp_path, train, VALID[:1]), num_classes=7)
     assert len(found.records) == 2
     for part in ("2 lines are of", "no expression (labels 8 to 10)"), ("1 line is of", "contempt"), ("1 line is of", "missing"):
@@ -59,10 +63,6 @@ def test_what_is_left_out_is_counted(tmp_path):
 
 def test_two_boxes_of_an_image_are_two_faces(tmp_path):
     plant(tmp_path, "1/a.jpg", **{"training.csv": lines(row("1/a.jpg", 0), row("1/a.jpg", 1, "30,0,5,5"))})
-    from types import SimpleNamespace
-
-    from data_preprocessing.trees import open_tree
-
     found = affectnet.read(open_tree(tmp_path), SimpleNamespace(num_classes=7))
     assert [(r.source, r.label) for r in found.records] == [("1/a.jpg", "neutral"), ("1/a.jpg", "happiness")]
 
@@ -102,5 +102,6 @@ def test_automatically_annotated_images_are_not_read_and_said(tmp_path):
 
 
 def test_fits_by_names():
-    assert affectnet.by_list([f"{IMAGES}/103/a.jpg", f"{LISTS}/training.csv"]) and affectnet.by_list(["a/1/x.png", "validation.csv"])
+    assert affectnet.by_list([f"{IMAGES}/103/a.jpg", f"{LISTS}/training.csv"])
+    assert affectnet.by_list(["a/1/x.png", "validation.csv"])
     assert not affectnet.fits(["joy/a.jpg", "training.csv"]) and not affectnet.fits([f"{IMAGES}/103/a.jpg"])

@@ -1,11 +1,15 @@
 """AffectNet in the form of YOLO."""
 
+from types import SimpleNamespace
+
 import pytest
 from planted_trees import failure, listing, note, plant
 
 from data_preprocessing.readers import affectnet, affectnet_yolo
+from data_preprocessing.trees import open_tree
 
-NAMES = "train: ../train/images\nnc: 8\nnames: ['Anger', 'Contempt', 'Disgust', 'Fear', 'Happy', 'Neutral', 'Sad', 'Surprise']\n"
+NAMES = "train: ../train/images\nnc: 8\n"
+NAMES += "names: ['Anger', 'Contempt', 'Disgust', 'Fear', 'Happy', 'Neutral', 'Sad', 'Surprise']\n"
 
 
 def tree(root, yaml: str | bytes = NAMES, top: str = "train", **texts):
@@ -15,7 +19,8 @@ def tree(root, yaml: str | bytes = NAMES, top: str = "train", **texts):
 
 
 def faces(root, num_classes: int = 8) -> list[tuple]:
-    return [(r.source.rpartition("/")[2], r.label, r.split, r.box) for r in listing(affectnet, root, num_classes=num_classes).records]
+    found = listing(affectnet, root, num_classes=num_classes)
+    return [(r.source.rpartition("/")[2], r.label, r.split, r.box) for r in found.records]
 
 
 @pytest.mark.parametrize(("top", "split"), [("train", "train"), ("YOLO_format/valid", "valid"), ("x/test", "test")])
@@ -30,10 +35,6 @@ def test_a_class_alone_and_an_outline(tmp_path):
 
 
 def test_several_faces_are_a_record_each(tmp_path):
-    from types import SimpleNamespace
-
-    from data_preprocessing.trees import open_tree
-
     root = tree(tmp_path, a="4 0.25 0.5 0.5 1\n0 0.75 0.5 0.5 1\n4 0.25 0.5 0.5 1\n", b="5 .5 .5 1 1")
     found = affectnet.read(open_tree(root), SimpleNamespace(num_classes=8))
     assert [(r.source[-5:], r.label, r.box) for r in found.records] == [

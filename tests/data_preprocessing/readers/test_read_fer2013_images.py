@@ -5,10 +5,12 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from fer2013_tables import USAGES, usual
 from planted_trees import failure, labels, listing, note, pack, plant
 
 from data_preprocessing.prepare import main
 from data_preprocessing.readers import fer2013
+from data_preprocessing.trees import open_tree
 
 PREFIXES = {"Training": "train", "PublicTest": "valid", "PrivateTest": "test"}
 
@@ -43,28 +45,30 @@ def test_numbered_classes_and_archives(tmp_path):
     assert sorted((r.label, r.split) for r in found.records) == [("anger", "train"), ("neutral", "test")]
 
 
+def write(name: str, source: Path, out: Path) -> int:
+    return main([name, "--source", str(source), "--out", str(out), "--size", "16", "--workers", "1"])
+
+
 def test_prepare_folder_says_that_fer2013_fits(tmp_path, capsys):
     plant(tmp_path / "in", *(f"{s}/{c}/{p}_{k}.png" for s, p in (("train", "Training"), ("test", "PublicTest"))
                              for c in ("sad", "fear") for k in range(9)))  # fmt: skip
-    assert main(["folder", "--source", str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--size", "16", "--workers", "1"]) == 0
+    assert write("folder", tmp_path / "in", tmp_path / "out") == 0
     assert "NAME fer2013 fits and keeps the official splits" in capsys.readouterr().out
 
 
 @pytest.mark.skipif("FER2013" not in os.environ, reason="FER2013 names no archive of FER2013's images")
 def test_the_real_images_keep_the_official_splits():
     path = Path(os.environ["FER2013"])
-    found = fer2013.read(__import__("data_preprocessing.trees", fromlist=["open_tree"]).open_tree(path), None)
+    found = fer2013.read(open_tree(path), None)
     counts = [sum(record.split == split for record in found.records) for split in ("train", "valid", "test")]
     assert counts == [28709, 3589, 3589]
 
 
 def test_a_native_tar_gz(tmp_path, capsys):
-    from fer2013_tables import USAGES, usual
-
     (tmp_path / "fer2013").mkdir()
     (tmp_path / "fer2013/fer2013.csv").write_text(usual(USAGES))
     with tarfile.open(tmp_path / "fer2013.tar.gz", "w:gz") as archive:
         archive.add(tmp_path / "fer2013", "fer2013")
     out = tmp_path / "out"
-    assert main(["fer2013", "--source", str(tmp_path / "fer2013.tar.gz"), "--out", str(out), "--size", "16", "--workers", "1"]) == 0
+    assert write("fer2013", tmp_path / "fer2013.tar.gz", out) == 0
     assert len(list(out.rglob("*.jpg"))) == 4

@@ -27,7 +27,8 @@ def test_votes_by_image_name(tmp_path):
 
 
 def test_votes_of_each_folder(tmp_path):
-    plant(tmp_path, *IMAGES[:2], **{"FER2013Train/label.csv": row("fer0000000.png"), "FER2013Valid/label.csv": row("fer0000001.png", SAD)})
+    lists = {"FER2013Train/label.csv": row("fer0000000.png"), "FER2013Valid/label.csv": row("fer0000001.png", SAD)}
+    plant(tmp_path, *IMAGES[:2], **lists)
     assert [(r.label, r.split) for r in listing(ferplus, tmp_path).records] == [("happiness", "train"), ("sadness", "valid")]
 
 
