@@ -13,7 +13,8 @@ from data_preprocessing.files import is_hidden, reason
 from data_preprocessing.folders import Split, read_split
 from data_preprocessing.listed import make_splits, unread_notes
 from data_preprocessing.readers import affectnet, rafdb
-from data_preprocessing.split_folders import find_splits, split_folders
+from data_preprocessing.split_folders import find_splits
+from data_preprocessing.split_names import split_folders
 from data_preprocessing.trees import open_tree
 from data_preprocessing.unprepared import refuse_label_files, say_misplaced
 from data_preprocessing.wrong_folders import explain_file

@@ -158,12 +158,7 @@ def _stem(record: Record) -> str:
 def _check_classes(labels: set[str]) -> None:
     first: dict[str, str] = {}
     for label in sorted(labels):
-        if (
-            not label
-            or label != label.strip(" ")
-            or is_hidden(label)
-            or re.search(r'[<>:"/\\|?*\x00-\x1f]', label)
-        ):
+        if not label or label != label.strip(" ") or is_hidden(label) or re.search(r'[<>:"/\\|?*\x00-\x1f]', label):
             raise DataError(f"{label!r} can be no folder's name; give the class another with --classes NEW={label}")
         if first.setdefault(label.casefold(), label) != label:
             raise DataError(f"the classes {first[label.casefold()]} and {label} differ in case alone; join them with --classes")
