@@ -12,12 +12,12 @@ from data_preprocessing.folders import LAYOUT, contents
 from data_preprocessing.kinds import START, holds_image, is_image_name
 from data_preprocessing.listed import below_shared, few, folders_of
 from data_preprocessing.nesting import outer_folders, persons_command
-from data_preprocessing.readers import READERS
+from data_preprocessing.readers import READERS, fer2013_images
 from data_preprocessing.split_names import SPLITS, split_folders, split_of
 
 CHECKPOINTS = (".pth", ".pt", ".ckpt", ".safetensors")
 LISTS = (".csv", ".tsv", ".txt", ".json", ".lst", ".xlsx")
-_TABLES = ("fer2013.csv", "icml_face_data.csv", "train.csv")  # the complete ones first
+_TABLES = ("fer2013.csv", "icml_face_data.csv", "train.csv", "ckextended.csv")  # the complete ones first
 _MOST = 100_000  # names that are looked at
 _DEPTH = 2  # folders below the given one in which a data set is looked for
 
@@ -89,7 +89,8 @@ def _for_list(path: Path) -> str:
 
 def _for_names(root: Path, names: list[str]) -> str:
     """The command for a folder with these files; "" where there is none."""
-    fitting = [name for name in _fitting(names) if name != "fer2013"]  # its tables are known by their columns
+    by_name = fer2013_images.fits(names)  # FER2013's tables are known by their columns
+    fitting = [name for name in _fitting(names) if name != "fer2013" or by_name]
     folders = below_shared({name: folders_of(name) for name in names if is_image_name(name)}, SPLITS)
     outer, inner = outer_folders(folders.values())
     if not fitting and outer and not any(map(split_of, inner)):
