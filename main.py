@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from data_preprocessing.command_line import OneLineParser, escape_output, path_text
+from data_preprocessing.command_line import OneLineParser, path_text
 from data_preprocessing.errors import one_line
 from engine.errors import WRONG_INPUT, GroupBroken, TrainingStopped
 from engine.protocols import DATA_TYPES, DEFAULTS, LOSSES, SYNTHETIC, TRANSFORMS, recipe_table
@@ -125,6 +125,7 @@ def _add_run_flags(add: Callable) -> None:
         metavar="PATH",
         help="with --evaluate FILE: tell the classes of these files, folders or globs: aligned face crops, without labels",
     )
+    add("--out", type=path_text, metavar="DIR", help="with --evaluate: new folder for the results (default: log/<run>)")
     add("--draw", action="store_true", help="with --predict: a PNG a picture, with a bar a class and where the network looks")
     add("--explain", action="store_true", help="with --evaluate: draw where the network looks, and test whether that matters")
     add("--margin-at-eval", action="store_true", help="repeat the published evaluation, which gives the labels to the head")
@@ -165,7 +166,6 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
     """Run the command line. augmentation: False trains without any random transform. Returns the exit status: 0, 1 where
     --predict skipped a picture, 2 for wrong usage or data, 3 where training could not go on, 128 and the signal's number
     after one."""
-    escape_output()
     flags = vars(get_args_parser().parse_args(argv))
     if not augmentation:
         flags["augmentation"] = False
@@ -194,7 +194,8 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
     except MemoryError:
         return _fail(3, MemoryError("out of memory: end other programs, or lower --workers and --batch-size"))
     except KeyboardInterrupt as error:
-        print(one_line(error) if str(error) else "interrupted", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # of several processes all are stopped alike
+            print(one_line(error) if str(error) else "interrupted", file=sys.stderr)
         return 128 + getattr(error, "number", signal.SIGINT)
 
 

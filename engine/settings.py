@@ -18,7 +18,7 @@ _AT_LEAST_ZERO = ("rho", "weight_decay", "momentum", "feature_lr_scale", "margin
 # None unless given, and never taken from a checkpoint
 _OF_ONE_COMMAND = (
     "start_epoch", "gpu", "run", "checkpoint_path", "best_checkpoint_path", "resume", "evaluate", "split", "margin_at_eval",
-    "predict", "draw", "explain", "tensorboard",
+    "predict", "out", "draw", "explain", "tensorboard",
 )  # fmt: skip
 AUTO = "auto"  # --resume auto: continue the run that --run names, if there is anything to continue
 _NOT_WITH_PREDICT = ("split", "margin_at_eval", "explain")  # they need labelled pictures
@@ -53,6 +53,10 @@ def check_flags(flags: dict) -> None:
     if "margin_at_eval" in flags and "evaluate" not in flags:
         raise UsageError("--margin-at-eval belongs to --evaluate FILE; the epoch is always chosen without labels in the head")
     _check_predict(flags)
+    if "out" in flags and "evaluate" not in flags:
+        raise UsageError("--out says where --evaluate FILE, alone or with --predict, writes; a training has --run NAME for that")
+    if "out" in flags and "run" in flags:
+        raise UsageError("--out and --run exclude each other: name the folder of the results, or a run below log/")
     if "explain" in flags and "evaluate" not in flags:
         raise UsageError("--explain belongs to --evaluate FILE: train first, then explain the checkpoint")
     for name in ("transform", "occlude"):

@@ -17,7 +17,7 @@ from engine.metrics import compute_metrics
 # what a run may have of its own and still be of one configuration with another; the data are known by their content
 _OF_ONE_RUN = {
     "seed", "run", "data", "cache", "workers", "print_freq", "save_every", "stall_seconds", "device", "gpu", "start_epoch",
-    "resume", "evaluate", "split", "checkpoint_path", "best_checkpoint_path", "tensorboard",
+    "resume", "evaluate", "split", "checkpoint_path", "best_checkpoint_path", "tensorboard", "out",
 }  # fmt: skip
 
 
