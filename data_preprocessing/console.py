@@ -45,7 +45,7 @@ class _Lasting(io.FileIO):
 
 
 def lasting_output() -> None:
-    """From now on printing raises nothing where nobody reads the output; what its encoding lacks is escaped (\\xNN, \\uNNNN)."""
+    """From now on printing raises nothing where nobody reads; what an encoding lacks is escaped (\\xNN, \\uNNNN)."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # it was closed when the program was started

@@ -20,7 +20,8 @@ _LONGEST_SAVING = 300  # seconds from a signal until a step is finished and save
 def launch(gpus: list[int], command: list[str]) -> int:
     """Run `command` (a Python script and its arguments) in a process for each of `gpus`; returns their exit status.
 
-    Without a CUDA GPU as many CPU processes are started. When one process ends in an error the others are ended too; a signal that asks to stop is passed on to all.
+    Without a CUDA GPU as many CPU processes are started. When one process ends in an error the others are ended too; a
+    signal that asks to stop is passed on to all.
     Raises UsageError for an unknown GPU, TrainingStopped where a process was killed.
     """
     if torch.cuda.is_available():

@@ -132,7 +132,8 @@ def create_run(kind: str, name: str | None = None, remedy: str = START_ELSEWHERE
             except FileExistsError:
                 taken = LOG_ROOT / run
             except OSError as error:
-                raise UsageError(f"{Path(error.filename or run).absolute()}: cannot be made ({error.strerror}); {remedy}") from None
+                where = Path(error.filename or LOG_ROOT / run).absolute()
+                raise UsageError(f"{where}: cannot be made ({error.strerror}); {remedy}") from None
         if name:
             raise UsageError(f"--run {name}: {taken} exists; choose another name, or --resume that run's last.pth")
     raise UsageError(f"{LOG_ROOT / base}: a thousand runs of this second exist")

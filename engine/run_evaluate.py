@@ -29,7 +29,7 @@ WITH_LABELS = (
 
 
 def evaluate(flags: dict) -> None:
-    """Test the checkpoint `flags["evaluate"]`; figures, plots and predictions.csv go to a log folder of their own, or to flags["out"].
+    """Test the checkpoint `flags["evaluate"]`; figures, plots and predictions.csv go to flags["out"] or a new folder in log/.
 
     flags: the command line's, only those given. Raises UsageError or DataError before anything is written.
     """

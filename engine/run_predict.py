@@ -38,9 +38,9 @@ from models import MODELS
 def predict(flags: dict) -> int:
     """Predict the pictures that flags["predict"] names with the checkpoint flags["evaluate"].
 
-    A line a picture is said, predictions.csv and with flags["draw"] drawings go to a log folder of their own, or to flags["out"]. flags: the
-    command line's, only those given. Returns the exit status: 1 where unreadable pictures were skipped, otherwise 0. Raises
-    UsageError or DataError before anything is written.
+    A line a picture is said, predictions.csv and with flags["draw"] drawings go to flags["out"] or a new folder in log/.
+    flags: the command line's, only those given. Returns the exit status: 1 where unreadable pictures were skipped,
+    otherwise 0. Raises UsageError or DataError before anything is written.
     """
     log = record.Log()
     record.require_place(flags.get("out"))

@@ -37,7 +37,7 @@ METADATA = "__metadata__"
 def is_safetensors(start: bytes) -> bool:
     """Whether a file that begins with `start` (16 bytes or more) is in this format, whole or damaged."""
     length = int.from_bytes(start[:_LENGTH], "little")
-    return start[_LENGTH : _LENGTH + 1] == b"{" and start[_LENGTH + 1 : _LENGTH + 2] in (b'"', b"}", b" ", b"\n") and length > 1
+    return length > 1 and start[_LENGTH : _LENGTH + 2] in (b'{"', b"{}", b"{ ", b"{\n")
 
 
 def read_safetensors(file: BinaryIO, size: int) -> dict[str, Tensor]:
@@ -103,7 +103,8 @@ def _place(name: str, entry: object, most: int) -> tuple[int, int, torch.dtype, 
         raise _damaged(f"the data of {readable(name)} are not in the file")
     dtype = _DTYPES[kind]
     if math.prod(shape) * dtype.itemsize != offsets[1] - offsets[0] or math.prod(n or 1 for n in shape) >= _MOST_SIZE:
-        raise _damaged(f"the shape {readable(str(shape))} of {readable(name)} is not that of its {offsets[1] - offsets[0]} bytes")
+        held = offsets[1] - offsets[0]
+        raise _damaged(f"the shape {readable(str(shape))} of {readable(name)} is not that of its {held} bytes")
     return *offsets, dtype, tuple(shape)
 
 

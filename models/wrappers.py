@@ -41,7 +41,7 @@ class Weights:
         if self.left_out:
             parts.append(f"{len(self.left_out)} left out that lie beside the network: {some(list(self.left_out))}")
         if self.others:
-            parts.append(f"left out: its {' and '.join(map(repr, self.others))}, which {'holds' if len(self.others) < 2 else 'hold'} weights too")
+            parts.append(f"left out, though weights as well: its {', '.join(map(repr, self.others))}")
         return "".join(f"; {part}" for part in parts)
 
 
@@ -84,7 +84,7 @@ def unwrapped(state: dict) -> Weights:
         names = {key: name.removeprefix(prefix) for key, name in names.items() if name.startswith(prefix)}
     tensors = {name: state[key] for key, name in names.items()}
     if len(tensors) < len(names):
-        raise WeightsError("is no state dict: it holds a name twice, with and without the prefix of a wrapper such as 'module.'")
+        raise WeightsError("is no state dict: it holds a name twice, with and without a wrapper's prefix such as 'module.'")
     key, name = next((pair for pair in names.items() if pair[0] != pair[1]), ("", ""))
     prefix = key.removesuffix(name) if key.endswith(name) else "".join(sorted(set(_AROUND_ANY.findall(key))))
     return Weights(tensors, "", prefix, tuple(left_out))

@@ -223,7 +223,8 @@ def safetensors(draw, number, sound):
         case 4:
             other = header[draw.choice(names)]
             begin, end = other["data_offsets"]
-            entry["data_offsets"] = draw.choice([[0, 2**33], [begin, begin], [end, begin], [begin + 4, end + 4], [0], [0, 4, 8]])
+            odd = [[0, 2**33], [begin, begin], [end, begin], [begin + 4, end + 4], [0], [0, 4, 8]]
+            entry["data_offsets"] = draw.choice(odd)
         case 5:
             payload = draw.choice([payload + b"\0" * 8, payload[8:], b"", payload * 2])
         case 6:

@@ -141,7 +141,8 @@ def test_the_sound_files_are_used(name, sound, tmp_path):
 def test_the_sound_safetensors_file_is_used(sound, tmp_path):
     (tmp_path / "case.safetensors").write_bytes(sound.safetensors)
     text, checkpoint = outcome(tmp_path / "case.safetensors")
-    assert text == "loaded" and all(torch.equal(value, checkpoint.state_dict[key]) for key, value in sound.content["state_dict"].items())
+    assert text == "loaded"
+    assert all(torch.equal(value, checkpoint.state_dict[key]) for key, value in sound.content["state_dict"].items())
 
 
 def test_a_folder_and_a_pipe_are_refused(tmp_path):
