@@ -31,7 +31,7 @@ def check_flags(flags: dict) -> None:
         raise UsageError("--margin-at-eval belongs to --evaluate FILE; the epoch is always chosen without labels in the head")
     _check_predict(flags)
     if "out" in flags and "evaluate" not in flags:
-        raise UsageError("--out says where --evaluate FILE, alone or with --predict, writes; a training has --run NAME for that")
+        raise UsageError("--out says where --evaluate FILE, alone or with --predict, writes; a training has --run NAME")
     if "out" in flags and "run" in flags:
         raise UsageError("--out and --run exclude each other: name the folder of the results, or a run below log/")
     if "explain" in flags and "evaluate" not in flags:

@@ -87,11 +87,7 @@ class Tensor:
 
 
 class Instance:
-    """Stands for an instance of one of the caller's inert classes."""
-
-
-class Value:
-    """Stands for a plain value of torch, such as a device."""
+    """Stands for an instance of one of the caller's inert classes, or for a device."""
 
 
 class Scan:
@@ -131,10 +127,9 @@ class Scan:
 
     def _is_module(self, instructions: Iterator) -> bool:
         """Whether the rest of a pickle names what every torch.nn.Module holds."""
-        found = set()
         with contextlib.suppress(Exception):  # whatever a garbled pickle leads to
-            found |= {text for _, text, _ in islice(instructions, self._left) if text in _OF_A_MODULE}
-        return found == _OF_A_MODULE
+            return {text for _, text, _ in islice(instructions, self._left) if text in _OF_A_MODULE} == _OF_A_MODULE
+        return False
 
     def _follow(self, name: str, argument: object) -> None:
         stack = self._stack
@@ -210,7 +205,7 @@ class Scan:
             return Dict()
         if function.name == _DEVICE:
             _require(1 <= len(arguments) <= 2 and type(arguments[0]) is str and all(map(_is_count, arguments[1:])))
-            return Value()
+            return Instance()
         if function.name == _DICT:
             for pair in arguments[0] if arguments else []:  # as Python 2 wrote them
                 _require(type(pair) in (list, tuple) and len(pair) == 2 and _is_key(pair[0]))

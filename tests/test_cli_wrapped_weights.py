@@ -39,7 +39,8 @@ def state() -> dict:
 def test_wrapped_weights_give_the_figures_of_the_bare_ones_and_it_is_said(state, capsys):
     wrapped = {"module._orig_mod." + name: value for name, value in state.items()}
     torch.save({"net": wrapped, "ema": state, "args": argparse.Namespace(out=Path("a"))}, "wrapped.pth")
-    torch.save({"state_dict": {"model." + name: value for name, value in state.items()} | {"loss.weight": torch.ones(3)}}, "l.ckpt")
+    lightning = {"model." + name: value for name, value in state.items()} | {"loss.weight": torch.ones(3)}
+    torch.save({"state_dict": lightning}, "l.ckpt")
     Path("bare.safetensors").write_bytes(safetensors_bytes(state, {"format": "pt"}))
     told = {
         "bare.pth": "bare.pth: 25 tensors loaded\n",

@@ -22,9 +22,8 @@ def run(command: list, folder: Path, stdout: int | str = "closed", stderr: int =
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     taken = writing if stdout == "closed" else stdout
     try:
-        done = subprocess.run(
-            [sys.executable, *map(str, command)], cwd=folder, env=environment, stdout=taken, stderr=stderr, text=True, timeout=120
-        )
+        argv = [sys.executable, *map(str, command)]
+        done = subprocess.run(argv, cwd=folder, env=environment, stdout=taken, stderr=stderr, text=True, timeout=120)
     finally:
         os.close(writing)
     return done.returncode, done.stderr or ""
@@ -84,7 +83,8 @@ def test_closed_from_the_start(tmp_path):
 def test_a_terminal_that_is_gone(tmp_path):
     """Its end is another error than a pipe's; a disk that fails says the same and is told."""
     controller, terminal = os.openpty()
-    code = f"{PRINTS}import sys\nsys.stdin.readline()\nprint('a', flush=True)\nassert output_gone()\nprint('b', file=sys.stderr)"
+    code = f"{PRINTS}import sys\nsys.stdin.readline()\nprint('a', flush=True)\nassert output_gone()\n"
+    code += "print('b', file=sys.stderr)"
     process = subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=tmp_path,

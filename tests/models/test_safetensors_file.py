@@ -46,7 +46,7 @@ def test_every_type(kind, data, value, tmp_path):
 
 
 def test_tensors_may_be_listed_in_another_order_than_they_lie(tmp_path):
-    header = {"b": {"dtype": "F32", "shape": [1], "data_offsets": [12, 16]}, "a": FOUR | {"shape": [3], "data_offsets": [0, 12]}}
+    header = {"b": FOUR | {"shape": [1], "data_offsets": [12, 16]}, "a": FOUR | {"shape": [3], "data_offsets": [0, 12]}}
     found = read(with_header(header, DATA), tmp_path)
     assert list(found) == ["b", "a"] and found["b"].tolist() == [3] and found["a"].tolist() == [0, 1, 2]
 
@@ -69,7 +69,7 @@ def test_tensors_may_be_listed_in_another_order_than_they_lie(tmp_path):
         (with_header({"a": FOUR | {"shape": [1] * 17}}, DATA), "the shape of a is none"),
         (with_header({"a": FOUR | {"data_offsets": [16, 0]}}, DATA), "the data of a are not in the file"),
         (with_header({"a": FOUR | {"more": 1}}, DATA), "the header's entry a is none of a tensor"),
-        (with_header(b'{"a":' + json.dumps(FOUR).encode() * 1 + b',"a":' + json.dumps(FOUR).encode() + b"}", DATA), "no JSON"),
+        (with_header(b'{"a":' + json.dumps(FOUR).encode() + b',"a":' + json.dumps(FOUR).encode() + b"}", DATA), "no JSON"),
         (with_header(b'{"a":' + b"[" * 100_000, DATA), "its header is no JSON"),
         (with_header({"a": {"dtype": "BOOL", "shape": [1], "data_offsets": [0, 1]}}, b"\2"), "neither true nor false"),
     ],

@@ -27,7 +27,7 @@ def under(prefix: str) -> dict:
 
 @pytest.mark.parametrize(
     "prefix",
-    ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "model.", "net.", "network.", "module.model._orig_mod."],
+    ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "model.", "net.", "network.", "module.net._orig_mod."],
 )
 def test_prefixes_are_removed_alone_and_one_in_the_other(prefix):
     found = unwrapped(under(prefix))
@@ -101,7 +101,7 @@ def test_a_whole_pickled_network_is_refused_with_the_remedy(content, legacy, tmp
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"<!DOCTYPE html><html><head><title>Google Drive - Virus scan warning</title>", "is a web page ('Google Drive - Virus"),
+        (b"<!DOCTYPE html><html><head><title>Google Drive - Virus scan warning</title>", "a web page ('Google Drive - Virus"),
         (b"\n  <html lang=en>" + "é".encode() * 4000, "is a web page, which a server sent in place of the file"),
         (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "is a web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "is a Git LFS pointer"),
