@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 
-from data_preprocessing.command_line import OneLineParser, escape_output
+from data_preprocessing.command_line import OneLineParser
 from data_preprocessing.errors import one_line
 from engine.errors import WRONG_INPUT, GroupBroken, TrainingStopped, UsageError
 from engine.flags import add_flags
@@ -41,7 +41,6 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
     """Run the command line. augmentation: False trains without any random transform. Returns the exit status: 0, 1 where
     --predict skipped a picture, 2 for wrong usage or data, 3 where training could not go on, 128 and the signal's number
     after one."""
-    escape_output()
     flags = vars(get_args_parser().parse_args(argv))
     if not augmentation:
         flags["augmentation"] = False
@@ -73,7 +72,8 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
     except MemoryError:
         return _fail(3, MemoryError("out of memory: end other programs, or lower --workers and --batch-size"))
     except KeyboardInterrupt as error:
-        print(one_line(error) if str(error) else "interrupted", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # of several processes all are stopped alike
+            print(one_line(error) if str(error) else "interrupted", file=sys.stderr)
         return 128 + getattr(error, "number", signal.SIGINT)
 
 

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 from tqdm import tqdm
 
 from data_preprocessing.archives import is_archive
-from data_preprocessing.command_line import OneLineParser, escape_output, path
+from data_preprocessing.command_line import OneLineParser, path
 from data_preprocessing.crops import FORMATS, Form
 from data_preprocessing.errors import DataError, one_line, printable
 from data_preprocessing.files import reason
@@ -218,7 +218,6 @@ def _progress(items: Iterable, total: int, text: str) -> tqdm:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 2 for wrong arguments or data and a full disk, 130 after Ctrl-C."""
     args = get_args_parser().parse_args(argv)
-    escape_output()
     try:
         prepare(args)
     except DataError as error:

@@ -30,12 +30,13 @@ WITH_LABELS = (
 
 
 def evaluate(flags: dict) -> None:
-    """Test the checkpoint `flags["evaluate"]`; figures, plots and predictions.csv go to a log folder of their own.
+    """Test the checkpoint `flags["evaluate"]`; figures, plots and predictions.csv go to flags["out"] or a new folder in log/.
 
     flags: the command line's, only those given. Raises UsageError or DataError before anything is written.
     """
     group = join_group(flags.get("device", "auto"))
     log = record.Log(speaks=group.is_main)
+    record.require_place(flags.get("out"))
     checkpoint = load_checkpoint(flags["evaluate"], "--evaluate", flags)
     settings = resolve(flags, checkpoint.settings)
     device = choose_device(settings, flags, log.say, group)
@@ -91,7 +92,7 @@ def evaluate(flags: dict) -> None:
 
 def _open_records(settings: Settings, checkpoint: Checkpoint, facts: dict, log: record.Log, device: torch.device) -> Path:
     """A folder of its own for the evaluation, with its log and args.json."""
-    folder = record.LOG_ROOT / record.create_run("evaluate", settings.run)
+    folder = record.results_folder("evaluate", settings.run, settings.out)
     log.open(folder / "log.txt")
     record.write_arguments(
         folder,

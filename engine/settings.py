@@ -31,6 +31,10 @@ def check_flags(flags: dict) -> None:
     if "margin_at_eval" in flags and "evaluate" not in flags:
         raise UsageError("--margin-at-eval belongs to --evaluate FILE; the epoch is always chosen without labels in the head")
     _check_predict(flags)
+    if "out" in flags and "evaluate" not in flags:
+        raise UsageError("--out says where --evaluate FILE, alone or with --predict, writes; a training has --run NAME")
+    if "out" in flags and "run" in flags:
+        raise UsageError("--out and --run exclude each other: name the folder of the results, or a run below log/")
     if "explain" in flags and "evaluate" not in flags:
         raise UsageError("--explain belongs to --evaluate FILE: train first, then explain the checkpoint")
     for name in ("transform", "occlude"):

@@ -78,7 +78,7 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint, flag: str, say: Calla
     except WeightsError as error:
         raise UsageError(f"{flag} {checkpoint.path}: does not fit {checkpoint.model}: {error}") from None
     dropped = f"; {len(report.dropped)} dropped that the published network stores and never runs" if report.dropped else ""
-    say(f"{checkpoint.path}: {report.loaded} tensors loaded{dropped}")
+    say(f"{checkpoint.path}: {report.loaded} tensors loaded{dropped}{checkpoint.told}")
 
 
 def tested_network(
@@ -112,7 +112,7 @@ def load_backbones(model: nn.Module, folder: str, say: Callable[[str], None], na
     for name, report in reports.items():
         dropped = sorted({key.split(".")[0] + ("." + key.split(".")[1]) * key.startswith("body.") for key in report.dropped})
         tail = f"; not needed and dropped: {', '.join(dropped)} ({len(report.dropped)} tensors)" if dropped else ""
-        say(f"{Path(folder) / name}: {report.loaded} tensors matched{tail}")
+        say(f"{Path(folder) / name}: {report.loaded} tensors matched{tail}{report.told}")
     if missing:
         say(
             f"warning: {' and '.join(missing)} not found in {folder}: training starts from random weights there, which "
