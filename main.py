@@ -17,6 +17,7 @@ from data_preprocessing.command_line import OneLineParser, escape_output, path_t
 from data_preprocessing.errors import one_line
 from engine.errors import WRONG_INPUT, GroupBroken, TrainingStopped
 from engine.protocols import DATA_TYPES, DEFAULTS, LOSSES, SYNTHETIC, TRANSFORMS, recipe_table
+from engine.published import replace_published
 from engine.settings import check_flags, gpu_numbers
 from models import HEADS, MODELS
 
@@ -117,7 +118,13 @@ def _add_run_flags(add: Callable) -> None:
         metavar="FILE|auto",
         help="checkpoint to continue; flags that are not given come from it; auto: the newest of --run NAME, or start it",
     )
-    add("-e", "--evaluate", type=path_text, metavar="FILE", help="checkpoint to test; nothing is trained")
+    add(
+        "-e",
+        "--evaluate",
+        type=path_text,
+        metavar="FILE",
+        help="checkpoint to test; nothing is trained; published:rafdb is the authors' file that python -m models.fetch downloads",
+    )
     add(
         "--predict",
         type=path_text,
@@ -171,6 +178,7 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
         flags["augmentation"] = False
     try:
         check_flags(flags)
+        flags = replace_published(flags)
         command = sys.argv if argv is None else [__file__, *argv]
         if "seeds" in flags:
             from engine.seeds import train_seeds

@@ -30,7 +30,9 @@ DEAD_KEYS = {
 }
 IR50_FILE = "ir50.pth"
 MOBILEFACENET_FILE = "mobilefacenet_model_best.pth.tar"
+FETCH = "python -m models.fetch ir50 mobilefacenet downloads the published files"
 _IR50_STAGES = (("body1", 0, 3), ("body2", 3, 7), ("body3", 7, 21))  # V2's stage holds blocks first .. last - 1 of `body`
+_UNUSED = {IR50_FILE: None, MOBILEFACENET_FILE: re.compile(r"output_layer\..+")}  # beside what ir50_keys drops
 _IR50_UNUSED = re.compile(r"body\.(21|22|23)\..+|body4\..+|output_layer\..+")
 
 
@@ -100,10 +102,18 @@ def load_exact(module: nn.Module, state: dict[str, Tensor], dead: re.Pattern | N
 
 def read_tensors(path: Path) -> object:
     """What a weight file holds, on the CPU; no code of the file runs. Raises WeightsError naming the file."""
+    if is_page(path):
+        raise WeightsError(f"{path}: is an HTML page and no weight file; {FETCH}")
     try:
         return read_untrusted(path)
     except WeightsError as error:
-        raise WeightsError(f"{path}: cannot be read as a weight file ({error}); fetch it again") from None
+        raise WeightsError(f"{path}: cannot be read as a weight file ({error}); {FETCH}") from None
+
+
+def is_page(path: Path) -> bool:
+    """Whether a file is a web page: what a browser saves where a download link asks for something first. Raises OSError."""
+    with open(path, "rb") as file:
+        return file.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
 
 
 def ir50_keys(state: dict[str, Tensor], single_body: bool = False) -> tuple[dict[str, Tensor], tuple[str, ...]]:
@@ -139,25 +149,28 @@ def load_pretrained(model: nn.Module, folder: Path) -> tuple[dict[str, LoadRepor
     where a found file lacks a tensor or has one of another shape.
     """
     reports, missing = {}, []
-    for name, module, unused in (
-        (IR50_FILE, model.ir_back, None),
-        (MOBILEFACENET_FILE, model.face_landback, re.compile(r"output_layer\..+")),
-    ):
+    for name, module in ((IR50_FILE, model.ir_back), (MOBILEFACENET_FILE, model.face_landback)):
         path = Path(folder) / name
-        if not path.is_file():
+        if path.is_file():
+            reports[name] = load_backbone(module, path, name)
+        else:
             missing.append(name)
-            continue
-        content = read_tensors(path)
-        try:
-            state = content["state_dict"] if isinstance(content, dict) and "state_dict" in content else content
-            dropped = ()
-            if name == IR50_FILE:
-                state, dropped = ir50_keys(state, single_body=hasattr(module, "body"))
-            require_finite(
-                {key: value for key, value in without_prefix(state).items() if not (unused and unused.fullmatch(key))}
-            )
-            report = load_exact(module, state, unused)
-        except WeightsError as error:
-            raise WeightsError(f"{path}: {error}") from None
-        reports[name] = LoadReport(report.loaded, report.dropped + dropped)
     return reports, tuple(missing)
+
+
+def load_backbone(module: nn.Module, path: Path, name: str) -> LoadReport:
+    """Load the file at `path` into a backbone. name: IR50_FILE or MOBILEFACENET_FILE, which of the two it is.
+
+    Raises WeightsError naming file and keys where it lacks a tensor or has one of another shape.
+    """
+    content, unused = read_tensors(path), _UNUSED[name]
+    try:
+        state = content["state_dict"] if isinstance(content, dict) and "state_dict" in content else content
+        dropped = ()
+        if name == IR50_FILE:
+            state, dropped = ir50_keys(state, single_body=hasattr(module, "body"))
+        require_finite({key: value for key, value in without_prefix(state).items() if not (unused and unused.fullmatch(key))})
+        report = load_exact(module, state, unused)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
+    return LoadReport(report.loaded, report.dropped + dropped)
