@@ -91,11 +91,18 @@ class Training:
     after_step: Callable[[], None] = lambda: None
 
 
-def train_one_epoch(training: Training, loader: DataLoader, epoch: int, progress: Progress) -> dict[str, float]:
+def train_one_epoch(
+    training: Training,
+    loader: DataLoader,
+    epoch: int,
+    progress: Progress,
+    on_step: Callable[[int, int], None] = lambda epoch, step: None,
+) -> dict[str, float]:
     """Train over the batches of `loader` that `progress` does not count yet, epoch counted from 1.
 
-    Returns loss (of the objective) and accuracy (a fraction), means over pictures, and pictures_per_s. Raises
-    TrainingStopped as the guard does, and where every step was skipped.
+    on_step(epoch, step), both counted from 1, is called after each step. Returns loss (of the objective) and accuracy (a
+    fraction), means over pictures, and pictures_per_s. Raises TrainingStopped as the guard does, and where every step was
+    skipped.
     """
     guard, looks_often = training.guard, training.device.type == "cpu" or training.guard.skip
     training.model.train()
@@ -121,6 +128,7 @@ def train_one_epoch(training: Training, loader: DataLoader, epoch: int, progress
                 training.say(f"  epoch {epoch} step {progress.step}/{len(loader)}: {text}")
             else:
                 bar.set_postfix_str(text)
+        on_step(epoch, progress.step)
         training.after_step()
     loss, accuracy = progress.means()
     if not math.isfinite(loss):

@@ -73,7 +73,7 @@ def write_pt2(path: Path, network: Exported, example: Tensor, output: str, metad
     program = torch.export.export(network, (example,), dynamic_shapes=(sizes,), strict=False)
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # it names folders of this machine
-    with open(path, "wb") as file:
+    with open(path, "wb") as file, warnings.catch_warnings(action="ignore"):
         torch.export.save(program, file, extra_files={"metadata.json": json.dumps(metadata, ensure_ascii=False)})
 
 
