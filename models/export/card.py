@@ -10,8 +10,8 @@ from models.export.evidence import Evidence, find_evidence
 from models.export.source import ALIGNMENT, Source
 
 LICENCES = {  # of the data sets whose names --data_type knows; their owners' pages decide
-    "RAF-DB": "RAF-DB: non-commercial research only, by application to its authors; pictures are not passed on.",
-    "AffectNet-7": "AffectNet: non-commercial research only, by an agreement with its authors; pictures are not passed on.",
+    "RAF-DB": "RAF-DB: non-commercial research only, by application to its authors; its images are not to be passed on.",
+    "AffectNet-7": "AffectNet: non-commercial research only, by an agreement with its authors; its images are not to be passed on.",
     "CAER-S": "CAER-S: non-commercial research only; its frames are of TV shows whose owners keep their rights.",
     "AI-Hub": "AI Hub (Korea): under AI Hub's terms of use, which need an application and limit use abroad and passing on.",
     "VR": "AI Hub (Korea), faces covered by drawn headsets: under AI Hub's terms of use, as without headsets.",
@@ -31,8 +31,8 @@ For research on facial expression recognition, and for prototypes whose users kn
   intends or is does not follow from it.
 - Not for decisions about people: hiring, schooling, policing, borders, credit, insurance, health. The EU's AI Act
   (Regulation 2024/1689, article 5) forbids inferring emotions at the workplace and in education, save for medical or safety reasons.
-- Probabilities are not calibrated unless a calibration is reported above. Pictures that show no face get a class as well.
-- Other cameras, light, ages, headsets or croppings than the training data's change the figures; test on your own pictures."""
+- A probability is only as reliable as the calibration error above says. An image without a face gets a class as well.
+- Other cameras, light, ages, headsets or croppings than the training data's change the figures; test on your own images."""
 
 
 def write_card(
@@ -55,20 +55,19 @@ def write_card(
 
 def _front(args: argparse.Namespace, source: Source, evidence: Evidence) -> str:
     """The YAML header; JSON's texts and lists are YAML's."""
-    data_type = source.data_type
     lines = [
         "license: other",
-        'license_name: "research-only-by-training-data"',
+        "license_name: see-the-data-section",
         f"library_name: {json.dumps({'onnx': 'onnx', 'pt2': 'pytorch', 'safetensors': 'pytorch'}[args.format])}",
         "pipeline_tag: image-classification",
         f"tags: {json.dumps(['facial-expression-recognition', source.network.model, args.format])}",
-        *([f"datasets: {json.dumps([data_type.lower()])}"] if data_type else []),
+        *([f"datasets: {json.dumps([source.trained_on.lower()])}"] if source.trained_on else []),
         "metrics: [accuracy, f1]",
     ]
     if evidence.results:
         lines += ["model-index:", f"- name: {json.dumps(source.network.model)}", "  results:"]
     for result in evidence.results:
-        dataset = {"name": f"{result['data']}, {result['split']}", "type": (data_type or "other").lower()}
+        dataset = {"name": f"{result['data']}, {result['split']}", "type": (source.trained_on or "other").lower()}
         lines += [
             "  - task: {type: image-classification}",
             f"    dataset: {json.dumps(dataset, ensure_ascii=False)}",
@@ -88,7 +87,7 @@ def _about(args: argparse.Namespace, source: Source, comparison: Comparison, tes
         ("made from", f"{Path(source.path).name}, SHA-256 `{source.sha256}`"),
         ("classes", ", ".join(f"{k} {name}" for k, name in enumerate(source.classes))),
         ("against the checkpoint", str(comparison)),
-        ("labelled pictures", str(tested) if tested else "accuracy of this file was not measured (`--labelled DIR` does)"),
+        ("labelled images", str(tested) if tested else "accuracy of this file was not measured (`--labelled DIR` does)"),
     ]
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {_cell(text)} |" for name, text in rows), *_remarks(source)])
 
@@ -119,11 +118,12 @@ def _figures(evidence: Evidence) -> str:
             "## Figures\n\nNone on record: no log/*/result.json names the checkpoint by its SHA-256. `python main.py --data DIR "
             "--evaluate FILE` makes one."
         )
-    rows = ["| data, split | pictures | accuracy | macro F1 | leakage |", "|---|---|---|---|---|"]
+    rows = ["| data, split | images | accuracy | macro F1 | calibration error | leakage |", "|---|---|---|---|---|---|"]
     for result in evidence.results:
         rows.append(
             f"| {_cell(result['data'])}, {result['split']} | {result['pictures']} | {_share(result['accuracy'], result['interval'])} "
-            f"| {_share(result['macro_f1'], result.get('macro_f1_interval'))} | {_cell(result['leakage'])} |"
+            f"| {_share(result['macro_f1'], result.get('macro_f1_interval'))} | {100 * result['calibration']['ece']:.2f} % "
+            f"| {_cell(result['leakage'])} |"
         )
     return "\n".join(["## Figures", "", "Of the checkpoint, before the export; with 95 % intervals.", "", *rows, *_classes(evidence)])
 
@@ -133,22 +133,32 @@ def _classes(evidence: Evidence) -> list[str]:
     result = evidence.results[0]
     rows = [f"| {_cell(name)} | {one['support']} | {100 * one['recall']:.1f} % |" for name, one in result["classes"].items()]
     return [
-        "", f"Per class on {_cell(result['data'])}, {result['split']}:", "", "| class | pictures | recall |", "|---|---|---|", *rows, "",
-        "Who is in the test set: the pictures per class are all that is on record. Age, sex, origin and skin colour of the "
+        "", f"Per class on {_cell(result['data'])}, {result['split']}:", "", "| class | images | recall |", "|---|---|---|", *rows, "",
+        "Who is in the test set: the images per class are all that is on record. Age, sex, origin and skin colour of the "
         "people are not, so that the figures say nothing about any group of them.",
     ]  # fmt: skip
 
 
 def _data(source: Source, evidence: Evidence) -> str:
-    data_type, content = source.data_type, source.network.content
-    licence = LICENCES.get(data_type, "The training data are not known by name; their owners' terms apply.")
-    lines = ["## Data", "", f"- {licence}"]
+    content, protocol = source.network.content, source.recipe.get("data_type")
+    lines = ["## Data", "", f"- Trained on {_trained_on(source)}."]
+    if licence := LICENCES.get(source.trained_on or protocol):
+        lines.append(f"- {licence}" if source.trained_on else f"- Terms, if the images are those of {protocol}: {licence}")
     if "poster" in source.network.model:
         lines.append(f"- {_BACKBONES}")
     if source.network.classes:
-        lines += [f"- SHA-256 of the {name} pictures: `{digest}`" for name, digest in content.get("fingerprints", {}).items()]
+        lines += [f"- SHA-256 of the {name} images: `{digest}`" for name, digest in content.get("fingerprints", {}).items()]
     lines.append(f"- Leakage between the splits: {evidence.leakage}")
     return "\n".join(lines)
+
+
+def _trained_on(source: Source) -> str:
+    if source.trained_on:
+        return source.trained_on
+    recipe = source.recipe
+    if not recipe:
+        return "data that the file does not name; their owners' terms apply"
+    return f"the folder `{recipe.get('data')}` under the protocol {recipe.get('data_type')}; the terms of its images' owners apply"
 
 
 def _recipe(source: Source) -> str:

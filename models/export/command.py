@@ -93,7 +93,8 @@ def _pictures(args: argparse.Namespace, say: Say) -> list[Image.Image]:
 def _write(args: argparse.Namespace, source: Source, path: Path) -> formats.Run:
     """Write the file; what runs it in its own runtime."""
     output = "probabilities" if args.softmax else "logits"
-    metadata = source.metadata(output, args.uint8_input)
+    precision = "int8" if args.int8 else "float16" if args.half else "float32"
+    metadata = source.metadata(output, args.uint8_input, precision)
     if args.format == "safetensors":
         formats.write_weights(path, source.model, args.half, metadata)
         return formats.run_weights(path, source)

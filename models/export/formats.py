@@ -71,7 +71,8 @@ def write_pt2(path: Path, network: Exported, example: Tensor, output: str, metad
     """A program of torch.export, with `metadata` as its extra file metadata.json."""
     sizes = {dim: torch.export.Dim.DYNAMIC for dim in open_sizes(network.pixels is not None)}
     program = torch.export.export(network, (example,), dynamic_shapes=(sizes,), strict=False)
-    for node in program.graph.nodes:
+    graphs = [module.graph for module in program.graph_module.modules() if isinstance(module, torch.fx.GraphModule)]
+    for node in (node for graph in graphs for node in graph.nodes):
         node.meta.pop("stack_trace", None)  # it names folders of this machine
     with open(path, "wb") as file, warnings.catch_warnings(action="ignore"):
         torch.export.save(program, file, extra_files={"metadata.json": json.dumps(metadata, ensure_ascii=False)})

@@ -24,8 +24,8 @@ _PATHS = ("data", "cache", "pretrained")  # of the machine that trained; the las
 @dataclass(frozen=True)
 class Source:
     """path: as given. network: what the file says. model: with its weights, in evaluation mode. classes: of the outputs, in
-    order. sha256: of the file. notes: what a user should know of the export, a sentence each. data_type: data set that the
-    network was trained on, None where that is not known."""
+    order. sha256: of the file. notes: what a user should know of the export, a sentence each. trained_on: the
+    data set of a published network, or the drawn faces; None where only the protocol's name is known."""
 
     path: str
     network: NetworkFile
@@ -34,7 +34,7 @@ class Source:
     classes: tuple[str, ...]
     sha256: str
     notes: tuple[str, ...]
-    data_type: str | None
+    trained_on: str | None
 
     @property
     def recipe(self) -> dict:
@@ -45,8 +45,8 @@ class Source:
             if value is not None
         }
 
-    def metadata(self, output: str, takes_pixels: bool) -> dict[str, str]:
-        """What is written into the exported file, values as text; all but alignment, model and output are JSON."""
+    def metadata(self, output: str, takes_pixels: bool, precision: str) -> dict[str, str]:
+        """What is written into the exported file, as text; JSON but for alignment, model, output and precision."""
         kind, content = PICTURES[self.preparation.picture], self.network.content
         fit = {"plain": "stretch to size × size", "pad": "scale the long side to size, pad with black"}
         steps = {
@@ -65,7 +65,7 @@ class Source:
             "data_fingerprints": content.get("fingerprints", {}) if self.network.classes else {},
         }
         text = {name: json.dumps(value, ensure_ascii=False, default=str) for name, value in told.items()}
-        return {"model": self.network.model, "output": output, "alignment": ALIGNMENT, **text}
+        return {"model": self.network.model, "output": output, "precision": precision, "alignment": ALIGNMENT, **text}
 
 
 def open_source(text: str, named: str | None) -> Source:
@@ -86,8 +86,9 @@ def open_source(text: str, named: str | None) -> Source:
     notes = [note] * bool(note) + [margin] * (head != "linear")
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    data_type = published.data_type if published else network.args.get("data_type")
-    return Source(text, network, model.eval(), preparation(network), classes, digest, tuple(notes), data_type)
+    drawn = "synthetic" if network.args.get("data_type") == "synthetic" and not network.args.get("data") else None
+    trained_on = published.data_type if published else drawn
+    return Source(text, network, model.eval(), preparation(network), classes, digest, tuple(notes), trained_on)
 
 
 def _classes(network: NetworkFile, text: str, named: str | None, order: tuple[str, ...] | None) -> tuple[tuple[str, ...], str]:
