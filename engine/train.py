@@ -45,24 +45,31 @@ class Progress:
         if not any(self.sizes):
             return math.nan, math.nan
         weights = torch.tensor(self.sizes, dtype=torch.float64)
-        loss = float((torch.stack(self.losses).double().cpu() * weights).sum() / weights.sum())
-        return loss, float(torch.stack(self.hits).sum()) / sum(self.sizes)
+        loss = float((_gathered(self.losses).double() * weights).sum() / weights.sum())
+        return loss, float(_gathered(self.hits).sum()) / sum(self.sizes)
 
     def state(self) -> dict:
         """For a checkpoint."""
         return {
             "step": self.step,
-            "losses": torch.stack(self.losses).float().cpu(),
-            "hits": torch.stack(self.hits).long().cpu(),
+            "losses": _gathered(self.losses).float(),
+            "hits": _gathered(self.hits).long(),
             "sizes": torch.tensor(self.sizes),
             "skipped": self.skipped,
         }
 
     @classmethod
-    def restored(cls, state: dict, device: torch.device) -> "Progress":
-        """What `state` gave, its values on `device`."""
-        losses, hits = (list(state[name].to(device).unbind()) for name in ("losses", "hits"))
+    def restored(cls, state: dict) -> "Progress":
+        """What `state` gave, on the host; the steps that follow may leave their values on another device."""
+        losses, hits = (list(state[name].unbind()) for name in ("losses", "hits"))
         return cls(losses, hits, state["sizes"].tolist(), state["skipped"])
+
+
+def _gathered(values: list[Tensor]) -> Tensor:
+    """Scalars of any devices -> (N,) on the host, in order: restored ones lie there, new ones where the step ran. One copy
+    per device, since each copy waits for it."""
+    devices = dict.fromkeys(value.device for value in values)
+    return torch.cat([torch.stack([value for value in values if value.device == device]).cpu() for device in devices])
 
 
 @dataclass
