@@ -17,6 +17,7 @@ from data_preprocessing.errors import one_line
 from engine.errors import WRONG_INPUT, GroupBroken, TrainingStopped, UsageError
 from engine.flags import add_flags
 from engine.protocols import recipe_table
+from engine.published import replace_published
 from engine.settings import check_flags, gpu_numbers
 from environment import missing_packages
 
@@ -49,6 +50,7 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
         problem = missing_packages()
         if problem:
             raise UsageError(problem)
+        flags = replace_published(flags)
         command = sys.argv if argv is None else [__file__, *argv]
         if "seeds" in flags:
             from engine.seeds import train_seeds

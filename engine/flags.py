@@ -130,7 +130,12 @@ class Settings:
         lifetime=COMMAND,
     )
     evaluate: str | None = flag(
-        "-e --evaluate", "run", "checkpoint to test; nothing is trained", metavar="FILE", path=True, lifetime=COMMAND
+        "-e --evaluate",
+        "run",
+        "checkpoint to test; nothing is trained; published:rafdb is a file of python -m models.fetch",
+        metavar="FILE",
+        path=True,
+        lifetime=COMMAND,
     )
     predict: list[str] | None = flag(  # noqa: RUF009, its default is None
         "--predict",

@@ -8,6 +8,7 @@ built on POSTER V2's. REPRODUCTION.md lists where we deviate.
 from dataclasses import dataclass, field, replace
 
 from models import MODELS
+from models.published_files import LABEL_ORDERS
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,11 @@ class DataType:
     variant: str = "rafdb"
 
 
-_AFFECTNET = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
-
 DATA_TYPES = {
-    "RAF-DB": DataType(("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"), first_label=1),
-    "AffectNet-7": DataType(_AFFECTNET[:7], variant="affectnet"),
-    "AffectNet-8": DataType(_AFFECTNET, variant="affectnet"),
-    "CAER-S": DataType(("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")),
+    "RAF-DB": DataType(LABEL_ORDERS["RAF-DB"], first_label=1),
+    "AffectNet-7": DataType(LABEL_ORDERS["AffectNet-7"], variant="affectnet"),
+    "AffectNet-8": DataType(LABEL_ORDERS["AffectNet-8"], variant="affectnet"),
+    "CAER-S": DataType(LABEL_ORDERS["CAER-S"]),
     "AI-Hub": DataType(),
     "VR": DataType(),
     "FER2013": DataType(("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")),

@@ -16,7 +16,7 @@ from models import MODELS, create_model
 from models.errors import WeightsError
 from models.initialization import spread_positions_
 from models.poster import Poster
-from models.weights import DEAD_KEYS, IR50_FILE, MOBILEFACENET_FILE, load_exact, load_pretrained
+from models.weights import DEAD_KEYS, FETCH, IR50_FILE, MOBILEFACENET_FILE, load_exact, load_pretrained
 
 BGR = "channel order: BGR, as the published POSTER V1 reads RAF-DB (--channel-order rgb for RGB)"
 
@@ -116,6 +116,5 @@ def load_backbones(model: nn.Module, folder: str, say: Callable[[str], None], na
     if missing:
         say(
             f"warning: {' and '.join(missing)} not found in {folder}: training starts from random weights there, which "
-            "costs much accuracy (users report 81 % instead of 92 % on RAF-DB); the files are linked from the POSTER V2 "
-            "authors' repository, Talented-Q/POSTER_V2; --pretrained none silences this"
+            f"costs much accuracy (users report 81 % instead of 92 % on RAF-DB); {FETCH}; --pretrained none silences this"
         )

@@ -79,8 +79,9 @@ class OptimizedNetwork(nn.Module):
             x = self.network.reduce(x)
         with torch.autocast(x.device.type, enabled=False):
             x = x.to(self.dtype, memory_format=torch.channels_last)
-            # a margin head that is given labels may look at the whole batch
-            if labels is not None or x.device.type != "cpu" or len(x) <= CHUNK or torch.compiler.is_compiling():
+            # a margin head that is given labels may look at the whole batch; an exported graph takes a batch of any size, so
+            # that its length must not be asked for first
+            if torch.compiler.is_compiling() or labels is not None or x.device.type != "cpu" or len(x) <= CHUNK:
                 return self.network(x, labels)
             return torch.cat([self.network(some) for some in x.split(CHUNK)])
 

@@ -1,6 +1,7 @@
 """A checkpoint as a network that takes pictures of any size. `models.load_model` and `models.predict` are its doors."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -22,31 +23,46 @@ from models.wording import readable
 Picture = str | Path | Image.Image | np.ndarray
 
 
+@dataclass(frozen=True)
+class Preparation:
+    """What happens to a picture before the network. fit: a name of TRANSFORMS; picture: of PICTURES; channel_order: rgb or bgr."""
+
+    fit: str
+    picture: str
+    channel_order: str
+
+
 def load(path: Path | str, device: torch.device | str, precision: torch.dtype | None) -> nn.Module:
     """See `models.load_model`."""
-    path = Path(path)
-    try:
-        network = read_network(path)
-        model = create_model(network.model, network.num_outputs, **network.options)
-        load_exact(model, network.state_dict, network.dead_keys)
-        model.prepare = _preparation(network)
-    except WeightsError as error:
-        raise WeightsError(f"{path}: {error}") from None
-    except DAMAGE as error:
-        raise WeightsError(f"{path}: damaged checkpoint ({readable(f'{type(error).__name__}: {error}', 120)})") from None
+    network, model = open_checkpoint(Path(path))
     model.classes, model.num_outputs, model.precision = network.classes, network.num_outputs, precision
     return model.to(device, memory_format=torch.channels_last).eval()
 
 
-def _preparation(network: NetworkFile) -> Callable[[Image.Image], torch.Tensor]:
-    """PIL RGB picture -> tensor, as the checkpoint's run evaluated; a published one's as its authors' code does."""
+def open_checkpoint(path: Path) -> tuple[NetworkFile, nn.Module]:
+    """What a checkpoint says of its network, and the network with its weights and .prepare. Raises WeightsError."""
+    try:
+        network = read_network(path)
+        model = create_model(network.model, network.num_outputs, **network.options)
+        load_exact(model, network.state_dict, network.dead_keys)
+        prepared = preparation(network)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
+    except DAMAGE as error:
+        raise WeightsError(f"{path}: damaged checkpoint ({readable(f'{type(error).__name__}: {error}', 120)})") from None
+    # its function alone: the module itself would become a part of the network
+    model.prepare = create_transform(prepared.fit, prepared.picture, prepared.channel_order).forward
+    return network, model
+
+
+def preparation(network: NetworkFile) -> Preparation:
+    """How the checkpoint's run evaluated; of a published one as its authors' code does. Raises WeightsError."""
     as_opencv = MODELS[network.model].family == "poster_v1" and network.options.get("variant") == "rafdb"
     order = network.args.get("channel_order", "bgr" if as_opencv else "rgb")
     fit = network.args.get("eval_transform", "plain")
     if order not in CHANNEL_ORDERS or fit not in TRANSFORMS:
         raise WeightsError("damaged checkpoint: its args name no channel order or transform")
-    # its function alone: the module itself would become a part of the network
-    return create_transform(fit, MODELS[network.model].picture, order).forward
+    return Preparation(fit, MODELS[network.model].picture, order)
 
 
 def predict(model: nn.Module, images: Picture | Iterable[Picture], batch_size: int) -> np.ndarray:

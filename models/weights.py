@@ -32,7 +32,9 @@ DEAD_KEYS = {
 }
 IR50_FILE = "ir50.pth"
 MOBILEFACENET_FILE = "mobilefacenet_model_best.pth.tar"
+FETCH = "python -m models.fetch ir50 mobilefacenet downloads the published files"
 _IR50_STAGES = (("body1", 0, 3), ("body2", 3, 7), ("body3", 7, 21))  # V2's stage holds blocks first .. last - 1 of `body`
+_UNUSED = {IR50_FILE: None, MOBILEFACENET_FILE: re.compile(r"output_layer\..+")}  # beside what ir50_keys drops
 _IR50_UNUSED = re.compile(r"body\.(21|22|23)\..+|body4\..+|output_layer\..+")
 
 
@@ -124,22 +126,35 @@ def load_pretrained(model: nn.Module, folder: Path) -> tuple[dict[str, LoadRepor
     where a found file lacks a tensor or has one of another shape.
     """
     reports, missing = {}, []
-    for name, module, unused in (
-        (IR50_FILE, model.ir_back, None),
-        (MOBILEFACENET_FILE, model.face_landback, re.compile(r"output_layer\..+")),
-    ):
+    for name, module in ((IR50_FILE, model.ir_back), (MOBILEFACENET_FILE, model.face_landback)):
         path = Path(folder) / name
-        if not path.is_file():
+        if path.is_file():
+            reports[name] = load_backbone(module, path, name)
+        else:
             missing.append(name)
-            continue
-        try:
-            weights = find_weights(read_untrusted(path, stand_ins()))
-            state, dropped = weights.tensors, ()
-            if name == IR50_FILE:
-                state, dropped = ir50_keys(state, single_body=hasattr(module, "body"))
-            require_finite({key: value for key, value in state.items() if not (unused and unused.fullmatch(key))})
-            report = load_exact(module, state, unused)
-        except WeightsError as error:
-            raise WeightsError(f"{path}: {error}") from None
-        reports[name] = LoadReport(report.loaded, report.dropped + dropped, weights.told)
     return reports, tuple(missing)
+
+
+def load_backbone(module: nn.Module, path: Path, name: str) -> LoadReport:
+    """Load the file at `path` into a backbone. name: IR50_FILE or MOBILEFACENET_FILE, which of the two it is.
+
+    Raises WeightsError naming file and keys where it lacks a tensor or has one of another shape.
+    """
+    unused = _UNUSED[name]
+    try:
+        weights = find_weights(_read(path))
+        state, dropped = weights.tensors, ()
+        if name == IR50_FILE:
+            state, dropped = ir50_keys(state, single_body=hasattr(module, "body"))
+        require_finite({key: value for key, value in state.items() if not (unused and unused.fullmatch(key))})
+        report = load_exact(module, state, unused)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
+    return LoadReport(report.loaded, report.dropped + dropped, weights.told)
+
+
+def _read(path: Path) -> object:
+    try:
+        return read_untrusted(path, stand_ins())
+    except WeightsError as error:
+        raise WeightsError(f"{error}; {FETCH}") from None

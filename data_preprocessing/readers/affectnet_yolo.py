@@ -113,7 +113,7 @@ def _lines(tree: Tree, file: str, by_number: dict[int, str]) -> list[tuple[str, 
             numbers = [-1.0]
         if not numbers:
             continue
-        if numbers[0] not in by_number or len(numbers) not in (1, 5) and (len(numbers) < 7 or len(numbers) % 2 == 0):
+        if numbers[0] not in by_number or (len(numbers) not in (1, 5) and (len(numbers) < 7 or len(numbers) % 2 == 0)):
             known = f"a class from 0 to {max(by_number)}, then nothing, a box (4 numbers) or an outline (6 or more)"
             raise DataError(f"{where}, line {number}: {line.strip()[:60]!r}: expected {known}; mend the line")
         found.append((by_number[int(numbers[0])], _box(numbers[1:])))
@@ -131,7 +131,7 @@ def _box(numbers: list[float]) -> Box | None:
 
 def _pixels(tree: Tree, picture: str, box: Box | None) -> Box | None:
     """The box in pixels; None where it is the whole image, or where the image cannot be read, which is told on writing it."""
-    if box is None or box[0] <= _WHOLE and box[1] <= _WHOLE and box[2] >= 1 - _WHOLE and box[3] >= 1 - _WHOLE:
+    if box is None or (box[0] <= _WHOLE and box[1] <= _WHOLE and box[2] >= 1 - _WHOLE and box[3] >= 1 - _WHOLE):
         return None
     try:
         with open_image(io.BytesIO(tree.read(picture))) as image:
@@ -150,7 +150,7 @@ def _require_one_label(tree: Tree, records: list[Record]) -> None:
 
 
 def _kind(name: str) -> str:
-    """"images" or "labels" of what lies in such a folder and is of that kind; else ""."""
+    """ "images" or "labels" of what lies in such a folder and is of that kind; else ""."""
     ending = "images" if is_picture(name) else "labels" if name.lower().endswith(".txt") else ""
     return ending if ending in (folder.lower() for folder in folders_of(name)) else ""
 

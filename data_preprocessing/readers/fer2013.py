@@ -14,8 +14,7 @@ from data_preprocessing.records import Listing, Record
 from data_preprocessing.trees import Tree
 
 DESCRIPTION = (
-    "fer2013.csv, icml_face_data.csv, ckextended.csv, or Kaggle's train.csv with test.csv; "
-    "or images CLASS/PublicTest_1.jpg"
+    "fer2013.csv, icml_face_data.csv, ckextended.csv, or Kaggle's train.csv with test.csv; or images CLASS/PublicTest_1.jpg"
 )
 # the complete ones first: Kaggle's archive holds three
 FILES = ("fer2013.csv", "icml_face_data.csv", "train.csv", "ckextended.csv")

@@ -6,7 +6,6 @@ from data_preprocessing.errors import DataError
 from data_preprocessing.listed import few, is_picture
 from data_preprocessing.trees import Tree
 
-
 _EXPRESSIONS = {  # as folders and lists call an expression -> its class
     "anger": ("anger", "angry"),
     "contempt": ("contempt",),

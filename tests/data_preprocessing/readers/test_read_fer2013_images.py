@@ -32,7 +32,9 @@ def test_what_is_left_out_is_counted(tmp_path):
     plant(tmp_path, "train/sad/Training_1.jpg", "test/sad/Training_1.jpg", "train/fear/Training_1.jpg", "train/sad/me.jpg")
     found = listing(fer2013, tmp_path)
     assert len(found.records) == 2
-    assert "1 image is there more than once" in note(found, "more than once") and "train/sad/me.jpg" in note(found, "not called")
+    assert "1 image is there more than once" in note(found, "more than once") and "train/sad/me.jpg" in note(
+        found, "not called"
+    )
 
 
 def test_another_class_is_refused(tmp_path):

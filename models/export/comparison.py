@@ -1,0 +1,76 @@
+"""What was written against the network itself, on pictures."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from tqdm import tqdm
+
+from models.export.errors import Differs
+from models.export.formats import Run
+
+BATCHES = (1, 2, 5, 33)  # pictures at a time, in turns
+TOLERANCE = {"float32": 1e-4, "float16": 2e-2}  # of the largest logit of the network itself
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """expected, found: (N, C) of the network itself and of the file, logits or probabilities."""
+
+    expected: np.ndarray
+    found: np.ndarray
+
+    @property
+    def difference(self) -> float:
+        """The largest one, as a part of the largest expected value."""
+        if not np.isfinite(self.found).all():
+            return float("inf")
+        return float(np.abs(self.expected - self.found).max() / max(np.abs(self.expected).max(), 1e-12))
+
+    @property
+    def changed(self) -> int:
+        """Pictures that are predicted as another class."""
+        return int((self.expected.argmax(axis=1) != self.found.argmax(axis=1)).sum())
+
+    def __str__(self) -> str:
+        return f"largest difference {self.difference:.1e} of the largest value, {self.changed} of {len(self.found)} predictions changed"
+
+    def require(self, precision: str) -> None:
+        """Raises Differs where the largest difference is above the tolerance of `precision`."""
+        if not self.difference <= TOLERANCE[precision]:
+            raise Differs(
+                f"the file does not compute what the network computes: {self}; {TOLERANCE[precision]:.0e} are allowed"
+            )
+
+
+def compare(model: nn.Module, run: Run, pictures: Sequence[Image.Image], takes_pixels: bool, softmax: bool) -> Comparison:
+    """`run` against `model`, a network with .prepare, on RGB pictures; those for a graph that takes pixels in batches of a size."""
+    expected, found = [], []
+    for batch in _batches(pictures, takes_pixels):
+        prepared = torch.stack([model.prepare(picture) for picture in batch])
+        with torch.no_grad():
+            logits = model(prepared).float()
+        expected.append((logits.softmax(dim=1) if softmax else logits).numpy())
+        found.append(run(np.stack([np.asarray(picture) for picture in batch]) if takes_pixels else prepared.numpy()))
+    return Comparison(np.concatenate(expected), np.concatenate(found))
+
+
+def predictions(run: Run, prepare, pictures: Iterable[Image.Image], number: int, takes_pixels: bool, text: str) -> np.ndarray:
+    """(N,) the class that `run` finds in each of `number` RGB pictures, one after the other."""
+    found = []
+    for picture in tqdm(pictures, text, number, leave=False, disable=None):
+        images = np.asarray(picture) if takes_pixels else prepare(picture).numpy()
+        found.append(int(run(images[None]).argmax()))
+    return np.array(found)
+
+
+def _batches(pictures: Sequence[Image.Image], of_a_size: bool) -> Iterator[list[Image.Image]]:
+    for _, same in groupby(pictures, key=(lambda picture: picture.size) if of_a_size else (lambda _: 0)):
+        turn = 0
+        while batch := list(islice(same, BATCHES[turn % len(BATCHES)])):
+            yield batch
+            turn += 1

@@ -1,0 +1,1 @@
+"""Downloading the authors' published weight files: `python -m models.fetch NAME...`."""
