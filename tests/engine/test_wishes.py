@@ -84,7 +84,10 @@ def test_a_named_folder_without_backbones_is_refused_and_the_default_one_is_warn
     [
         ({"evaluate": "x", "lr": 1.0, "epochs": 3, "batch_size": 4}, "without effect: --epochs, --lr (nothing is trained)"),
         ({"evaluate": "x", "sync_bn": True}, "without effect: --sync-bn (nothing is trained)"),
-        ({"evaluate": "x", "predict": ["y"], "data": "d"}, "without effect: --data (the images are those that --predict names)"),
+        (
+            {"evaluate": "x", "predict": ["y"], "data": "d"},
+            "without effect: --data (the images are those that --predict names)",
+        ),
         ({"resume": "x", "pretrained": "d", "lr": 1.0}, "without effect: --pretrained (the weights are the checkpoint's)"),
         ({"resume": "auto", "pretrained": "d"}, ""),
         ({"sync_bn": True}, "without effect: --sync-bn (one process trains, whose BatchNorm sees the whole batch)"),
