@@ -136,22 +136,7 @@ def test_what_is_named_and_not_there_is_refused(tmp_path, capsys, monkeypatch):
 
 def test_flags_that_change_nothing_are_said_once(tmp_path, capsys):
     tree(tmp_path / "d")
-    deep = (
-        "--data",
-        "d",
-        "--model",
-        "deep_emotion",
-        "--epochs",
-        "1",
-        "-b",
-        "2",
-        "-j",
-        "0",
-        "--cache",
-        "off",
-        "--device",
-        "cpu",
-    )
+    deep = ("--data", "d", "--model", "deep_emotion", "--epochs", "1", "-b", "2", "-j", "0", "--cache", "off")
     assert main.main([*deep, "--sync-bn", "--run", "r"]) == 0
     assert capsys.readouterr().out.count("without effect: --sync-bn (one process") == 1
     test = ("--evaluate", "checkpoint/r/best.pth", "-j", "0", "--device", "cpu")
