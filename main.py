@@ -14,10 +14,11 @@ import time
 
 from data_preprocessing.command_line import OneLineParser
 from data_preprocessing.errors import one_line
-from engine.errors import WRONG_INPUT, GroupBroken, TrainingStopped
+from engine.errors import WRONG_INPUT, GroupBroken, TrainingStopped, UsageError
 from engine.flags import add_flags
 from engine.protocols import recipe_table
 from engine.settings import check_flags, gpu_numbers
+from environment import missing_packages
 
 _LAST_WORD = 20  # seconds that a launcher may take to end the processes of a failed run
 
@@ -45,6 +46,9 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
         flags["augmentation"] = False
     try:
         check_flags(flags)
+        problem = missing_packages()
+        if problem:
+            raise UsageError(problem)
         command = sys.argv if argv is None else [__file__, *argv]
         if "seeds" in flags:
             from engine.seeds import train_seeds
@@ -53,7 +57,7 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
         if len(gpu_numbers(flags.get("gpu"))) > 1 and "WORLD_SIZE" not in os.environ:
             from engine.launch import launch
 
-            return launch(gpu_numbers(flags["gpu"]), command)
+            return launch(gpu_numbers(flags["gpu"]), command, flags.get("device", "auto"))
         if "predict" in flags:  # all import torch: not before --help and wrong flags are answered
             from engine.run_predict import predict as run
         elif "evaluate" in flags:

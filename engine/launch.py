@@ -26,14 +26,17 @@ def visible_devices(gpus: list[int], visible: str | None) -> str:
     return ",".join(names[gpu].strip() if names else str(gpu) for gpu in gpus)
 
 
-def launch(gpus: list[int], command: list[str]) -> int:
+def launch(gpus: list[int], command: list[str], device: str = "auto") -> int:
     """Run `command` (a Python script and its arguments) in a process for each of `gpus`; returns their exit status.
 
-    Without a CUDA GPU as many CPU processes are started. When one process ends in an error the others are ended too; a
-    signal that asks to stop is passed on to all.
-    Raises UsageError for an unknown GPU, TrainingStopped where a process was killed.
+    device: as --device says; with cpu as many CPU processes are started. When one process ends in an error the others are
+    ended too; a signal that asks to stop is passed on to all. Raises UsageError for an unknown GPU, or none, TrainingStopped
+    where a process was killed.
     """
-    if torch.cuda.is_available():
+    if device != "cpu" and not torch.cuda.is_available():
+        text = ",".join(map(str, gpus))
+        raise UsageError(f"--gpu {text}: no CUDA GPU is available; with --device cpu it starts {len(gpus)} CPU processes")
+    if device != "cpu":
         unknown = [gpu for gpu in gpus if gpu >= torch.cuda.device_count()]
         if unknown:
             raise UsageError(f"--gpu {unknown[0]}: unknown GPU, this machine has {torch.cuda.device_count()}")

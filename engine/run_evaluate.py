@@ -19,8 +19,9 @@ from engine.precision import choose_precision
 from engine.provenance import provenance
 from engine.report.run_page import RunPage
 from engine.seed import seed_everything
-from engine.settings import gpu_numbers, resolve
+from engine.settings import resolve
 from engine.setup import choose_device, model_title, tested_network
+from engine.wishes import without_effect
 
 WITH_LABELS = (
     "warning: --margin-at-eval: these figures use the labels: the head subtracts its margin from the true class, as the "
@@ -38,8 +39,11 @@ def evaluate(flags: dict) -> None:
     record.require_place(flags.get("out"))
     checkpoint = load_checkpoint(flags["evaluate"], "--evaluate", flags)
     settings = resolve(flags, checkpoint.settings)
-    device = choose_device(settings.device, gpu_numbers(settings.gpu), log.say, group)
+    device = choose_device(settings, flags, log.say, group)
     precision = choose_precision(settings.precision, device, log.say)
+    note = without_effect(flags)
+    if note:
+        log.say(note)
     sources = data.locate(settings.data, log.say)
     name = settings.split or ("test" if "test" in sources else "valid")
     if name not in sources:

@@ -30,8 +30,9 @@ from engine.prediction_pictures import VIEW, PredictionPictures
 from engine.prediction_report import Report
 from engine.provenance import provenance
 from engine.seed import seed_everything
-from engine.settings import gpu_numbers, resolve
+from engine.settings import resolve
 from engine.setup import choose_device, tested_network
+from engine.wishes import without_effect
 from models import MODELS
 
 
@@ -48,8 +49,11 @@ def predict(flags: dict) -> int:
     checkpoint = load_checkpoint(flags["evaluate"], "--evaluate", flags)
     classes, explanation = output_names(checkpoint, flags.get("data_type"))
     settings = _settings(flags, checkpoint, log.say)
-    device = choose_device(settings.device, gpu_numbers(settings.gpu), log.say)
+    device = choose_device(settings, flags, log.say)
     precision = choose_precision(settings.precision, device, log.say)
+    note = without_effect(flags)
+    if note:
+        log.say(note)
     run = _Run(settings, checkpoint, Report(split, classes), device, log, has_folder)
     model = tested_network(checkpoint, settings, device, explanation, log.say)
     with memory.explained(device, settings.batch_size, settings.workers):
