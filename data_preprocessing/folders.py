@@ -97,7 +97,8 @@ def find_splits(root: Path | str) -> dict[str, Path]:
 def read_split(name: str, folder: Path) -> Split:
     """List the classes (sorted by name, as torchvision's ImageFolder does) and pictures of one split folder.
 
-    Raises DataError where there is no class folder, fewer than two, an empty one, or a folder that cannot be read.
+    Raises DataError where there is no class folder, no picture, or a folder that cannot be read; for train also where there
+    are fewer than two class folders or an empty one.
     """
     with _told(str(folder)):
         found = [p for p in folder.iterdir() if not is_hidden(p.name) and not p.name.startswith("__MACOSX")]
@@ -105,31 +106,22 @@ def read_split(name: str, folder: Path) -> Split:
         class_folders = sorted((p for p in found if p.is_dir()), key=_class_name)
         if not class_folders:
             raise DataError(f"{folder}: no class folders ({_contents(folder)}); {_flat_remedy(folder)}")
-    if len(class_folders) < 2:
+    if len(class_folders) < 2 and name == "train":
         raise DataError(f"{folder}: only one class folder, {class_folders[0].name}; a classifier needs at least 2")
     paths, labels = [], []
     for label, class_folder in enumerate(class_folders):
         pictures = _pictures_below(class_folder)
-        if not pictures:
+        if not pictures and name == "train":
             raise DataError(f"{class_folder}: no pictures in this class folder; fill it or remove it from every split")
         above = len(str(class_folder)) - len(class_folder.name)
         paths += [path[above:].replace(os.sep, "/") for path in pictures]
         labels += [label] * len(pictures)
+    if not paths:
+        raise DataError(f"{folder}: no pictures in its class folders; fill them, or remove the folder")
     classes = tuple(_class_name(p) for p in class_folders)
     if len(set(classes)) < len(classes):
         raise DataError(f"{folder}: two class folders have the same name in two Unicode forms; merge them")
     return Split(name, folder, classes, tuple(paths), tuple(labels))
-
-
-def check_same_classes(splits: Iterable[Split]) -> None:
-    """Raises DataError naming the classes by which two splits differ."""
-    first, *others = splits
-    for other in others:
-        missing = [c for c in first.classes if c not in other.classes]
-        extra = [c for c in other.classes if c not in first.classes]
-        if missing or extra:
-            parts = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"adds {', '.join(extra)}"] * bool(extra)
-            raise DataError(f"{other.folder}: its classes differ from those of {first.folder}: it {' and '.join(parts)}")
 
 
 @dataclass(frozen=True)
@@ -156,7 +148,8 @@ def check_pictures(
 
     skip_bad: drop unreadable pictures instead of stopping. progress: wraps the iteration, given its length and a text.
     known: the stamps of an earlier check; a picture whose file has that size and time still is not read again.
-    Raises DataError naming an unreadable picture, or a class whose pictures are all unreadable.
+    Raises DataError naming an unreadable picture, or a class of train whose pictures are all unreadable, or where no picture
+    of another split can be read.
     """
     bad, kept, lines, stamps = [], [], [], {}
     total = len(split.paths)
@@ -176,7 +169,7 @@ def check_pictures(
                 stamps[split.paths[index]] = (*stamp, digest)
     clean = replace(split, paths=tuple(split.paths[i] for i in kept), labels=tuple(split.labels[i] for i in kept))
     lost = set(split.labels) - set(clean.labels)
-    if lost:
+    if lost and (split.name == "train" or not kept):
         raise DataError(f"{split.folder}: no readable picture is left in class {split.classes[min(lost)]}")
     fingerprint = hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
     return Checked(clean, bad, fingerprint, stamps)

@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from data_preprocessing.errors import printable
@@ -13,6 +14,7 @@ from engine.errors import UsageError
 LOG_ROOT, CHECKPOINT_ROOT = Path("log"), Path("checkpoint")
 ARGUMENTS, HISTORY, RESULT, MANIFEST = "args.json", "metrics.csv", "result.json", "pictures.csv"
 FIRST_BATCH = "train_batch.png"
+WARNING = "warning: "  # before a line that report.html and result.json repeat
 COLUMNS = (
     "epoch",
     "learning_rate",
@@ -78,6 +80,11 @@ def create_run(kind: str, name: str | None = None) -> str:
         if name:
             raise UsageError(f"--run {name}: {taken} exists; choose another name, or --resume that run's last.pth")
     raise UsageError(f"{LOG_ROOT / base}: a thousand runs of this second exist")
+
+
+def unmarked(warnings: Iterable[str]) -> list[str]:
+    """Warnings as files keep them: without their mark, each once."""
+    return list(dict.fromkeys(text.removeprefix(WARNING) for text in warnings))
 
 
 def write_json(path: Path, content: dict) -> None:
