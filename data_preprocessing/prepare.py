@@ -21,6 +21,7 @@ from data_preprocessing.command_line import OneLineParser, escape_output, path
 from data_preprocessing.crops import FORMATS, Form
 from data_preprocessing.errors import DataError, one_line, printable
 from data_preprocessing.files import reason
+from data_preprocessing.listed import unread_notes
 from data_preprocessing.readers import READERS
 from data_preprocessing.records import Listing, Record, group_classes, name_subjects
 from data_preprocessing.splitting import RATIOS, SPLITS, WAYS, assign_splits
@@ -43,7 +44,7 @@ def prepare(args: argparse.Namespace) -> None:
         records = group_classes(records, args.classes)
     if len({record.label for record in records}) < 2:
         raise DataError(f"{tree.root}: {len({r.label for r in records})} classes; a classifier needs at least 2")
-    notes = [*listing.notes, *_left_out(listing.records, records)]
+    notes = [*listing.notes, *unread_notes(tree, listing.records), *_left_out(listing.records, records)]
     records, how = assign_splits(records, args.split_by, args.ratios, args.seed)
     options = {name: getattr(args, name) for name in ("name", "split_by", "ratios", "seed", "subject_regex", "classes")}
     form = Form(args.size, args.margin, args.format)
