@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from data_preprocessing.audit_figures import Listed, Scan, compute_figures
 from data_preprocessing.audit_report import write_report
-from data_preprocessing.command_line import OneLineParser, escape_output, path
+from data_preprocessing.command_line import OneLineParser, path
 from data_preprocessing.errors import DataError, one_line, printable
 from data_preprocessing.files import MOST_TABLE, read_file, reason
 from data_preprocessing.folders import read_split
@@ -162,7 +162,6 @@ def get_args_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, 1 with --strict and leakage, 2 for wrong arguments or data."""
     args = get_args_parser().parse_args(argv)
-    escape_output()
     out = args.out or args.root
     try:
         figures = audit(args.root, args.subject_regex, _bar)

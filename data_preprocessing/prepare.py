@@ -11,13 +11,15 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 from tqdm import tqdm
 
+from data_preprocessing.archives import is_archive
 from data_preprocessing.class_names import display_order
-from data_preprocessing.command_line import OneLineParser, escape_output, path
+from data_preprocessing.command_line import OneLineParser, path
 from data_preprocessing.crops import FORMATS, Form
 from data_preprocessing.errors import DataError, one_line, printable
 from data_preprocessing.files import reason
@@ -25,8 +27,9 @@ from data_preprocessing.listed import unread_notes
 from data_preprocessing.readers import READERS
 from data_preprocessing.records import Listing, Record, group_classes, name_subjects
 from data_preprocessing.splitting import RATIOS, SPLITS, WAYS, assign_splits
-from data_preprocessing.trees import Tree, open_tree
+from data_preprocessing.trees import Tree, open_tree, table_tree
 from data_preprocessing.writer import MANIFEST, SKIPPED, write_records
+from data_preprocessing.wrong_folders import explain_file, is_image
 
 _MOST_WORKERS = 1024
 _READER_DEFAULTS = {"num_classes": 7, "label": "uploader", "neutral": True}
@@ -35,7 +38,7 @@ _READER_DEFAULTS = {"num_classes": 7, "label": "uploader", "neutral": True}
 def prepare(args: argparse.Namespace) -> None:
     """Do what the command line says, and print what was done. Raises DataError and OSError; see write_records."""
     _check(args)
-    tree = open_tree(args.source)
+    tree = _open(args.name, args.source)
     listing = read_listing(args.name, tree, _reader_options(args))
     records = listing.records
     if args.subject_regex is not None:
@@ -61,8 +64,25 @@ def prepare(args: argparse.Namespace) -> None:
     print(f"python main.py --data {shlex.quote(str(args.out))}")
 
 
+def _open(name: str, source: Path) -> Tree:
+    """The files of --source: of a folder or archive, or one table with those that belong to it. Raises DataError."""
+    try:
+        if not source.is_file() or is_archive(source):
+            return open_tree(source)
+        beside = READERS[name].beside
+        if beside is None or is_image(source):
+            needed = f"{name} wants a folder or an archive" if beside is None else f"no table of {name}"
+            raise DataError(f"{source}: a single file, and {needed}; {explain_file(source)}")
+        return table_tree(source, beside)
+    except OSError as error:
+        raise DataError(f"{source}: cannot be read ({reason(error)})") from None
+
+
 def read_listing(name: str, tree: Tree, options: SimpleNamespace) -> Listing:
     """What the reader called `name` finds in `tree`. Raises its DataError; for a wrong layout it says which NAME fits."""
+    by_list = [other for other, reader in READERS.items() if name == "folder" and reader.by_list(tree.names())]
+    if by_list:
+        raise DataError(f"{tree.root}: a list gives the labels, folders are no classes; NAME {' or '.join(by_list)} fits")
     try:
         listing = READERS[name].read(tree, options)
     except DataError as error:
@@ -73,6 +93,9 @@ def read_listing(name: str, tree: Tree, options: SimpleNamespace) -> Listing:
         fitting = [other for other in fitting if other != "folder"] or fitting  # which fits whatever has class folders
         hint = f"; NAME {' or '.join(fitting)} fits what was found" if fitting else ""
         raise DataError(f"{error}{hint}") from None
+    if name == "folder" and READERS["fer2013"].fits(tree.names()):
+        note = "these images are called as FER2013's are: NAME fer2013 fits and keeps the official splits, valid and test"
+        return replace(listing, notes=(note, *listing.notes))
     if not listing.records:
         raise DataError(f"{tree.root}: no labelled pictures of {name} in it{''.join('; ' + note for note in listing.notes)}")
     return listing
@@ -111,7 +134,8 @@ def get_args_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("name", metavar="NAME", choices=READERS, help="the data set, see below")
-    add("--source", type=path, required=True, help="folder, .zip or .tar as it was fetched; archives may lie in the folder")
+    what = "folder, .zip, .tar or FER2013's table as it was fetched; archives may lie in the folder"
+    add("--source", type=path, required=True, help=what)
     add("--out", type=path, required=True, help="folder to write, made if missing")
     add(
         "--size",
@@ -204,7 +228,6 @@ def _progress(items: Iterable, total: int, text: str) -> tqdm:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 2 for wrong arguments or data and a full disk, 130 after Ctrl-C."""
     args = get_args_parser().parse_args(argv)
-    escape_output()
     try:
         prepare(args)
     except DataError as error:

@@ -14,6 +14,7 @@ from data_preprocessing.audit_report import find_verdict
 from data_preprocessing.cache import CachedPictures, open_cache
 from data_preprocessing.class_names import absent_classes, display_order, require_training_images, with_classes_of
 from data_preprocessing.errors import DataError
+from data_preprocessing.files import reason
 from data_preprocessing.folders import Checked, Split, Stamps, check_pictures
 from data_preprocessing.loaders import create_loader
 from data_preprocessing.occlusion import HeadsetOcclusion
@@ -45,7 +46,10 @@ def locate(data: str | None, say: Callable[[str], None], stored: Path | None = N
     if data is None:
         if not SYNTHETIC_FOLDER.exists():
             say(f"no --data given: drawing synthetic faces into {SYNTHETIC_FOLDER}")
-        data = write_synthetic(SYNTHETIC_FOLDER, progress=progress)
+        try:
+            data = write_synthetic(SYNTHETIC_FOLDER, progress=progress)
+        except OSError as error:
+            raise DataError(f"{SYNTHETIC_FOLDER}: cannot be written ({reason(error)}); give pictures by --data DIR") from None
     return open_source(data, say)
 
 

@@ -19,9 +19,9 @@ from engine.optim import create_optimizer, parameter_groups
 from engine.precision import choose_precision
 from engine.scaling import LossScaler
 from engine.seed import seed_everything
-from engine.settings import gpu_numbers
 from engine.setup import BGR, build_model, choose_device, load_backbones, model_options, start_from_scratch
 from engine.start import Start, require_same_order, restore, say_changes
+from engine.wishes import without_effect
 
 
 @dataclass
@@ -58,7 +58,7 @@ def prepare(settings: Settings, start: Start, flags: dict, log: record.Log, grou
     flags: the command line's, only those given. group: the processes that train together. Raises UsageError, DataError or
     WeightsError, and TrainingStopped where memory does not suffice.
     """
-    device = choose_device(settings.device, gpu_numbers(settings.gpu), log.say, group)
+    device = choose_device(settings, flags, log.say, group)
     with memory.explained(device, settings.batch_size, settings.workers):
         return _prepare(device, settings, start, flags, log, group)
 
@@ -91,7 +91,7 @@ def _prepare(device: torch.device, settings: Settings, start: Start, flags: dict
     else:
         state = FitState()
         start_from_scratch(model, settings.init)
-        load_backbones(model, settings.pretrained, log.say)
+        load_backbones(model, settings.pretrained, log.say, named="pretrained" in flags)
     known = read_manifest(record.LOG_ROOT / start.run / record.MANIFEST) if start.run else {}
     splits, checks = group.share(data.checked(splits, settings.skip_bad_images, log.say, known) if group.is_main else None)
     copies = find_copies(checks)
@@ -101,7 +101,7 @@ def _prepare(device: torch.device, settings: Settings, start: Start, flags: dict
     prepared = Prepared(settings, log, device, precision, splits, warnings, checks, copies, classes, *training)
     if checkpoint and settings.start_epoch is None:
         require_same_order(checkpoint, settings, prepared.fingerprints, log.say)
-    for text in filter(None, (*said, BGR * (settings.channel_order == "bgr"))):
+    for text in filter(None, (*said, without_effect(flags, group.size), BGR * (settings.channel_order == "bgr"))):
         log.say(text)
     return prepared
 

@@ -20,8 +20,9 @@ from engine.precision import choose_precision
 from engine.provenance import provenance
 from engine.report.run_page import RunPage
 from engine.seed import seed_everything
-from engine.settings import gpu_numbers, resolve
+from engine.settings import resolve
 from engine.setup import choose_device, model_title, tested_network
+from engine.wishes import without_effect
 
 WITH_LABELS = (
     "warning: --margin-at-eval: these figures use the labels: the head subtracts its margin from the true class, as the "
@@ -30,16 +31,20 @@ WITH_LABELS = (
 
 
 def evaluate(flags: dict) -> None:
-    """Test the checkpoint `flags["evaluate"]`; figures, plots and predictions.csv go to a log folder of their own.
+    """Test the checkpoint `flags["evaluate"]`; figures, plots and predictions.csv go to flags["out"] or a new folder in log/.
 
     flags: the command line's, only those given. Raises UsageError or DataError before anything is written.
     """
     group = join_group(flags.get("device", "auto"))
     log = record.Log(speaks=group.is_main)
+    record.require_place(flags.get("out"))
     checkpoint = load_checkpoint(flags["evaluate"], "--evaluate", flags)
     settings = resolve(flags, checkpoint.settings)
-    device = choose_device(settings.device, gpu_numbers(settings.gpu), log.say, group)
+    device = choose_device(settings, flags, log.say, group)
     precision = choose_precision(settings.precision, device, log.say)
+    note = without_effect(flags)
+    if note:
+        log.say(note)
     sources = data.locate(settings.data, log.say, None if "data" in flags else checkpoint.path)
     name = settings.split or ("test" if "test" in sources else "valid")
     if name not in sources:
@@ -93,7 +98,7 @@ def evaluate(flags: dict) -> None:
 
 def _open_records(settings: Settings, checkpoint: Checkpoint, facts: dict, log: record.Log, device: torch.device) -> Path:
     """A folder of its own for the evaluation, with its log and args.json."""
-    folder = record.LOG_ROOT / record.create_run("evaluate", settings.run)
+    folder = record.results_folder("evaluate", settings.run, settings.out)
     log.open(folder / "log.txt")
     record.write_arguments(
         folder,

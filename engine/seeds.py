@@ -19,9 +19,9 @@ from engine.compare.statistics import summarise_seeds
 from engine.compare.wording import FIGURES, shown, shown_interval, title
 from engine.errors import TrainingStopped, UsageError
 from engine.settings import AUTO, resolve, seed_numbers
+from engine.signals import stopping
 
 SUMMARY = "seeds.json"
-_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -117,7 +117,7 @@ class _Child:
     def signals(cls) -> Iterator["_Child"]:
         """Pass signals on from here, and put the former handlers back afterwards."""
         child = cls()
-        former = {number: signal.signal(number, child._pass_on) for number in _PASSED_ON}
+        former = {number: signal.signal(number, child._pass_on) for number in (*stopping(), signal.SIGUSR1)}
         try:
             yield child
         finally:

@@ -43,6 +43,7 @@ _NOT_STORED = (
     "margin_at_eval",
     "explain",
     "predict",
+    "out",
     "draw",
     "tensorboard",
 )
