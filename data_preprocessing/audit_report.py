@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from data_preprocessing.audit_figures import FORMAT
+from data_preprocessing.class_names import display_order
 from data_preprocessing.errors import printable
 from data_preprocessing.files import MOST_TEXT, read_file
 from data_preprocessing.html_page import MOST_ROWS, data_uri, document, escaped, table
@@ -82,7 +83,9 @@ def render(figures: dict, root: Path) -> str:
 
 
 def _class_rows(figures: dict) -> list[list]:
-    return [[c] + [split["classes"].get(c, 0) for split in figures["splits"].values()] for c in figures["classes"]["all"]]
+    every = figures["classes"]["all"]
+    shown = [every[k] for k in display_order(every)]
+    return [[c] + [split["classes"].get(c, 0) for split in figures["splits"].values()] for c in shown]
 
 
 def _class_table(figures: dict) -> str:

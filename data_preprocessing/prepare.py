@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from tqdm import tqdm
 
 from data_preprocessing.archives import is_archive
+from data_preprocessing.class_names import display_order
 from data_preprocessing.command_line import OneLineParser, path
 from data_preprocessing.crops import FORMATS, Form
 from data_preprocessing.errors import DataError, one_line, printable
@@ -105,7 +106,7 @@ def table(records: Iterable[Record]) -> str:
     counts = Counter((record.label, record.split) for record in records)
     splits = [split for split in SPLITS if any(key[1] == split for key in counts)]
     rows = [["class", *splits, "all"]]
-    for label in sorted({key[0] for key in counts}):
+    for label in _shown({key[0] for key in counts}):
         numbers = [counts[label, split] for split in splits]
         rows.append([label, *map(str, (*numbers, sum(numbers)))])
     sums = [sum(count for key, count in counts.items() if key[1] == split) for split in splits]
@@ -198,17 +199,26 @@ def _skipped_note(out: Path, count: int) -> tuple[str, ...]:
 
 
 def _gaps(records: list[Record]) -> tuple[str, ...]:
-    """A note for every split that lacks a class: main.py wants the same classes in all of them."""
+    """A note for every split that lacks a class: main.py trains on all classes, and scores a split over those it has."""
     found: dict[str, set[str]] = {}
     for record in records:
         found.setdefault(record.split, set()).add(record.label)
     every = set().union(*found.values())
     return tuple(
-        f"{split} has no picture of {', '.join(sorted(every - found[split]))}, and main.py wants every class in every split; "
-        "leave the class out with --classes, or split otherwise"
+        f"{split} has no picture of {', '.join(_shown(every - found[split]))}: {_GAPS.get(split, _UNSCORED)}; leave the class "
+        "out with --classes, or split otherwise"
         for split in SPLITS
         if split in found and every - found[split]
     )
+
+
+_UNSCORED = "it gets no recall there, and macro F1 is the mean over the others"
+_GAPS = {"train": "main.py cannot train on it"}
+
+
+def _shown(labels: Iterable[str]) -> list[str]:
+    names = sorted(labels)
+    return [names[k] for k in display_order(names)]
 
 
 def _progress(items: Iterable, total: int, text: str) -> tqdm:

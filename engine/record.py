@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from data_preprocessing.console import output_gone
@@ -16,6 +17,7 @@ from engine.errors import UsageError
 LOG_ROOT, CHECKPOINT_ROOT = Path("log"), Path("checkpoint")
 ARGUMENTS, HISTORY, RESULT, MANIFEST = "args.json", "metrics.csv", "result.json", "pictures.csv"
 FIRST_BATCH = "train_batch.png"
+WARNING = "warning: "  # before a line that report.html and result.json repeat
 START_ELSEWHERE = "start the program in a folder that can be written to"
 _CHOOSE_OUT = "choose by --out DIR where the results go"
 COLUMNS = (
@@ -137,6 +139,11 @@ def create_run(kind: str, name: str | None = None, remedy: str = START_ELSEWHERE
         if name:
             raise UsageError(f"--run {name}: {taken} exists; choose another name, or --resume that run's last.pth")
     raise UsageError(f"{LOG_ROOT / base}: a thousand runs of this second exist")
+
+
+def unmarked(warnings: Iterable[str]) -> list[str]:
+    """Warnings as files keep them: without their mark, each once."""
+    return list(dict.fromkeys(text.removeprefix(WARNING) for text in warnings))
 
 
 def write_json(path: Path, content: dict) -> None:

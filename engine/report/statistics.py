@@ -40,10 +40,10 @@ class Calibration:
 
 
 def class_intervals(metrics: Metrics) -> list[ClassIntervals]:
-    """Of every class: Wilson's interval of precision and recall, f1_interval of F1."""
+    """Of every class: Wilson's interval of precision and recall, f1_interval of F1; of a class without pictures no F1."""
     hits, actual, predicted = np.diag(metrics.confusion), metrics.confusion.sum(axis=1), metrics.confusion.sum(axis=0)
     return [
-        ClassIntervals(_wilson(h, p), _wilson(h, a), f1_interval(int(h), int(p - h), int(a - h)))
+        ClassIntervals(_wilson(h, p), _wilson(h, a), f1_interval(int(h), int(p - h), int(a - h)) if a else None)
         for h, a, p in zip(hits, actual, predicted)
     ]
 
