@@ -1,6 +1,6 @@
 """A checkpoint as a network that takes pictures of any size. `models.load_model` and `models.predict` are its doors."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path

@@ -68,7 +68,9 @@ def test_the_summary_of_a_series_repeats_the_warnings_of_its_runs_once(tmp_path,
     for seed in (0, 1):
         Path(f"log/s_seed{seed}").mkdir(parents=True)
         figures = dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1"), 0.5)
-        record.write_json(Path(f"log/s_seed{seed}/result.json"), {**figures, "split": "test", "pictures": 5, "warnings": [COPIES]})
+        record.write_json(
+            Path(f"log/s_seed{seed}/result.json"), {**figures, "split": "test", "pictures": 5, "warnings": [COPIES]}
+        )
     assert summarise("s", (0, 1), ["s_seed0", "s_seed1"]).count(f"warning: {COPIES}") == 1
     assert kept("s", "seeds.json")["warnings"] == [COPIES]
 

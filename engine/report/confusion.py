@@ -34,9 +34,7 @@ def confusion_table(metrics: Metrics, cells: Sequence[Cell], classes: Sequence[s
     lines = []
     for row in order:
         total = int(metrics.support[row])
-        entries = "".join(
-            _entry(by_place.get((row, column)), row == column, total, classes, column) for column in order
-        )
+        entries = "".join(_entry(by_place.get((row, column)), row == column, total, classes, column) for column in order)
         lines.append(
             f'<tr><th scope="row"><span>{class_name(classes[row])}</span> <small>{total:,}</small></th>{entries}'
             f'<td class="rate">{_percent(metrics.recall[row], total)}</td></tr>'

@@ -105,7 +105,10 @@ def test_splits_of_one_data_set_may_write_a_class_in_two_ways(make_faces, tmp_pa
     ("tree", "words"),
     [
         ({"train": {"a": 1, "b": 1}, "valid": {"a": 1, "c": 1}}, "adds c and lacks b"),
-        ({"train": {"happy": 1, "sad": 1}, "valid": {"joy": 1, "happy": 1}}, "joy and happy are the same class|happy and joy are"),
+        (
+            {"train": {"happy": 1, "sad": 1}, "valid": {"joy": 1, "happy": 1}},
+            "joy and happy are the same class|happy and joy are",
+        ),
         ({"train": {"a": 1, "b": 0}, "valid": {"a": 1, "b": 1}}, "no pictures in this class folder"),
         ({"train": {"a": 1, "b": 1}, "valid": {"a": 0, "b": 0}}, "no pictures in its class folders"),
     ],
