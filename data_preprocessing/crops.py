@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from data_preprocessing.fer2013 import SIDE
-from data_preprocessing.images import draft, open_image, to_rgb
+from data_preprocessing.images import check_image, draft, open_image, to_rgb
 
 SAME = "same"  # the format of a file that is copied as it is
 FORMATS = ("jpg", "png", SAME)
