@@ -1,8 +1,10 @@
-# make .venv: the Python environment. make test: the tests. make demo: train and test POSTER V2 on drawn faces.
+# make .venv: the Python environment. make test: the tests. make test-full: the long tests, those with the marker `full`.
+# make demo: train and test POSTER V2 on drawn faces.
 PYTHON ?= python3
 RUN := demo_$(shell date +%Y-%m-%d_%H-%M-%S)
+PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: .venv test demo
+.PHONY: .venv test test-full demo
 
 .venv: .venv/.installed
 
@@ -12,9 +14,15 @@ RUN := demo_$(shell date +%Y-%m-%d_%H-%M-%S)
 	.venv/bin/python -m pip install --quiet -r requirements.txt
 	touch $@
 
-test: .venv/.installed
+.venv/.tested: .venv/.installed tests/requirements.txt
 	.venv/bin/python -m pip install --quiet -r tests/requirements.txt
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	touch $@
+
+test: .venv/.tested
+	$(PYTEST) -m "not full"
+
+test-full: .venv/.tested
+	$(PYTEST) -m full
 
 demo: .venv/.installed
 	.venv/bin/python main.py --run $(RUN)

@@ -13,8 +13,8 @@ from models.deep_emotion import affine_grid
 @pytest.mark.parametrize(
     ("name", "options", "train"),
     [
-        ("poster_v2", {}, False),
-        ("poster_v1_small", {"head": "adaface"}, True),
+        pytest.param("poster_v2", {}, False, marks=pytest.mark.full),
+        pytest.param("poster_v1_small", {"head": "adaface"}, True, marks=pytest.mark.full),
         ("deep_emotion", {}, True),
         ("deep_emotion_paper", {}, False),
     ],

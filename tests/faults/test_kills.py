@@ -15,9 +15,12 @@ CHAINS = {
     ),
     "a plot, an idle loading process": ("kill -9 in a plot", "kill -9 of an idle loading process"),
 }  # fmt: skip
+QUICK = "a plot, an idle loading process"  # the one that is no long test
 
 
-@pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
+@pytest.mark.parametrize(
+    "chain", [pytest.param(CHAINS[name], id=name, marks=[pytest.mark.full] * (name != QUICK)) for name in CHAINS]
+)
 def test_a_killed_run_started_again_ends_with_the_same_bits(bench, chain):
     known = {fault.name: fault for fault in bench.faults}
     hits, problems = bench.run("_".join(chain).replace(" ", "-"), [known[name] for name in chain], random.Random(0))

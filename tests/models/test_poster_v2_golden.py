@@ -86,7 +86,10 @@ def test_float32_logits_are_close_to_the_reference(golden):
 
 @pytest.mark.parametrize(
     ("name", "base", "lr", "share"),
-    [("poster_v2_trajectory", torch.optim.Adam, 3.5e-5, True), ("poster_v2_trajectory_sgd", torch.optim.SGD, 0.01, False)],
+    [
+        ("poster_v2_trajectory", torch.optim.Adam, 3.5e-5, True),
+        pytest.param("poster_v2_trajectory_sgd", torch.optim.SGD, 0.01, False, marks=pytest.mark.full),
+    ],
 )
 def test_sam_trajectory_equals_the_reference(name, base, lr, share):
     """share: the landmark branch runs once a step, for both passes."""
