@@ -101,7 +101,10 @@ def find_copies(
     for k, digest in enumerate(scan.digests):
         if k not in scan.problems:
             by_digest.setdefault(digest, []).append(k)
-    groups = [Group(members, listed) for members in by_digest.values()]
+    groups = {digest: Group(members, listed) for digest, members in by_digest.items()}
+    # the similarity of two images depends a little on which comes first: by content, it stays the same when others are left out
+    by_content = [groups[digest] for digest in sorted(groups)]
+    groups = list(groups.values())
     copied = [group for group in groups if len(group.members) > 1]
     pairs = _Pairs(listed)
     for group in copied:
@@ -114,7 +117,7 @@ def find_copies(
         "groups_across_classes": sum(len(group.labels) > 1 for group in copied),
         "list": [[listed.paths[k] for k in group.members[:20]] for group in copied[:MOST_LISTED]],
     }
-    near = _find_near(scan, groups, pairs, progress)
+    near = _find_near(scan, by_content, pairs, progress)
     leaking = {"exact": _leaking(listed, groups, False), "any": _leaking(listed, groups, True)}
     return groups, {"exact": exact, "near": near, "pairs": pairs.strongest(), "leaking": leaking}
 
@@ -127,9 +130,10 @@ def _find_near(scan: Scan, groups: list[Group], pairs: "_Pairs", progress) -> di
         for found in find_pairs(scan.descriptors[first], scan.details[first], most, progress):
             kind = "mirrored" if found.mirrored else "near"
             for i, j, value in zip(found.first.tolist(), found.second.tolist(), found.similarity.tolist()):
-                groups[i].join(groups[j], kind, value)
-                total.update(_crossed(groups[i], groups[j]) | {"pairs": 1, "mirrored": found.mirrored})
-                pairs.note(groups[i], groups[j], value, kind)
+                a, b = sorted((groups[i], groups[j]), key=lambda group: group.members[0])
+                a.join(b, kind, value)
+                total.update(_crossed(a, b) | {"pairs": 1, "mirrored": found.mirrored})
+                pairs.note(a, b, value, kind)
     except TooManyCandidates:
         complete = False
     measure = f"cosine of DCT coefficients >= {CANDIDATE_COSINE}, then correlation after registration >= {SAME_PICTURE}"
