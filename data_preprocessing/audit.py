@@ -27,11 +27,12 @@ from data_preprocessing.audit_table import KEEP, Copied
 from data_preprocessing.command_line import OneLineParser, escape_output, path
 from data_preprocessing.errors import DataError, one_line, printable
 from data_preprocessing.files import MOST_TABLE, read_file, reason
-from data_preprocessing.folders import find_splits, read_split
+from data_preprocessing.folders import read_split
 from data_preprocessing.images import check_image, open_image
 from data_preprocessing.manifest import MANIFEST, Row, composed, parse_manifest
 from data_preprocessing.perceptual import SIDE, fingerprints, grey_thumbnail
 from data_preprocessing.records import compile_pattern
+from data_preprocessing.split_folders import find_splits
 from data_preprocessing.workers import run_tasks
 
 Progress = Callable[[Iterable, int, str], Iterable]
@@ -49,21 +50,25 @@ def audit(
     progress: wraps the iterations, given their length and a text. keep: see audit_table.list_copied. Raises DataError for a
     folder without splits or classes, a manifest.csv without its columns, and a wrong expression.
     """
-    if not root.is_dir():
-        raise DataError(f"{root}: {'this is a file' if root.exists() else 'no such folder'}; give the folder that holds train/")
-    listed = list_pictures(root, subject_regex)
-    return compute_figures(listed, scan_pictures(root, listed.paths, progress), progress, keep)
+    notes: list[str] = []
+    listed = list_pictures(root, subject_regex, notes.append)
+    figures, copied = compute_figures(listed, scan_pictures(root, listed.paths, progress), progress, keep)
+    figures["summary"] = [*figures["summary"], *notes]
+    return figures, copied
 
 
-def list_pictures(root: Path, subject_regex: str | None = None) -> Listed:
-    """Paths, splits, classes and subjects of all pictures below `root`, without opening one. Raises DataError as `audit`."""
+def list_pictures(root: Path, subject_regex: str | None = None, say: Callable[[str], None] = lambda text: None) -> Listed:
+    """Paths, splits, classes and subjects of all pictures below `root`, without decoding one. Raises DataError as `audit`.
+
+    say: told in one-line texts which files are left out.
+    """
     paths, splits, labels = [], [], []
     try:
-        folders = find_splits(root)
+        folders = find_splits(root, say)
     except DataError as error:
         raise DataError(str(error).removeprefix("--data ")) from None
     for name, folder in folders.items():
-        split = read_split(name, folder)
+        split = read_split(name, folder, say)
         paths += [f"{folder.name}/{path}" for path in split.paths]
         splits += [name] * len(split.paths)
         labels += [split.classes[k] for k in split.labels]

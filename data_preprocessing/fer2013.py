@@ -16,7 +16,8 @@ from PIL import Image
 
 from data_preprocessing.errors import DataError
 from data_preprocessing.files import open_file, reason
-from data_preprocessing.folders import SPLIT_FOLDERS, Split
+from data_preprocessing.folders import Split
+from data_preprocessing.split_names import SPLIT_FOLDERS
 
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")  # by the file's labels, 0 to 6
 SIDE = 48
@@ -95,6 +96,14 @@ def read_fer2013(
         raise DataError(f"{path}: no column Usage and {number} rows: the first {valid_rows} are valid, none is left for train")
     say(f"{path}: no column Usage: its first {valid_rows} rows are the split valid, the others train")
     return splits | _test_beside(path, say)
+
+
+def is_fer2013(path: Path) -> bool:
+    """Whether a file's first line names FER2013's column of pixels. False also where it cannot be read as text."""
+    try:
+        return "pixels" in _open_table(path)[0]
+    except DataError:
+        return False
 
 
 def _test_beside(path: Path, say: Callable[[str], None]) -> dict[str, CsvSplit]:

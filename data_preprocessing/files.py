@@ -11,6 +11,8 @@ from typing import BinaryIO
 
 from data_preprocessing.errors import DataError
 
+# of what Synology, QNAP, Windows, macOS and Linux keep beside a user's files, in lower case; see is_hidden
+_SYSTEM_FOLDERS = ("@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found")
 MOST_BYTES = 2**27  # of a picture's file: 40 megapixels as they are, or 130 as a JPEG
 MOST_TEXT = 2**26  # of a list: 1,000,000 lines of 60 characters
 MOST_TABLE = 2**29  # of FER2013's CSV file, which has 301 MB, and of AI Hub's JSON lists
@@ -64,8 +66,14 @@ def is_dead_link(path: Path | str) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder called so is none of the data set's."""
-    return name.startswith(".") or name == "__MACOSX"
+    """Whether a file or folder called so is none of the data set's: hidden, or the system's own."""
+    return name.startswith((".", "__MACOSX")) or name.lower() in _SYSTEM_FOLDERS
+
+
+def read_start(path: Path | str, count: int) -> bytes:
+    """The first `count` bytes of a regular file, fewer where it has no more. Raises OSError."""
+    with open_file(path) as file:
+        return file.read(count)
 
 
 def readable(name: str) -> str:

@@ -1,7 +1,6 @@
-"""Finding the splits and classes of an ImageFolder-style tree, and checking every picture before a run starts.
+"""Listing the classes and pictures of a split's folder, and checking every picture before a run starts.
 
-DIR/train/<class>/*.jpg, DIR/valid/ (or val/) and optionally DIR/test/. Nothing here writes. A `Split` of another kind
-(fer2013.py) overrides the methods that read a picture.
+Nothing here writes. A `Split` of another kind (fer2013.py) overrides the methods that read a picture.
 """
 
 import hashlib
@@ -15,13 +14,15 @@ from pathlib import Path
 
 from PIL import Image
 
+from data_preprocessing.commands import prepare_command
 from data_preprocessing.errors import DataError, printable
-from data_preprocessing.files import files_below, is_dead_link, is_hidden, read_file, readable, reason
-from data_preprocessing.images import EXTENSIONS, check_image, load_image
+from data_preprocessing.files import files_below, is_dead_link, is_hidden, read_file, read_start, readable, reason
+from data_preprocessing.images import check_image, load_image
+from data_preprocessing.kinds import START, choose_images, is_image_name, left_out_note
+from data_preprocessing.nesting import refuse_outer_folders
 
-SPLIT_FOLDERS = {"train": ("train",), "valid": ("valid", "val"), "test": ("test",)}
 Stamps = dict[str, tuple[int, int, str]]  # see Checked
-_LAYOUT = "expected DIR/train/<class>/*.jpg, DIR/valid/<class>/... and optionally DIR/test/<class>/..."
+LAYOUT = "expected DIR/train/<class>/*.jpg, DIR/valid/<class>/... and optionally DIR/test/<class>/..."
 
 
 @dataclass(frozen=True)
@@ -72,53 +73,52 @@ class Split:
         return hashlib.sha256(data).hexdigest(), check_image(data)
 
 
-def find_splits(root: Path | str) -> dict[str, Path]:
-    """The split folders that exist under `root`, by their standard name. Raises DataError where there is none."""
-    root = Path(root)
-    with _told(f"--data {root}"):
-        if not root.exists():
-            raise DataError(f"--data {root}: no such folder")
-        if not root.is_dir():
-            raise DataError(
-                f"--data {root}: this is a file; give the folder that holds train/ and valid/, or FER2013's CSV file"
-            )
-        found = {}
-        for name, folders in SPLIT_FOLDERS.items():
-            existing = [root / folder for folder in folders if (root / folder).is_dir()]
-            if len(existing) > 1:
-                raise DataError(f"--data {root}: has both {' and '.join(f'{p.name}/' for p in existing)}; keep one")
-            if existing:
-                found[name] = existing[0]
-        if not found:
-            raise DataError(f"--data {root}: no train/, valid/ or test/ folder ({_contents(root)}); {_LAYOUT}")
-        return found
-
-
-def read_split(name: str, folder: Path) -> Split:
+def read_split(name: str, folder: Path, say: Callable[[str], None] = lambda text: None) -> Split:
     """List the classes (sorted by name, as torchvision's ImageFolder does) and pictures of one split folder.
 
-    Raises DataError where there is no class folder, fewer than two, an empty one, or a folder that cannot be read.
+    say: told in one-line texts which files are left out. Raises DataError where there is no class folder, fewer than two, an
+    empty one, a folder that cannot be read, or where the folders are of persons or data sets that hold the classes.
     """
-    with _told(str(folder)):
-        found = [p for p in folder.iterdir() if not is_hidden(p.name) and not p.name.startswith("__MACOSX")]
+    with told(str(folder)):
+        found = [p for p in folder.iterdir() if not is_hidden(p.name)]
         _refuse_dead_links(found)
         class_folders = sorted((p for p in found if p.is_dir()), key=_class_name)
         if not class_folders:
-            raise DataError(f"{folder}: no class folders ({_contents(folder)}); {_flat_remedy(folder)}")
+            raise DataError(f"{folder}: no class folders ({contents(folder)}); {_flat_remedy(folder)}")
     if len(class_folders) < 2:
         raise DataError(f"{folder}: only one class folder, {class_folders[0].name}; a classifier needs at least 2")
     paths, labels = [], []
+    left_out: dict[str, list[str]] = {}
     for label, class_folder in enumerate(class_folders):
-        pictures = _pictures_below(class_folder)
-        if not pictures:
-            raise DataError(f"{class_folder}: no pictures in this class folder; fill it or remove it from every split")
+        pictures, others = images_below(class_folder)
         above = len(str(class_folder)) - len(class_folder.name)
+        for kind, files in others.items():
+            left_out.setdefault(kind, []).extend(file[above:] for file in files)
+        if not pictures:
+            what = left_out_note(others)
+            raise DataError(
+                f"{class_folder}: no pictures in this class folder{f' ({what})' * bool(what)}; "
+                "fill it or remove it from every split"
+            )
         paths += [path[above:].replace(os.sep, "/") for path in pictures]
         labels += [label] * len(pictures)
     classes = tuple(_class_name(p) for p in class_folders)
     if len(set(classes)) < len(classes):
         raise DataError(f"{folder}: two class folders have the same name in two Unicode forms; merge them")
+    refuse_outer_folders(folder, folder.parent, (tuple(path.split("/")[:-1]) for path in paths if path.count("/") > 1))
+    _say_left_out(name, left_out, [p for p in found if is_image_name(p.name) and p.is_file()], say)
     return Split(name, folder, classes, tuple(paths), tuple(labels))
+
+
+def _say_left_out(name: str, left_out: dict[str, list[str]], loose: list[Path], say: Callable[[str], None]) -> None:
+    """Say what read_split leaves out. loose: images that lie directly in the split's folder."""
+    note = left_out_note(left_out, name)
+    if note:
+        say(note)
+    if loose:
+        shown = printable(", ".join(sorted(path.name for path in loose)[:3]))
+        what = "1 image lies" if len(loose) == 1 else f"{len(loose)} images lie"
+        say(f"warning: {name}: {what} directly in {loose[0].parent}, in no class folder: left out ({shown})")
 
 
 def check_same_classes(splits: Iterable[Split]) -> None:
@@ -205,10 +205,11 @@ def _class_name(folder: Path) -> str:
     return readable(folder.name)
 
 
-def _pictures_below(folder: Path) -> list[str]:
+def images_below(folder: Path) -> tuple[list[str], dict[str, list[str]]]:
+    """The images below a folder as paths, and what is left out, as choose_images tells it. Raises DataError for a dead link."""
     files = list(files_below(folder))
-    _refuse_dead_links(file for file in files if not file.lower().endswith(EXTENSIONS))
-    return [file for file in files if file.lower().endswith(EXTENSIONS)]
+    _refuse_dead_links(file for file in files if not is_image_name(file))
+    return choose_images(files, partial(read_start, count=START))
 
 
 def _refuse_dead_links(paths: Iterable[Path | str]) -> None:
@@ -219,7 +220,7 @@ def _refuse_dead_links(paths: Iterable[Path | str]) -> None:
 
 
 @contextmanager
-def _told(place: str) -> Iterator[None]:
+def told(place: str) -> Iterator[None]:
     """An OSError becomes a DataError about `place`."""
     try:
         yield
@@ -227,7 +228,7 @@ def _told(place: str) -> Iterator[None]:
         raise DataError(f"{place}: cannot be read ({reason(error)})") from None
 
 
-def _contents(folder: Path, most: int = 3) -> str:
+def contents(folder: Path, most: int = 3) -> str:
     names = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir())
     if not names:
         return "it is empty"
@@ -238,8 +239,6 @@ def _contents(folder: Path, most: int = 3) -> str:
 def _flat_remedy(folder: Path) -> str:
     """What to do about pictures that lie directly in a split folder, above all RAF-DB as it is distributed."""
     if any(p.name.startswith(("train_", "test_")) and p.suffix == ".jpg" for p in folder.iterdir()):
-        return (
-            "these are RAF-DB's flat files: move each picture into a folder named after its label, "
-            f"{folder.name}/1 ... {folder.name}/7, by the lines 'name label' of list_patition_label.txt"
-        )
-    return "put each class's pictures into a folder of its own; " + _LAYOUT
+        command = prepare_command("rafdb", folder.parent)
+        return f"these are RAF-DB's flat files: with its list_patition_label.txt beside them {command} writes class folders"
+    return "put each class's pictures into a folder of its own; " + LAYOUT

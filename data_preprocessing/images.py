@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from data_preprocessing.files import MOST_BYTES, open_file, reason, require_size
+from data_preprocessing.kinds import START, foreign_kind, remedy
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif")
-_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM", "GIF")  # whatever the name ends in; no others: one runs Ghostscript
+# whatever the name ends in; no others: one runs Ghostscript
+_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM", "GIF", "AVIF", "JPEG2000")
 MOST_PIXELS = 40_000_000  # 4 bytes each as decoded, as many in RGB and as many turned upright: 480 MB
-_MOST_WEBP = MOST_PIXELS // 2  # 12 bytes each more while libwebp decodes
+# of kinds whose decoders hold more: libwebp and libavif 12 bytes a pixel, OpenJPEG its components in 32 bits and twice
+_MOST_OF = {"WEBP": MOST_PIXELS // 2, "AVIF": MOST_PIXELS // 2, "JPEG2000": MOST_PIXELS // 4}
 _MOST_COEFFICIENTS = 250_000_000  # of a JPEG in several scans, 2 bytes each, which are all held until the last
 _CHUNK = 2**20  # pixels converted at once where a conversion needs more memory than its result takes
 _LARGE = 2**22  # pixels; of the larger ones only one is checked at a time, however many threads there are
@@ -44,16 +46,27 @@ with suppress(OSError, AttributeError):  # a build of Pillow that hides its libt
 
 def open_image(file: Path | str | BinaryIO) -> Image.Image:
     """The picture, not decoded yet. Raises OSError, ValueError or another of PIL's kinds where it cannot or must not be."""
-    image = Image.open(file, formats=_FORMATS)
+    try:
+        image = Image.open(file, formats=_FORMATS)
+    except UnidentifiedImageError:
+        kind = None if isinstance(file, str | Path) else _foreign_kind(file)
+        if kind is None:
+            raise
+        raise ValueError(f"it is {kind}, whatever its name says: {remedy(kind)}") from None
     pixels = image.width * image.height
     if isinstance(image, JpegImageFile):
         most = _MOST_COEFFICIENTS // len(image.getbands())
     else:
-        most = _MOST_WEBP if image.format == "WEBP" else MOST_PIXELS
+        most = _MOST_OF.get(image.format, MOST_PIXELS)
     if pixels > most:
         image.close()
         raise ValueError(f"{image.width}×{image.height} pixels; {image.format} is read up to {most / 1e6:.0f} megapixels")
     return image
+
+
+def _foreign_kind(file: BinaryIO) -> str | None:
+    file.seek(0)
+    return foreign_kind(file.read(START))
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

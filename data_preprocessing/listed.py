@@ -5,20 +5,21 @@ import io
 import unicodedata
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from PIL import Image
 
 from data_preprocessing.archives import ARCHIVES
 from data_preprocessing.errors import DataError, printable
 from data_preprocessing.files import MOST_TEXT
-from data_preprocessing.folders import SPLIT_FOLDERS, Split
-from data_preprocessing.images import EXTENSIONS, check_image, decode
+from data_preprocessing.folders import Split
+from data_preprocessing.images import check_image, decode
+from data_preprocessing.kinds import START, choose_images, is_image_name, left_out_note
 from data_preprocessing.records import Listing, Record
+from data_preprocessing.split_names import SPLIT_FOLDERS, SPLITS
 from data_preprocessing.trees import Tree
 
 _LONGEST = 260  # characters of a name that a message shows: as many as file systems allow, nearly
-SPLITS = {folder: name for name, folders in SPLIT_FOLDERS.items() for folder in folders}  # a split's folder -> its name
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def make_splits(listing: Listing, order: tuple[str, ...]) -> dict[str, TreeSplit
 
 def is_picture(name: str) -> bool:
     """Whether a file is a picture, by the end of its name."""
-    return name.lower().endswith(EXTENSIONS)
+    return is_image_name(name)
 
 
 def folders_of(name: str) -> tuple[str, ...]:
@@ -170,6 +171,21 @@ def left_out(names: Iterable[str], records: Iterable[Record], why: str) -> list[
     used = {record.source for record in records}
     others = [name for name in names if is_picture(name) and name not in used]
     return [f"{count_of(others, 'picture')} {why}, left out: {few(others)}"] * bool(others)
+
+
+def images_of(tree: Tree) -> tuple[list[str], dict[str, list[str]]]:
+    """The images of a tree and, by kind, what else may be missed, told by content where a name does not: see choose_images."""
+    return choose_images(tree.names(), partial(tree.start, count=START))
+
+
+def unread_notes(tree: Tree, records: Iterable[Record]) -> list[str]:
+    """Notes about files that no reader takes: images with an unusual ending that no record has, HEIC, video, ..."""
+    images, others = images_of(tree)
+    used = {record.source for record in records}
+    unusual = [name for name in images if not is_picture(name) and name not in used]
+    remedy = "rename them as the data set's own images are called"
+    notes = [f"{count_of(unusual, 'image')} left out for an unusual ending: {few(unusual)}; {remedy}"] * bool(unusual)
+    return notes + [left_out_note(others)] * bool(others)
 
 
 def count_of(items: list, noun: str) -> str:

@@ -17,7 +17,8 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from data_preprocessing.command_line import OneLineParser
 from data_preprocessing.errors import DataError
-from data_preprocessing.folders import find_splits, read_split, unreadable
+from data_preprocessing.folders import read_split, unreadable
+from data_preprocessing.split_folders import find_splits
 
 _SHARP = 512  # pixels a side that edges are drawn at before they are resized to the picture's size: 2.3 times 224
 _SOFT = 96  # the same of what has no sharp edge

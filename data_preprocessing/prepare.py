@@ -22,6 +22,7 @@ from data_preprocessing.command_line import OneLineParser, escape_output, path
 from data_preprocessing.crops import FORMATS, SAME, Form
 from data_preprocessing.errors import DataError, one_line, printable
 from data_preprocessing.files import MOST_TABLE, reason
+from data_preprocessing.listed import unread_notes
 from data_preprocessing.manifest import MANIFEST, Row, composed, parse_manifest
 from data_preprocessing.readers import READERS
 from data_preprocessing.records import Listing, Record, group_classes, name_subjects
@@ -76,7 +77,7 @@ def _select(args: argparse.Namespace, tree: Tree) -> tuple[tuple[Record, ...], l
     number = len({record.label for record in records})
     if number < 2:
         raise DataError(f"{tree.root}: {quantity(number, 'class')}; a classifier needs at least 2")
-    return records, notes + list(_left_out(listing.records, records))
+    return records, [*notes, *unread_notes(tree, listing.records), *_left_out(listing.records, records)]
 
 
 def read_listing(name: str, tree: Tree, options: SimpleNamespace) -> Listing:

@@ -6,13 +6,16 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+from data_preprocessing.commands import prepare_command
 from data_preprocessing.errors import DataError
-from data_preprocessing.fer2013 import read_fer2013
-from data_preprocessing.files import reason
-from data_preprocessing.folders import SPLIT_FOLDERS, Split, find_splits, read_split
-from data_preprocessing.listed import make_splits
+from data_preprocessing.fer2013 import is_fer2013, read_fer2013
+from data_preprocessing.files import is_hidden, reason
+from data_preprocessing.folders import Split, read_split
+from data_preprocessing.listed import make_splits, unread_notes
 from data_preprocessing.readers import affectnet, rafdb
+from data_preprocessing.split_folders import find_splits, split_folders
 from data_preprocessing.trees import open_tree
+from data_preprocessing.wrong_folders import explain_file
 
 _NATIVE_FORMS = {rafdb: (*rafdb.LISTS, "EmoLabel", "Image/aligned"), affectnet: tuple(affectnet.SETS)}
 
@@ -22,7 +25,7 @@ _OTHER_COUNT = "python -m data_preprocessing.prepare affectnet --num-classes 7 o
 def open_source(data: Path | str, say: Callable[[str], None] = lambda text: None) -> dict[str, Callable[[], Split]]:
     """A reader of each split that `data` has, by its name, in the order train, valid, test.
 
-    data: a folder (see find_splits), whose splits are listed only when their reader is called; a CSV file of FER2013
+    data: a folder (see split_folders), whose splits are listed only when their reader is called; a CSV file of FER2013
     (see read_fer2013), by its name's ending; or a folder of RAF-DB with its list file or of AffectNet (see their readers),
     classes in the data set's label order. Of the last three all splits are listed at once. say: told what the user should
     know about how those were read, in one-line texts. Raises DataError where `data` is none of them or is broken.
@@ -36,11 +39,20 @@ def open_source(data: Path | str, say: Callable[[str], None] = lambda text: None
 
 def _open(path: Path, say: Callable[[str], None]) -> dict[str, Callable[[], Split]]:
     if path.suffix.lower() == ".csv" and path.is_file():
-        return {name: partial(_itself, split) for name, split in read_fer2013(path, say).items()}
+        return {name: partial(_itself, split) for name, split in _read_table(path, say).items()}
     splits = _read_native(path, say)
     if splits:
         return {name: partial(_itself, split) for name, split in splits.items()}
-    return {name: partial(read_split, name, folder) for name, folder in find_splits(path).items()}
+    return {name: partial(read_split, name, folder, say) for name, folder in find_splits(path, say).items()}
+
+
+def _read_table(path: Path, say: Callable[[str], None]) -> dict[str, Split]:
+    try:
+        return read_fer2013(path, say)
+    except DataError as error:
+        if is_fer2013(path) or not path.stat().st_size:
+            raise
+        raise DataError(f"{error}; {explain_file(path)}") from None
 
 
 def _read_native(root: Path, say: Callable[[str], None]) -> dict[str, Split]:
@@ -56,7 +68,11 @@ def _read_native(root: Path, say: Callable[[str], None]) -> dict[str, Split]:
     say(f"{root}: {title} in its own layout; reading its labels")
     listing = reader.read(tree, SimpleNamespace(num_classes=len(affectnet.CLASSES)))
     splits = make_splits(listing, reader.CLASSES)
-    for note in listing.notes:
+    notes = [*listing.notes, *unread_notes(tree, listing.records)]
+    if set(splits) == {"train"}:
+        where = "; ".join(notes)
+        raise DataError(f"{root}: the labels are of train alone{f' ({where})' * bool(where)}; {_cut_command(root, reader)}")
+    for note in notes:
         say(f"{root}: {note}")
     classes = next(iter(splits.values())).classes
     say(f"{root}: {len(classes)} classes in {title}'s label order: {', '.join(classes)}")
@@ -65,9 +81,14 @@ def _read_native(root: Path, say: Callable[[str], None]) -> dict[str, Split]:
     return splits
 
 
+def _cut_command(root: Path, reader: ModuleType) -> str:
+    name = "rafdb" if reader is rafdb else "affectnet"
+    return f"fetch the list of all images, or {prepare_command(name, root)} cuts valid and test out of train"
+
+
 def _likely_reader(root: Path) -> ModuleType | None:
     """The reader to try, by a glance at a few names: folders of classes stay as quick to open as they are."""
-    folders = [root / folder for names in SPLIT_FOLDERS.values() for folder in names if (root / folder).is_dir()]
+    folders = [folder for found in split_folders(root)[0].values() for folder in found] if root.is_dir() else []
     if folders:
         return rafdb if all(_is_flat(folder) for folder in folders) else None
     for reader, marks in _NATIVE_FORMS.items():
@@ -81,7 +102,7 @@ def _is_flat(folder: Path) -> bool:
     with os.scandir(folder) as entries:
         found = False
         for entry in entries:
-            if entry.is_dir() and not entry.name.startswith((".", "__MACOSX")):
+            if entry.is_dir() and not is_hidden(entry.name):
                 return False
             found = found or rafdb.is_flat_picture(entry.name)
         return found

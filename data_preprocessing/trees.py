@@ -55,6 +55,19 @@ class Tree:
         except Exception as error:  # zipfile and its decompressors raise many kinds
             raise DataError(f"{self.root}: {name}: cannot be read ({reason(error)})") from None
 
+    def start(self, name: str, count: int) -> bytes:
+        """The first `count` bytes of the file that names() calls `name`. Raises OSError where they cannot be read."""
+        place = self._places[name]
+        try:
+            if place.member is not None:
+                with self._zip(place.file).open(place.member) as member:
+                    return member.read(count)
+            with open_file(place.file) as file:
+                file.seek(place.offset)
+                return file.read(count if place.size < 0 else min(count, place.size))
+        except Exception as error:  # zipfile and its decompressors raise many kinds
+            raise OSError(reason(error)) from None
+
     def stamp(self, name: str) -> tuple[int, int]:
         """Size in bytes and time of last change in ns of the file, or of the archive that holds it. Raises OSError."""
         file = self._places[name].file

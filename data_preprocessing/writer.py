@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from data_preprocessing.crops import SAME, Form, prepare_picture, prepare_pixels
 from data_preprocessing.errors import DataError
-from data_preprocessing.files import read_file, reason
+from data_preprocessing.files import is_hidden, read_file, reason
 from data_preprocessing.images import check_image
 from data_preprocessing.manifest import MANIFEST
 from data_preprocessing.records import Record
@@ -146,7 +146,7 @@ def plan_tasks(records: Iterable[Record], format: str) -> list[Task]:
 
 def _stem(record: Record) -> str:
     name = record.source.rpartition("/")[2]
-    stem = name if record.pixels is not None else name.rpartition(".")[0]
+    stem = name if record.pixels is not None else name.rpartition(".")[0] or name
     safe = re.sub(r'[\s<>:"/\\|?*\x00-\x1f\x7f]', "_", stem).strip(" .") or "picture"
     return safe.encode()[:_STEM_BYTES].decode(errors="ignore")
 
@@ -161,7 +161,7 @@ def _check_classes(labels: set[str]) -> None:
         if (
             not label
             or label != label.strip(" ")
-            or label.startswith((".", "__MACOSX"))
+            or is_hidden(label)
             or re.search(r'[<>:"/\\|?*\x00-\x1f]', label)
         ):
             raise DataError(f"{label!r} can be no folder's name; give the class another with --classes NEW={label}")

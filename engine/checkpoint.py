@@ -33,6 +33,7 @@ from torch import Tensor
 
 from engine.checkpoint_content import check_content
 from engine.errors import UsageError
+from engine.wrong_checkpoint import explain_wrong
 from models.checkpoint_file import DAMAGE, NetworkFile, read_network
 from models.errors import WeightsError
 from models.foreign import recorder_history
@@ -82,6 +83,9 @@ def load_checkpoint(path: Path | str, flag: str, wanted: dict | None = None) -> 
     hold where they are given. Raises UsageError in one line where it cannot be used.
     """
     path = Path(path)
+    wrong = explain_wrong(path, flag)
+    if wrong:
+        raise UsageError(f"{flag} {path}: {wrong}")
     try:
         network = read_network(path)
         checkpoint = _from_published(path, network) if network.classes is None else _from_ours(path, network)

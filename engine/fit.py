@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 from engine.errors import TrainingStopped
 from engine.evaluate import Predictions, predict
 from engine.optim import set_learning_rate
+from engine.remaining import Remaining
 from engine.train import Progress, Training, train_one_epoch
 
 
@@ -80,23 +81,24 @@ def fit(
     each epoch. Raises TrainingStopped where a loss is not finite; what the last `on_epoch` saved stays good.
     """
     group, model = training.group, training.model
+    remaining = Remaining(len(train_loader), epochs, training.say)
     for epoch in range(state.epoch, epochs):
         rate = learning_rate(lr, lr_decay, epoch)
         set_learning_rate(training.optimizer, rate)
         state.progress = state.progress or Progress()
         train_loader.batch_sampler.set_epoch(epoch, state.progress.step)
-        trained = train_one_epoch(training, train_loader, epoch + 1, state.progress)
+        trained = train_one_epoch(training, train_loader, epoch + 1, state.progress, remaining.step)
         group.share_weights(model)  # BatchNorm's running statistics are those of the main process
         predictions = predict(model, valid_loader, training.device, training.precision, progress, group=group)
         if not np.isfinite(predictions.loss):
             raise TrainingStopped(f"the validation loss is not finite after epoch {epoch + 1}; lower --lr")
         skipped, state.progress = state.progress.skipped, None
         is_best = state.add(rate, trained, predictions)
-        row = state.history[-1]
+        row, left = state.history[-1], remaining.epoch(epoch + 1)
         training.say(
             f"epoch {epoch + 1}/{epochs}: train loss {row['train_loss']:.4f}, accuracy {100 * row['train_accuracy']:.2f} %; "
             f"{valid_loader.dataset.split.name} loss {row['valid_loss']:.4f}, accuracy {100 * row['valid_accuracy']:.2f} %"
             f"{' (best)' if is_best else ''}; lr {rate:.3g}, {trained['pictures_per_s']:.1f} pictures/s"
-            f"{f'; {skipped} steps skipped' * bool(skipped)}"
+            f"{f'; {skipped} steps skipped' * bool(skipped)}{f'; {left}' * bool(left)}"
         )
         on_epoch(state, is_best, predictions)

@@ -12,22 +12,27 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from data_preprocessing.archives import ARCHIVES
 from data_preprocessing.audit_figures import TINY
+from data_preprocessing.commands import quoted
 from data_preprocessing.datasets import Reading
-from data_preprocessing.files import files_below, reason
-from data_preprocessing.folders import Split
-from data_preprocessing.images import EXTENSIONS
+from data_preprocessing.fer2013 import is_fer2013
+from data_preprocessing.files import is_hidden, reason
+from data_preprocessing.folders import Split, contents, images_below
+from data_preprocessing.kinds import left_out_note
+from data_preprocessing.wrong_folders import CHECKPOINTS, LISTS, is_image
 from engine.errors import UsageError
 
 _MOST_RATIO = 1.5  # of the long to the short side: boxes around faces have up to 1.4, photographs 3:2 and 16:9
 _MOST_SIDE = 1500  # pixels of the long side: the finest aligned sets, such as FFHQ, have 1024, whole photographs 2000 and more
 
 
-def find_pictures(named: Sequence[str]) -> tuple[Split, bool]:
+def find_pictures(named: Sequence[str], say: Callable[[str], None] = lambda text: None) -> tuple[Split, bool]:
     """The pictures that files, folders (with all below them) and globs name, each once, and whether a folder is named.
 
-    A file that is named itself, or by a glob, counts as a picture whatever it is called. Raises UsageError for a name that
-    matches nothing, or a folder without pictures; DataError for a folder that cannot be listed.
+    A file that is named itself, or by a glob, counts as a picture whatever it is called. say: told in a line which files of
+    a folder are left out. Raises UsageError for a name that matches nothing, a folder without pictures, or a checkpoint, table
+    or archive; DataError for a folder that cannot be listed.
     """
     paths: dict[str, str] = {}  # absolute -> as named
     folders = False
@@ -36,9 +41,12 @@ def find_pictures(named: Sequence[str]) -> tuple[Split, bool]:
             found = [match]
             if os.path.isdir(match):
                 folders = True
-                found = [path for path in files_below(match) if path.lower().endswith(EXTENSIONS)]
+                found, others = images_below(Path(match))
                 if not found:
-                    raise UsageError(f"--predict {match}: no pictures in this folder ({', '.join(EXTENSIONS)})")
+                    why = left_out_note(others) or contents(Path(match))
+                    raise UsageError(f"--predict {match}: no pictures in this folder ({why})")
+                if others:
+                    say(left_out_note(others, match))
             for path in found:
                 paths.setdefault(os.path.abspath(path), path)
     return Split("pictures", Path(), (), tuple(paths.values()), (0,) * len(paths)), folders
@@ -46,12 +54,31 @@ def find_pictures(named: Sequence[str]) -> tuple[Split, bool]:
 
 def _matches(name: str) -> list[str]:
     if os.path.lexists(name):  # also a name with brackets in it
+        _refuse_other_files(Path(name))
         return [name]
+    own = Path(name).parts
     matches = sorted(glob.glob(name, recursive=True))
+    matches = [match for match in matches if not any(is_hidden(p) for p in Path(match).parts if p not in own)]
     if not matches:
         what = "matches nothing" if glob.has_magic(name) else "no such file or folder"
         raise UsageError(f"--predict {name}: {what}")
     return matches
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Raises UsageError for a file that belongs to another flag."""
+    name = path.name.lower()
+    if not path.is_file() or not name.endswith((*CHECKPOINTS, *LISTS, *ARCHIVES)) or is_image(path):
+        return
+    if name.endswith(CHECKPOINTS):
+        what = f"a checkpoint, which is named by --evaluate {quoted(path)}; --predict names images"
+    elif name.endswith(".csv") and is_fer2013(path):
+        what = f"FER2013's table; --evaluate FILE --data {quoted(path)} tests its rows"
+    elif name.endswith(ARCHIVES):
+        what = "an archive; unpack it, and name the folder"
+    else:
+        what = "a list; name the images themselves, or their folder"
+    raise UsageError(f"--predict {path}: this is {what}")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,15 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from engine.errors import TrainingStopped, UsageError
 
 
+def visible_devices(gpus: list[int], visible: str | None) -> str:
+    """CUDA_VISIBLE_DEVICES for the children, whose GPUs are numbered among those that this process sees.
+
+    visible: the variable as a scheduler has set it (numbers, UUIDs), None where it has not.
+    """
+    names = visible.split(",") if visible else None
+    return ",".join(names[gpu].strip() if names else str(gpu) for gpu in gpus)
+
+
 def launch(gpus: list[int], command: list[str]) -> int:
     """Run `command` (a Python script and its arguments) in a process for each of `gpus`; returns their exit status.
 
@@ -22,7 +31,7 @@ def launch(gpus: list[int], command: list[str]) -> int:
         unknown = [gpu for gpu in gpus if gpu >= torch.cuda.device_count()]
         if unknown:
             raise UsageError(f"--gpu {unknown[0]}: unknown GPU, this machine has {torch.cuda.device_count()}")
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible_devices(gpus, os.environ.get("CUDA_VISIBLE_DEVICES"))
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # the processes themselves tell what is wrong
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // len(gpus))))
     config = LaunchConfig(

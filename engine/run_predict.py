@@ -43,7 +43,7 @@ def predict(flags: dict) -> int:
     UsageError or DataError before anything is written.
     """
     log = record.Log()
-    split, has_folder = find_pictures(flags["predict"])
+    split, has_folder = find_pictures(flags["predict"], log.say)
     checkpoint = load_checkpoint(flags["evaluate"], "--evaluate", flags)
     classes, explanation = output_names(checkpoint, flags.get("data_type"))
     settings = _settings(flags, checkpoint, log.say)

@@ -32,12 +32,16 @@ class SavingSchedule:
         """Whether a checkpoint costs little against the work that it would save."""
         return time.perf_counter() - self._last >= _WORTH * self._cost
 
+    def restart(self) -> None:
+        """Another process has written the checkpoint: the interval starts anew."""
+        self._last, self._steps_since = time.perf_counter(), 0
+
     @contextmanager
     def saving(self) -> Iterator[None]:
         """Around the writing of one checkpoint: measures it and starts the interval anew."""
         begin = time.perf_counter()
         yield
-        self._last, self._steps_since = time.perf_counter(), 0
+        self.restart()
         self._cost = self._last - begin
         self.spent += self._cost
         self.count += 1

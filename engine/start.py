@@ -140,7 +140,7 @@ def restore(
         lacks += ["class names", "arguments", "its best epoch's weights"] + ["the history"] * (not checkpoint.history)
     progress = None
     if checkpoint.progress:
-        progress = Progress.restored(checkpoint.progress, next(model.parameters()).device)
+        progress = Progress.restored(checkpoint.progress)
     where = f"after epoch {checkpoint.epoch}" + (f" and {progress.step} steps of the next" if progress else "")
     log.say(f"resuming {checkpoint.path} {where}{'; it lacks ' * bool(lacks)}{', '.join(lacks)}")
     return FitState(checkpoint.epoch, list(checkpoint.history), checkpoint.best, progress)

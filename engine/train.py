@@ -45,24 +45,31 @@ class Progress:
         if not any(self.sizes):
             return math.nan, math.nan
         weights = torch.tensor(self.sizes, dtype=torch.float64)
-        loss = float((torch.stack(self.losses).double().cpu() * weights).sum() / weights.sum())
-        return loss, float(torch.stack(self.hits).sum()) / sum(self.sizes)
+        loss = float((_gathered(self.losses).double() * weights).sum() / weights.sum())
+        return loss, float(_gathered(self.hits).sum()) / sum(self.sizes)
 
     def state(self) -> dict:
         """For a checkpoint."""
         return {
             "step": self.step,
-            "losses": torch.stack(self.losses).float().cpu(),
-            "hits": torch.stack(self.hits).long().cpu(),
+            "losses": _gathered(self.losses).float(),
+            "hits": _gathered(self.hits).long(),
             "sizes": torch.tensor(self.sizes),
             "skipped": self.skipped,
         }
 
     @classmethod
-    def restored(cls, state: dict, device: torch.device) -> "Progress":
-        """What `state` gave, its values on `device`."""
-        losses, hits = (list(state[name].to(device).unbind()) for name in ("losses", "hits"))
+    def restored(cls, state: dict) -> "Progress":
+        """What `state` gave, on the host; the steps that follow may leave their values on another device."""
+        losses, hits = (list(state[name].unbind()) for name in ("losses", "hits"))
         return cls(losses, hits, state["sizes"].tolist(), state["skipped"])
+
+
+def _gathered(values: list[Tensor]) -> Tensor:
+    """Scalars of any devices -> (N,) on the host, in order: restored ones lie there, new ones where the step ran. One copy
+    per device, since each copy waits for it."""
+    devices = dict.fromkeys(value.device for value in values)
+    return torch.cat([torch.stack([value for value in values if value.device == device]).cpu() for device in devices])
 
 
 @dataclass
@@ -91,11 +98,18 @@ class Training:
     after_step: Callable[[], None] = lambda: None
 
 
-def train_one_epoch(training: Training, loader: DataLoader, epoch: int, progress: Progress) -> dict[str, float]:
+def train_one_epoch(
+    training: Training,
+    loader: DataLoader,
+    epoch: int,
+    progress: Progress,
+    on_step: Callable[[int, int], None] = lambda epoch, step: None,
+) -> dict[str, float]:
     """Train over the batches of `loader` that `progress` does not count yet, epoch counted from 1.
 
-    Returns loss (of the objective) and accuracy (a fraction), means over pictures, and pictures_per_s. Raises
-    TrainingStopped as the guard does, and where every step was skipped.
+    on_step(epoch, step), both counted from 1, is called after each step. Returns loss (of the objective) and accuracy (a
+    fraction), means over pictures, and pictures_per_s. Raises TrainingStopped as the guard does, and where every step was
+    skipped.
     """
     guard, looks_often = training.guard, training.device.type == "cpu" or training.guard.skip
     training.model.train()
@@ -121,6 +135,7 @@ def train_one_epoch(training: Training, loader: DataLoader, epoch: int, progress
                 training.say(f"  epoch {epoch} step {progress.step}/{len(loader)}: {text}")
             else:
                 bar.set_postfix_str(text)
+        on_step(epoch, progress.step)
         training.after_step()
     loss, accuracy = progress.means()
     if not math.isfinite(loss):

@@ -198,6 +198,7 @@ class TrainingRun:
             return
         self.guard.check(self.say)
         if not self.group.is_main:
+            self.schedule.restart()
             return
         progress = {**state.progress.state(), "batch_size": self.settings.batch_size} if step else None
         content = dict(

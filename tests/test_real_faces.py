@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import main
-from data_preprocessing.folders import check_pictures, check_same_classes, find_splits, read_split
+from data_preprocessing.folders import check_pictures, check_same_classes, read_split
+from data_preprocessing.split_folders import find_splits
 
 FACES = os.environ.get("FER_FACES")
 pytestmark = pytest.mark.skipif(not FACES, reason="FER_FACES names no folder of photographs")

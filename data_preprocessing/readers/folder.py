@@ -1,26 +1,27 @@
-"""Any tree of class folders: [split/]class/**/picture, with the splits train, valid (val, validation) and test (testing)."""
+"""Any tree of class folders: [split/]class/**/picture, with the splits' folders called as in split_names."""
 
 from collections import Counter
 from types import SimpleNamespace
 
 from data_preprocessing.errors import DataError
-from data_preprocessing.listed import below_shared, folders_of, is_picture
+from data_preprocessing.listed import below_shared, few, folders_of, images_of, is_picture
+from data_preprocessing.nesting import outer_folders, refuse_outer_folders
 from data_preprocessing.records import Listing, Record
+from data_preprocessing.split_names import SPLITS, split_of
 from data_preprocessing.trees import Tree
 
 DESCRIPTION = "class folders, [train|valid|test/]CLASS/**/*.jpg, of any data set"
-SPLITS = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid"}
-SPLITS |= {"test": "test", "testing": "test"}
 _EXPECTED = "expected CLASS/**/*.jpg or train/CLASS/**/*.jpg, valid/CLASS/..., test/CLASS/... with at least 2 classes"
 
 
 def read(tree: Tree, options: SimpleNamespace) -> Listing:
     """A record a picture, labelled by its class folder. Folders that hold nothing but one other are passed over.
 
-    An archive counts as the folder of its name without the ending. Raises DataError where there are not two classes, where
-    some pictures lie in a split's folder and others beside it, or directly in a folder of classes.
+    An archive counts as the folder of its name without the ending. Where the classes lie in a folder for each person,
+    options.subject_regex makes them the classes; without it that is refused. Raises DataError where there are not two classes,
+    where some pictures lie in a split's folder and others beside it, or directly in a folder of classes.
     """
-    pictures = [name for name in tree.names() if is_picture(name)]
+    pictures, _ = images_of(tree)
     if not pictures:
         raise DataError(f"{tree.root}: no pictures; {_EXPECTED}")
     parts = below_shared({name: folders_of(name) for name in pictures}, SPLITS)
@@ -28,10 +29,11 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     if any(in_split) and not all(in_split):
         stray = pictures[in_split.index(False)]
         raise DataError(f"{tree.root}: {stray} lies beside the split folders, not in one of them; {_EXPECTED}")
+    parts, persons = _below_persons(tree, parts, all(in_split), options.subject_regex)
     records = [_record(tree, name, folders, all(in_split)) for name, folders in parts.items()]
     if len({record.label for record in records}) < 2:
         raise DataError(f"{tree.root}: only one class folder, {records[0].label}; {_EXPECTED}")
-    return Listing(tree, tuple(records), _other_files(tree, pictures))
+    return Listing(tree, tuple(records), (*_other_files(tree, pictures), *persons))
 
 
 def fits(names: list[str]) -> bool:
@@ -46,6 +48,21 @@ def _record(tree: Tree, name: str, folders: tuple[str, ...], in_split: bool) -> 
     if len(folders) <= in_split:
         raise DataError(f"{tree.root}: {name} lies in no class folder; {_EXPECTED}")
     return Record(name, folders[in_split], split=SPLITS[folders[0].lower()] if in_split else None)
+
+
+def _below_persons(
+    tree: Tree, parts: dict[str, tuple[str, ...]], in_split: bool, subject_regex: str | None
+) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """`parts` without the folder of a person that holds those of the classes, and a note where there are such."""
+    inside = {name: folders[in_split:] for name, folders in parts.items()}
+    outer, inner = outer_folders(inside.values())
+    if not outer or not subject_regex or any(map(split_of, inner)):
+        refuse_outer_folders(tree.root, tree.root, inside.values())
+        return parts, ()
+    without = {
+        name: parts[name][:in_split] + folders[bool(folders) and folders[0] in outer :] for name, folders in inside.items()
+    }
+    return without, (f"the classes are the folders called {few(inner)} below {few(outer)}: persons by --subject-regex",)
 
 
 def _other_files(tree: Tree, pictures: list[str]) -> tuple[str, ...]:

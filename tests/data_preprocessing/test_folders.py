@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from refusals import failure
 
-from data_preprocessing.folders import Split, check_pictures, check_same_classes, find_splits, read_split
+from data_preprocessing.folders import Split, check_pictures, check_same_classes, read_split
+from data_preprocessing.split_folders import find_splits
 
 
 def split_of(name: str, classes: tuple[str, ...], labels: tuple[int, ...] = ()) -> Split:
@@ -44,12 +45,12 @@ def test_file_as_root_is_refused(tmp_path):
     path = tmp_path / "faces.zip"
     path.write_bytes(b"PK")
     message = failure(find_splits, path)
-    assert str(path) in message and "file" in message and "CSV" in message
+    assert f"{path}: this is a file" in message and f"prepare folder --source {path}" in message
 
 
 def test_root_without_splits_tells_what_was_found(tmp_path, make_faces):
-    message = failure(find_splits, make_faces(tmp_path, {"Training": {"a": 1}, "Validation": {"a": 1}}))
-    assert "Training/" in message and "Validation/" in message and "train/" in message
+    message = failure(find_splits, make_faces(tmp_path, {"one": {"a": 1}, "two": {"a": 1}}))
+    assert "one/" in message and "two/" in message and "train/" in message
 
 
 def test_empty_root_is_called_empty(tmp_path):
@@ -83,17 +84,57 @@ def test_other_files_are_no_pictures(train):
     assert read_split("train", train).counts() == {"anger": 3, "joy": 2}
 
 
-@pytest.mark.parametrize("hidden", [".ipynb_checkpoints", "__MACOSX", ".git"])
+SYSTEM = ["@eaDir", "#recycle", "$RECYCLE.BIN", ".thumbnails", "lost+found", "System Volume Information"]
+
+
+@pytest.mark.parametrize("hidden", [".ipynb_checkpoints", "__MACOSX", ".git", *SYSTEM])
 def test_hidden_folders_are_no_classes(train, make_picture, hidden):
     (train / hidden).mkdir()
     make_picture().save(train / hidden / "0.png")
     assert read_split("train", train).classes == ("anger", "joy")
 
 
-def test_hidden_folder_inside_a_class_is_ignored(train, make_picture):
-    (train / "joy" / ".ipynb_checkpoints").mkdir()
-    make_picture().save(train / "joy" / ".ipynb_checkpoints" / "0-checkpoint.png")
+@pytest.mark.parametrize("hidden", [".ipynb_checkpoints", *SYSTEM])
+def test_hidden_folder_inside_a_class_is_ignored(train, make_picture, hidden):
+    (train / "joy" / hidden).mkdir()
+    make_picture().save(train / "joy" / hidden / "0-checkpoint.png")
     assert read_split("train", train).counts()["joy"] == 2
+
+
+NAMES = ("a.jfif", "b.jpe", "c.AVIF", "d.jp2", "without", "k.jpg.1", "m.jpg ")
+
+
+def test_images_are_told_by_content_where_the_name_says_nothing(train, make_picture):
+    for number, name in enumerate(NAMES):
+        kind = {"c.AVIF": "AVIF", "d.jp2": "JPEG2000"}.get(name, "JPEG")
+        make_picture(number + 50).save(train / "joy" / name, kind)
+    said = []
+    split = read_split("train", train, said.append)
+    assert {f"joy/{name}" for name in NAMES} < set(split.paths) and said == []
+    checked = check_pictures(split, skip_bad=False)
+    assert checked.split == split
+    assert split.picture(split.paths.index("joy/d.jp2")).size == (40, 40)
+
+
+def test_what_is_left_out_is_counted_and_named_once_with_a_remedy(train, make_picture):
+    for name in ("1.heic", "2.HEIC"):
+        (train / "joy" / name).write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (train / "anger" / "what").write_text("no image")
+    (train / "joy" / "points.txt").write_text("known to be none")
+    make_picture().save(train / "loose.png")
+    said = []
+    read_split("train", train, said.append)
+    left_out, loose = said
+    assert left_out.startswith("warning: train: 3 files are left out: 2 HEIC (joy/1.heic, joy/2.HEIC; convert them to JPEG")
+    assert "pillow-heif" in left_out and "1 other (anger/what; no images)" in left_out and "points" not in left_out
+    assert "1 image lies directly in" in loose and "loose.png" in loose
+
+
+def test_class_of_nothing_but_heic_says_so(train):
+    (train / "fear").mkdir()
+    (train / "fear" / "1.heic").write_bytes(b"")
+    message = failure(read_split, "train", train)
+    assert str(train / "fear") in message and "1 HEIC" in message and "pillow-heif" in message
 
 
 def test_split_without_class_folders_tells_what_was_found(tmp_path, make_picture):
@@ -112,7 +153,7 @@ def test_flat_raf_db_is_recognised(tmp_path, make_picture, split):
     for k in range(3):
         make_picture(k).save(folder / f"{split}_0000{k}_aligned.jpg")
     message = failure(read_split, split, folder)
-    assert "list_patition_label.txt" in message and f"{split}/1" in message
+    assert "list_patition_label.txt" in message and f"prepare rafdb --source {tmp_path}" in message
 
 
 def test_empty_split_is_called_empty(tmp_path):

@@ -14,7 +14,8 @@ import pytest
 from prepare_files import class_tree, content, files_below, picture, write_files
 
 from data_preprocessing import writer
-from data_preprocessing.folders import check_pictures, check_same_classes, find_splits, read_split
+from data_preprocessing.folders import check_pictures, check_same_classes, read_split
+from data_preprocessing.split_folders import find_splits
 from data_preprocessing.prepare import get_args_parser, main
 from data_preprocessing.readers import READERS
 

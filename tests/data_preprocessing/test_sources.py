@@ -56,7 +56,7 @@ def test_folder_whose_name_ends_in_csv_is_a_folder(tmp_path, make_faces):
 
 
 def test_other_file_is_refused(tmp_path):
-    path = tmp_path / "fer2013.csv.zip"
+    path = tmp_path / "fer2013.bin"
     path.write_bytes(b"PK")
     with pytest.raises(DataError) as caught:
         open_source(path)
@@ -121,7 +121,7 @@ def test_pictures_of_a_data_set_in_its_own_layout_are_read_checked_and_pickled(r
     assert copy == split and copy.picture(1).size == (40, 40) and copy.picture(1).mode == "RGB"
     checked = check_pictures(split, skip_bad=False)
     assert checked.split == split and checked.bad == []
-    (root / LIST).write_text("train_0.jpg 1\ntrain_1.jpg 4\n")
+    (root / LIST).write_text("train_0.jpg 1\ntrain_1.jpg 4\ntest_2.jpg 4\ntest_3.jpg 1\n")
     assert (
         check_pictures(open_source(root)["train"](), skip_bad=False, known=checked.stamps).fingerprint != checked.fingerprint
     )  # other labels, same files
@@ -155,6 +155,14 @@ def test_single_class_is_refused(rafdb_tree):
     root = rafdb_tree("train", "valid", LIST)
     (root / LIST).write_text("train_0.jpg 4\ntest_2.jpg 4\n")
     with pytest.raises(DataError, match="only one class, happiness"):
+        open_source(root)
+
+
+def test_list_of_train_alone_says_which_labels_are_missing(rafdb_tree):
+    root = rafdb_tree("train", "valid", LIST)
+    (root / LIST).write_text("train_0.jpg 1\ntrain_1.jpg 4\n")
+    words = rf"the labels are of train alone \(2 pictures .*valid/test_2_aligned.*prepare rafdb --source {root} --out"
+    with pytest.raises(DataError, match=words):
         open_source(root)
 
 

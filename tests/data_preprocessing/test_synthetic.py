@@ -10,7 +10,8 @@ from PIL import Image
 from data_preprocessing.errors import DataError
 from data_preprocessing.face_drawing import draw_face
 from data_preprocessing.face_parameters import EXPRESSIONS, Identity
-from data_preprocessing.folders import check_pictures, find_splits, read_split
+from data_preprocessing.folders import check_pictures, read_split
+from data_preprocessing.split_folders import find_splits
 from data_preprocessing.synthetic import main, write_synthetic
 
 PEOPLE = {"train": 2, "valid": 1, "test": 1}

@@ -57,6 +57,19 @@ def source(request, tmp_path) -> Path:
     return tarred(tmp_path / f"it.{request.param}", mode="w:" + request.param[4:])
 
 
+def test_first_bytes_are_those_of_the_file_alone(source):
+    tree = open_tree(source)
+    starts = {name: tree.start(name, 64) for name in tree.names()}
+    assert starts == {name: data[:64] for name, data in FILES.items()}
+
+
+@pytest.mark.parametrize("folder", ["@eaDir", "#recycle", "$RECYCLE.BIN", "lost+found", "__MACOSX", "a/.thumbnails"])
+def test_folders_of_the_system_are_no_data_in_any_kind(tmp_path, folder):
+    files = FILES | {f"{folder}/1.jpg": b"", f"a/{folder}/1.txt/2.jpg": b""}
+    for path in (write_files(tmp_path / "folder", files), zipped(tmp_path / "z.zip", files), tarred(tmp_path / "t.tar", files)):
+        assert open_tree(path).names() == sorted(FILES)
+
+
 def test_every_kind_holds_the_same_files(source):
     tree = open_tree(source)
     assert tree.root == source

@@ -1,6 +1,7 @@
 """Two processes under the command line: trained, killed, resumed by another number of them, evaluated."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -95,3 +96,12 @@ def test_a_killed_process_ends_the_others_with_a_line(work):
 def test_a_wrong_flag_is_told_once(work):
     status, _, err = run(work, *SMALL, "--run", "wrong", "--gpu", "0,1", "--data", "nowhere")
     assert status == 2 and err.count("nowhere") == 1
+
+
+def test_two_processes_write_as_many_checkpoints_as_one(work):
+    counts = []
+    for name, more in (("saves1", ()), ("saves2", ("--gpu", "0,1"))):
+        status, out, err = run(work, *SMALL, "-b", "2", "--epochs", "2", "--save-every", "3", "--run", name, *more)
+        assert status == 0, err
+        counts.append(re.search(r"saving: (\d+) checkpoints", out)[1])
+    assert counts[0] == counts[1]

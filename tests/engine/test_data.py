@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from data_preprocessing.errors import DataError
-from data_preprocessing.folders import find_splits, read_split
+from data_preprocessing.folders import read_split
+from data_preprocessing.split_folders import find_splits
 from data_preprocessing.sources import open_source
 from data_preprocessing.transforms import MEAN, STD
 from engine.data import evaluation_loader, training_loader, training_splits

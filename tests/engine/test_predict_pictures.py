@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from engine.checkpoint import Checkpoint
 from engine.errors import UsageError
@@ -34,6 +35,40 @@ def folder(tmp_path, monkeypatch):
 def test_files_folders_and_globs(named, paths, folder):
     split, has_folder = find_pictures(named)
     assert list(split.paths) == paths and has_folder == any(map(os.path.isdir, [*named, *(["a/b"] if "a/*" in named else [])]))
+
+
+def test_folder_is_searched_by_content_and_tells_what_is_left_out(folder):
+    Image.new("RGB", (9, 9)).save("a/m.jpg ", "JPEG")
+    Image.new("RGB", (9, 9)).save("a/without", "AVIF")
+    Path("a/x.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    Path("a/@eaDir").mkdir()
+    Path("a/@eaDir/1.png").touch()
+    said = []
+    split, _ = find_pictures(["a"], said.append)
+    assert list(split.paths) == ["a/1.JPG", "a/m.jpg ", "a/without", "a/b/1.png"]
+    [note] = said
+    assert note.startswith("warning: a: 1 file is left out: 1 HEIC (") and "x.heic; convert them to JPEG" in note
+    assert list(find_pictures(["**/*.png"])[0].paths) == ["a/b/1.png", "f.png", "face[1].png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("best.pth", b"PK", "a checkpoint, which is named by --evaluate best.pth"),
+        ("fer2013.csv", b"emotion,pixels,Usage\n", "FER2013's table; --evaluate FILE --data fer2013.csv"),
+        ("list.csv", b"image,label\n", "a list"),
+        ("faces.zip", b"PK", "an archive; unpack it"),
+    ],
+)
+def test_file_of_another_flag_is_refused(name, content, words, folder):
+    Path(name).write_bytes(content)
+    with pytest.raises(UsageError, match=f"--predict {name}: this is {words}"):
+        find_pictures([name, "f.png"])
+
+
+def test_image_named_as_a_list_is_an_image(folder):
+    Image.new("RGB", (9, 9)).save("face.txt", "PNG")
+    assert find_pictures(["face.txt"])[0].paths == ("face.txt",)
 
 
 @pytest.mark.parametrize("named", ["b*.png", "b.png", ""])

@@ -61,6 +61,9 @@ def samples() -> dict[str, bytes]:
     files["webp"] = encoded(rgb, "WEBP", exif=turned())
     files["webp lossless"] = encoded(rgb.convert("RGBA"), "WEBP", lossless=True)
     files["webp moving"] = encoded(rgb, "WEBP", save_all=True, append_images=others)
+    files["avif"], files["jpeg2000"] = encoded(rgb, "AVIF", exif=turned(), speed=10), encoded(rgb, "JPEG2000")
+    files["avif moving"] = encoded(rgb, "AVIF", save_all=True, append_images=[others[1]], speed=10)
+    files["jpeg2000 codestream"] = encoded(rgb.convert("L"), "JPEG2000", no_jp2=True)
     for mode, ways in _TIFF.items():
         for way in ways:
             files[f"tiff {mode} {way}"] = encoded(rgb.convert(mode), "TIFF", compression=way)

@@ -80,7 +80,7 @@ def use(checkpoint: Checkpoint) -> None:
             raise UsageError(f"its optimiser state does not fit ({error})") from None
     if checkpoint.rng:
         set_rng_state(checkpoint.rng)
-    progress = Progress.restored(checkpoint.progress, torch.device("cpu")) if checkpoint.progress else None
+    progress = Progress.restored(checkpoint.progress) if checkpoint.progress else None
     FitState(checkpoint.epoch, list(checkpoint.history), checkpoint.best, progress).rewind(checkpoint.epoch)
 
 

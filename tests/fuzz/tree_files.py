@@ -107,4 +107,4 @@ def read_tree(path: Path, name: str = "folder") -> None:
     for file in tree.names():
         file.encode()
         outcome(tree.read, file)
-    READERS[name].read(tree, SimpleNamespace(num_classes=7, label="majority", neutral=True))
+    READERS[name].read(tree, SimpleNamespace(num_classes=7, label="majority", neutral=True, subject_regex=None))
