@@ -1,6 +1,7 @@
 """Any data set as its owners give it -> OUT/{train,valid,test}/<class>/*.jpg and OUT/manifest.csv.
 
     python -m data_preprocessing.prepare NAME --source DIR|ZIP|TAR --out data/NAME [--size 224] [--split-by subject] [--resume]
+    python -m data_preprocessing.prepare folder --source DIR --out DIR-clean --without DIR/audit.csv
 
 The source is only read. What is cut off goes on with --resume.
 """
@@ -20,15 +21,18 @@ from tqdm import tqdm
 from data_preprocessing.archives import is_archive
 from data_preprocessing.class_names import display_order
 from data_preprocessing.command_line import OneLineParser, path
-from data_preprocessing.crops import FORMATS, Form
+from data_preprocessing.crops import FORMATS, SAME, Form
 from data_preprocessing.errors import DataError, one_line, printable
-from data_preprocessing.files import reason
+from data_preprocessing.files import MOST_TABLE, reason
 from data_preprocessing.listed import unread_notes
+from data_preprocessing.manifest import MANIFEST, Row, composed, parse_manifest
 from data_preprocessing.readers import READERS
 from data_preprocessing.records import Listing, Record, group_classes, name_subjects
 from data_preprocessing.splitting import RATIOS, SPLITS, WAYS, assign_splits
 from data_preprocessing.trees import Tree, open_tree, table_tree
-from data_preprocessing.writer import MANIFEST, SKIPPED, write_records
+from data_preprocessing.without import leave_out
+from data_preprocessing.words import quantity
+from data_preprocessing.writer import SKIPPED, write_records
 from data_preprocessing.wrong_folders import explain_file, is_image
 
 _MOST_WORKERS = 1024
@@ -39,17 +43,13 @@ def prepare(args: argparse.Namespace) -> None:
     """Do what the command line says, and print what was done. Raises DataError and OSError; see write_records."""
     _check(args)
     tree = _open(args.name, args.source)
-    listing = read_listing(args.name, tree, _reader_options(args))
-    records = listing.records
-    if args.subject_regex is not None:
-        records = name_subjects(records, args.subject_regex)
-    if args.classes is not None:
-        records = group_classes(records, args.classes)
-    if len({record.label for record in records}) < 2:
-        raise DataError(f"{tree.root}: {len({r.label for r in records})} classes; a classifier needs at least 2")
-    notes = [*listing.notes, *unread_notes(tree, listing.records), *_left_out(listing.records, records)]
+    records, notes = _select(args, tree)
     records, how = assign_splits(records, args.split_by, args.ratios, args.seed)
+    if args.without is not None:  # after the splits, which are then those of the whole data set, as the audit saw them
+        records, gone = leave_out(records, args.without, tree.root)
+        how += gone
     options = {name: getattr(args, name) for name in ("name", "split_by", "ratios", "seed", "subject_regex", "classes")}
+    options |= {"without": str(args.without)} if args.without is not None else {}
     form = Form(args.size, args.margin, args.format)
     for note in (*notes, *how):
         print(f"note: {printable(note)}")
@@ -60,7 +60,7 @@ def prepare(args: argparse.Namespace) -> None:
     for note in (*_skipped_note(args.out, len(skipped)), *_gaps(done)):
         print(f"note: {printable(note)}")
     print(table(done))
-    print(printable(f"{args.out}: {len(done)} pictures, listed in {args.out / MANIFEST}; train with"))
+    print(printable(f"{args.out}: {quantity(len(done), 'picture')}, listed in {args.out / MANIFEST}; train with"))
     print(f"python main.py --data {shlex.quote(str(args.out))}")
 
 
@@ -76,6 +76,25 @@ def _open(name: str, source: Path) -> Tree:
         return table_tree(source, beside)
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({reason(error)})") from None
+
+
+def _select(args: argparse.Namespace, tree: Tree) -> tuple[tuple[Record, ...], list[str]]:
+    """The records in `tree` of the wanted classes, with their subjects, and notes about them."""
+    listing = read_listing(args.name, tree, _reader_options(args))
+    records, notes = listing.records, list(listing.notes)
+    if args.format == SAME and any(record.box or record.pixels for record in records):
+        raise DataError(f"--format {SAME}: {args.name} crops faces or has no image files; choose jpg or png")
+    if args.subject_regex is not None:
+        records = name_subjects(records, args.subject_regex)
+    elif args.name == "folder" and MANIFEST in tree.names():
+        records, known = _known_subjects(records, tree)
+        notes += known
+    if args.classes is not None:
+        records = group_classes(records, args.classes)
+    number = len({record.label for record in records})
+    if number < 2:
+        raise DataError(f"{tree.root}: {quantity(number, 'class')}; a classifier needs at least 2")
+    return records, [*notes, *unread_notes(tree, listing.records), *_left_out(listing.records, records)]
 
 
 def read_listing(name: str, tree: Tree, options: SimpleNamespace) -> Listing:
@@ -144,7 +163,12 @@ def get_args_parser() -> argparse.ArgumentParser:
         help="pixels a side of the written square; 0 keeps each picture's (default: %(default)s)",
     )
     add("--margin", type=float, default=0.1, help="share of a face box's side added on each side (default: %(default)s)")
-    add("--format", choices=FORMATS, default="jpg", help="jpg (quality 95) or png, which loses nothing (default: %(default)s)")
+    add(
+        "--format",
+        choices=FORMATS,
+        default="jpg",
+        help="jpg (quality 95); png, which loses nothing; same: copies of the files (default: jpg)",
+    )
     add("--split-by", choices=WAYS, help="given: as the data set says; default: the first that the data set has data for")
     ratios = ",".join(map(str, RATIOS))
     add("--ratios", type=_ratios, default=RATIOS, metavar="A,B,C", help=f"shares of train, valid, test (default: {ratios})")
@@ -154,6 +178,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--num-classes", type=int, choices=(7, 8), help="affectnet: without or with contempt (default: 7)")
     add("--label", choices=("uploader", "majority", "unanimous"), help="aihub: whose label (default: uploader)")
     add("--no-neutral", dest="neutral", action="store_false", default=None, help="ck+: leave out the first frames")
+    add("--without", type=path, metavar="FILE", help="audit.csv of data_preprocessing.audit: leave out what it marks so")
     add("--skip-bad-images", action="store_true", help=f"leave out unreadable pictures; they are listed in OUT/{SKIPPED}")
     add("--resume", action="store_true", help="go on in an OUT that the same command began")
     add("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
@@ -169,6 +194,8 @@ def _check(args: argparse.Namespace) -> None:
         raise DataError(f"--size {args.size}: must be from 16 to 4096 pixels, or 0 to keep each picture's")
     if not 0 <= args.margin <= 10:
         raise DataError(f"--margin {args.margin:g}: must be from 0 to 10")
+    if args.format == SAME and args.size != 0:
+        raise DataError(f"--format {SAME}: copies the files as they are; add --size 0")
     if args.seed < 0 or not 1 <= args.workers <= _MOST_WORKERS:
         raise DataError(f"--seed must be at least 0, and --workers at least 1 and at most {_MOST_WORKERS}")
     try:
@@ -189,13 +216,21 @@ def _reader_options(args: argparse.Namespace) -> SimpleNamespace:
     return SimpleNamespace(**_READER_DEFAULTS | given, classes=args.classes, subject_regex=args.subject_regex)
 
 
+def _known_subjects(records: tuple[Record, ...], tree: Tree) -> tuple[tuple[Record, ...], tuple[str, ...]]:
+    """The records with the subjects that the tree's own manifest names: a copy of a prepared data set keeps them."""
+    rows = parse_manifest(tree.read(MANIFEST, MOST_TABLE), tree.root / MANIFEST)
+    named = tuple(replace(r, subject=rows.get(composed(r.source), Row("", "")).subject or None) for r in records)
+    count = sum(record.subject is not None for record in named)
+    return named, (f"{MANIFEST} names the subjects of {count} of {quantity(len(named), 'image')}",) * bool(count)
+
+
 def _left_out(before: tuple[Record, ...], after: tuple[Record, ...]) -> tuple[str, ...]:
     gone = len(before) - len(after)
-    return (f"--classes leaves out {gone} of {len(before)} pictures",) if gone else ()
+    return (f"--classes leaves out {gone} of {quantity(len(before), 'picture')}",) if gone else ()
 
 
 def _skipped_note(out: Path, count: int) -> tuple[str, ...]:
-    return (f"{count} unreadable pictures left out, listed in {out / SKIPPED}",) if count else ()
+    return (f"{quantity(count, 'unreadable picture')} left out, listed in {out / SKIPPED}",) if count else ()
 
 
 def _gaps(records: list[Record]) -> tuple[str, ...]:

@@ -14,17 +14,18 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, astuple, dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from data_preprocessing.crops import Form, prepare_picture, prepare_pixels
+from data_preprocessing.crops import SAME, Form, prepare_picture, prepare_pixels
 from data_preprocessing.errors import DataError
 from data_preprocessing.files import is_hidden, read_file, reason
 from data_preprocessing.images import check_image
+from data_preprocessing.manifest import MANIFEST
 from data_preprocessing.records import Record
 from data_preprocessing.trees import Tree
 from data_preprocessing.workers import run_tasks
 
-PLAN, MANIFEST, SKIPPED = "prepare.json", "manifest.csv", "skipped.csv"
+PLAN, SKIPPED = "prepare.json", "skipped.csv"
 COLUMNS = ("path", "source", "class", "subject", "split", "box", "sha256")
 _PARTIAL = ".partial"  # folder of what has no name yet
 _STEM_BYTES = 150  # file systems allow 255 of a name
@@ -123,6 +124,8 @@ def plan_tasks(records: Iterable[Record], format: str) -> list[Task]:
     """The path of every record: <split>/<class>/<stem of its source>, with a hash of the source where stems are equal
     (and of its box, where the source has several faces).
 
+    format: of the files, as in crops.Form.
+
     Stems are made safe for every file system and count as equal without regard to case. The order of the records does not
     matter. Raises DataError for a class name that can be no folder's, or that differs from another in case alone.
     """
@@ -136,7 +139,7 @@ def plan_tasks(records: Iterable[Record], format: str) -> list[Task]:
         several = faces[record.source] > 1
         if counts[key] > 1:
             stem += "-" + hashlib.sha256(_identity(record, several).encode()).hexdigest()[:16]
-        tasks.append(Task(record, f"{record.split}/{record.label}/{stem}.{format}"))
+        tasks.append(Task(record, f"{record.split}/{record.label}/{stem}{_ending(record, format)}"))
     twice = [path for path, count in Counter(task.path.casefold() for task in tasks).items() if count > 1]
     if twice:
         raise DataError(f"two pictures would be called {min(twice)}; rename one in the source")
@@ -153,6 +156,10 @@ def _stem(record: Record) -> str:
     stem = name if record.pixels is not None else name.rpartition(".")[0] or name
     safe = re.sub(r'[\s<>:"/\\|?*\x00-\x1f\x7f]', "_", stem).strip(" .") or "picture"
     return safe.encode()[:_STEM_BYTES].decode(errors="ignore")
+
+
+def _ending(record: Record, format: str) -> str:
+    return f".{format}" if format != SAME else re.sub(r"[^.\w]", "_", PurePosixPath(record.source).suffix)
 
 
 def _check_classes(labels: set[str]) -> None:

@@ -124,7 +124,7 @@ def test_skipped_pictures_are_counted(source, out, capsys):
     message = refused(capsys, source, out)
     assert "joy/p0_0.png: unreadable picture" in message and "--resume --skip-bad-images" in message
     assert run(source, out, "--resume", "--skip-bad-images") == 0
-    assert f"note: 1 unreadable pictures left out, listed in {out / 'skipped.csv'}" in capsys.readouterr().out
+    assert f"note: 1 unreadable picture left out, listed in {out / 'skipped.csv'}" in capsys.readouterr().out
 
 
 def test_wrong_layout_says_which_name_fits(tmp_path, out, capsys):
@@ -161,7 +161,7 @@ def test_trees_without_classes_are_refused(source, tmp_path, out, capsys):
     }
     for place, (message, files) in enumerate(trees.items()):
         assert message in refused(capsys, write_files(tmp_path / str(place), files), out)
-    assert "1 classes; a classifier needs at least 2" in refused(capsys, source, out, "--classes", "joy")
+    assert ": 1 class; a classifier needs at least 2" in refused(capsys, source, out, "--classes", "joy")
     assert not out.exists()
 
 
