@@ -100,7 +100,8 @@ def _use(args: argparse.Namespace, source: Source) -> str:
     kind, prepared = PICTURES[source.preparation.picture], source.preparation
     fit = "scale the long side and pad with black to" if prepared.fit == "pad" else "stretch to"
     colours = "grey" if kind.mode == "L" else prepared.channel_order.upper()
-    steps = f"{fit} {kind.size} × {kind.size} (bilinear, antialiased), {colours}, values / 255, minus {kind.mean}, by {kind.std}"
+    mean, std = (", ".join(map(str, values)) for values in (kind.mean, kind.std))
+    steps = f"{fit} {kind.size} × {kind.size} (bilinear, antialiased), {colours}, values / 255, minus {mean}, divided by {std}"
     if args.uint8_input:
         given = f"uint8 (batch, height, width, 3), RGB, of any size. Inside: {steps}."
     else:
