@@ -100,9 +100,8 @@ def _use(args: argparse.Namespace, source: Source) -> str:
     kind, prepared = PICTURES[source.preparation.picture], source.preparation
     fit = "scale the long side and pad with black to" if prepared.fit == "pad" else "stretch to"
     colours = "grey" if kind.mode == "L" else prepared.channel_order.upper()
-    steps = (
-        f"{fit} {kind.size} × {kind.size} (bilinear, antialiased), {colours}, values / 255, minus {kind.mean}, by {kind.std}"
-    )
+    mean, std = (", ".join(map(str, values)) for values in (kind.mean, kind.std))
+    steps = f"{fit} {kind.size} × {kind.size} (bilinear, antialiased), {colours}, values / 255, minus {mean}, divided by {std}"
     if args.uint8_input:
         given = f"uint8 (batch, height, width, 3), RGB, of any size. Inside: {steps}."
     else:
@@ -127,9 +126,7 @@ def _figures(evidence: Evidence) -> str:
             f"| {_share(result['macro_f1'], result.get('macro_f1_interval'))} | {100 * result['calibration']['ece']:.2f} % "
             f"| {_cell(result['leakage'])} |"
         )
-    return "\n".join(
-        ["## Figures", "", "Of the checkpoint, before the export; with 95 % intervals.", "", *rows, *_classes(evidence)]
-    )
+    return "\n".join(["## Figures", "", "Of the checkpoint, before the export; with 95 % intervals.", "", *rows, *_classes(evidence)])
 
 
 def _classes(evidence: Evidence) -> list[str]:
@@ -162,9 +159,7 @@ def _trained_on(source: Source) -> str:
     recipe = source.recipe
     if not recipe:
         return "data that the file does not name; their owners' terms apply"
-    return (
-        f"the folder `{recipe.get('data')}` under the protocol {recipe.get('data_type')}; the terms of its images' owners apply"
-    )
+    return f"the folder `{recipe.get('data')}` under the protocol {recipe.get('data_type')}; the terms of its images' owners apply"
 
 
 def _recipe(source: Source) -> str:

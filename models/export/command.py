@@ -24,7 +24,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Tested:
-    """Correct predictions of `number` labelled pictures by the network and by the file; lost, won: right only in one."""
+    """Correct predictions of `number` labelled images by the network and by the file; lost, won: right only in one."""
 
     folder: str
     number: int
@@ -34,7 +34,7 @@ class Tested:
     won: int
 
     def __str__(self) -> str:
-        change = f"{self.lost} pictures right before and wrong after, {self.won} the other way"
+        change = f"{self.lost} images right before and wrong after, {self.won} the other way"
         return f"accuracy on {self.folder}: {self.share(self.before)} before, {self.share(self.after)} after ({change})"
 
     def share(self, hits: int) -> str:
@@ -119,4 +119,4 @@ def _test(source: Source, run: formats.Run, labelled: Labelled, args: argparse.N
     ]
     before, after = right
     lost, won = int(np.sum(before & ~after)), int(np.sum(after & ~before))
-    return Tested(args.labelled, number, int(before.sum()), int(after.sum()), lost, won)
+    return Tested(Path(args.labelled).name, number, int(before.sum()), int(after.sum()), lost, won)

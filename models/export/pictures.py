@@ -12,7 +12,8 @@ from data_preprocessing.face_drawing import draw_face
 from data_preprocessing.face_parameters import EXPRESSIONS, Identity
 from data_preprocessing.files import files_below, reason
 from data_preprocessing.folders import Split, read_split
-from data_preprocessing.images import EXTENSIONS, load_image
+from data_preprocessing.images import load_image
+from data_preprocessing.kinds import is_image_name
 from models.export.errors import ExportError
 
 COMPARED = 41  # pictures: a batch of 1, 2, 5 and 33
@@ -37,7 +38,7 @@ def drawn_faces(number: int) -> list[Image.Image]:
 
 
 def find(paths: Sequence[str], flag: str, most: int) -> list[Path]:
-    """The picture files that `paths` name, folders with all below them; of more than `most` as many, evenly spaced.
+    """The image files that `paths` name, folders with all below them; of more than `most` as many, evenly spaced.
 
     Raises DataError where a path does not exist or there is no picture.
     """
@@ -45,9 +46,9 @@ def find(paths: Sequence[str], flag: str, most: int) -> list[Path]:
     for path in paths:
         if not Path(path).exists():
             raise DataError(f"{flag} {path}: no such file or folder")
-        found += [name for name in files_below(path) if name.lower().endswith(EXTENSIONS)] if Path(path).is_dir() else [path]
+        found += [name for name in files_below(path) if is_image_name(name)] if Path(path).is_dir() else [path]
     if not found:
-        raise DataError(f"{flag} {' '.join(paths)}: no pictures there ({', '.join(EXTENSIONS)})")
+        raise DataError(f"{flag} {' '.join(paths)}: no images there (.jpg, .png, ...)")
     return [Path(found[k]) for k in np.linspace(0, len(found) - 1, min(most, len(found))).astype(int)]
 
 
@@ -58,7 +59,7 @@ def read(path: Path) -> Image.Image:
     except MemoryError:
         raise
     except Exception as error:  # PIL's decoders raise many kinds
-        raise DataError(f"{path}: unreadable picture ({reason(error)})") from None
+        raise DataError(f"{path}: unreadable image ({reason(error)})") from None
 
 
 def read_labelled(folder: str, classes: tuple[str, ...]) -> Labelled:

@@ -15,7 +15,7 @@ from models.published_files import LABEL_ORDERS, find_published
 from models.recognition import Preparation, open_checkpoint, preparation
 
 ALIGNMENT = (
-    "aligned face crops: one upright face that fills the picture, cut out as the pictures of the training data were; the "
+    "aligned face crops: one upright face that fills the image, cut out as in the training data; the "
     "network does not look for faces"
 )
 _PATHS = ("data", "cache", "pretrained")  # of the machine that trained; the last part of each is kept

@@ -181,9 +181,9 @@ def test_8_bits_report_accuracy_before_and_after(checkpoint, make_faces, capsys)
     said = capsys.readouterr().out
     faces = [Path("data/test") / name / f"{k}.png" for name in CLASSES for k in range(4)]
     hits = int((predict(load_model(checkpoint), faces).argmax(axis=1) == np.repeat(range(3), 4)).sum())
-    assert re.search(rf"accuracy on data/test: {100 * hits / 12:.2f} % \[.*\] of 12 before, .* of 12 after", said)
+    assert re.search(rf"accuracy on test: {100 * hits / 12:.2f} % \[.*\] of 12 before, .* of 12 after", said)
     assert Path("a.onnx").stat().st_size < 0.6 * Path("plain.onnx").stat().st_size
-    assert re.search(r"accuracy on data/test", Path("a.onnx.md").read_text())
+    assert re.search(r"accuracy on test", Path("a.onnx.md").read_text())
     import onnx
 
     model = onnx.load("a.onnx")
@@ -212,8 +212,8 @@ def refused(capsys, words: str, *arguments: object) -> None:
         (["--half"], "deep_emotion is computed in float32"),
         (["--classes", "a,b,c"], "names its classes"),
         (["--images", "nowhere"], "--images nowhere: no such file or folder"),
-        (["--images", "empty"], "no pictures there"),
-        (["--images", "exists"], "unreadable picture"),
+        (["--images", "empty"], "no images there"),
+        (["--images", "exists"], "unreadable image"),
         (["--labelled", "nowhere"], "--labelled nowhere: no such folder"),
         (["--labelled", "data"], "fear is none of the network's classes"),
         (["--format", "tflite"], "--format: invalid choice"),
