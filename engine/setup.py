@@ -11,11 +11,9 @@ from engine import memory
 from engine.checkpoint import Checkpoint
 from engine.distributed import SINGLE, Group
 from engine.errors import UsageError
-from models import MODELS, create_model
+from models import MODELS, contract, create_model
 from models.errors import WeightsError
-from models.initialization import spread_positions_
-from models.poster import Poster
-from models.weights import DEAD_KEYS, load_exact, load_pretrained
+from models.weights import load_exact
 
 BGR = "channel order: BGR, as the published POSTER V1 reads RAF-DB (--channel-order rgb for RGB)"
 
@@ -56,15 +54,15 @@ def build_model(name: str, num_classes: int, options: dict, device: torch.device
 
 
 def start_from_scratch(model: nn.Module, init: str) -> None:
-    """Change the random start as --init says: reference leaves it, positions lets the transformer tell places apart."""
-    if init == "positions":
-        spread_positions_(model.VIT)
+    """Change the random start as --init says: reference leaves it, others are the network's own."""
+    if init != "reference":
+        model.start(init)
 
 
 def load_weights(model: nn.Module, checkpoint: Checkpoint, flag: str, say: Callable[[str], None]) -> None:
     """Load a checkpoint's weights exactly. Raises UsageError naming file and keys where they do not fit."""
     try:
-        dead = DEAD_KEYS.get(MODELS[checkpoint.model].family) if checkpoint.is_foreign else None
+        dead = MODELS[checkpoint.model].dead_keys if checkpoint.is_foreign else None
         report = load_exact(model, checkpoint.state_dict, dead)
     except WeightsError as error:
         raise UsageError(f"{flag} {checkpoint.path}: does not fit {checkpoint.model}: {error}") from None
@@ -77,11 +75,17 @@ def tested_network(
 ) -> nn.Module:
     """The network of `--evaluate FILE` with its weights; says what was loaded, `explanation` and the channel order.
 
-    Raises UsageError naming file and keys where they do not fit.
+    Raises UsageError naming file and keys where they do not fit, or a flag that draws what the network does not have.
     """
     with memory.explained(device, settings.batch_size, settings.workers):
         model = build_model(checkpoint.model, checkpoint.num_outputs, model_options(settings), device)
         load_weights(model, checkpoint, "--evaluate", say)
+        flag = "--explain" * bool(settings.explain) or "--draw" * bool(settings.draw)
+        if flag:
+            from engine.explain.grad_cam import require_maps  # only here: without the flags nothing of it is needed
+
+            shape = (1, *MODELS[checkpoint.model].picture.shape)
+            require_maps(model, torch.zeros(shape, device=device), checkpoint.model, flag)
     say(explanation)
     if settings.channel_order == "bgr":
         say(BGR)
@@ -90,9 +94,9 @@ def tested_network(
 
 def load_backbones(model: nn.Module, folder: str, say: Callable[[str], None]) -> None:
     """Load the pretrained backbones from `folder` ("none": start at random, without a word) where the network has any."""
-    if folder == "none" or not isinstance(model, Poster):
+    if folder == "none" or not contract.declared(model, "load_pretrained"):
         return
-    reports, missing = load_pretrained(model, Path(folder))
+    reports, missing = model.load_pretrained(Path(folder))
     for name, report in reports.items():
         dropped = sorted({key.split(".")[0] + ("." + key.split(".")[1]) * key.startswith("body.") for key in report.dropped})
         tail = f"; not needed and dropped: {', '.join(dropped)} ({len(report.dropped)} tensors)" if dropped else ""

@@ -17,7 +17,7 @@ from models.foreign import stand_ins
 from models.identify import MOST_OUTPUTS, identify
 from models.migrate import migrate
 from models.safe_load import read_untrusted
-from models.weights import DEAD_KEYS, require_finite, without_prefix
+from models.weights import require_finite, without_prefix
 from models.wording import is_text, readable
 
 FORMAT = "poster-reproduction"
@@ -33,7 +33,7 @@ class NetworkFile:
     """A checkpoint's network: arguments of `create_model`, weights, and what its outputs are called.
 
     classes: None in a published file. args: settings of its run, {} in a published file; of their values nothing is
-    checked. content: all that the file holds, ours as the newest version holds it.
+    checked. channel_order: that the published code reads pictures in, of a published file. content: all that the file holds, ours as the newest version holds it.
     """
 
     model: str
@@ -43,11 +43,12 @@ class NetworkFile:
     state_dict: dict[str, Tensor]
     args: dict
     content: dict
+    channel_order: str = "rgb"
 
     @property
     def dead_keys(self) -> re.Pattern | None:
         """What its weights may hold beside the network's own: of a published file what was stored and never run."""
-        return DEAD_KEYS.get(MODELS[self.model].family) if self.classes is None else None
+        return MODELS[self.model].dead_keys if self.classes is None else None
 
 
 def read_network(path: Path) -> NetworkFile:
@@ -118,5 +119,6 @@ def _published(content: dict) -> NetworkFile:
     """POSTER V2 and the study store state_dict, V1 and AdaFace model_state_dict, others bare weights."""
     weights = next((content[name] for name in ("state_dict", "model_state_dict") if name in content), content)
     state = without_prefix(weights)
-    identity = identify(state)
-    return NetworkFile(identity.model, identity.num_outputs, dict(identity.options), None, state, {}, content)
+    model, identity = identify(state)
+    options, outputs = dict(identity.options), identity.num_outputs
+    return NetworkFile(model, outputs, options, None, state, {}, content, identity.channel_order)

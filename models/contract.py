@@ -30,8 +30,10 @@ The functions below are how the program asks.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from data_preprocessing.pictures import RGB224, Picture
@@ -49,7 +51,8 @@ class Architecture:
 
     module, cls: of its class, or of a function that makes it. family: row of `engine.protocols.RECIPES`. picture: what it
     takes. fixed: what the name stands for, as arguments of the constructor; options: further arguments that a user chooses,
-    each a setting of that name. inits: choices of --init. pretrained_files: names of files that --pretrained looks for.
+    each a setting of that name. inits: choices of --init. pretrained_files: names of files that --pretrained looks for. title: what
+    it is called in sentences, its name where empty.
     """
 
     module: str
@@ -60,6 +63,17 @@ class Architecture:
     options: tuple[str, ...] = ()
     inits: tuple[str, ...] = ("reference",)
     pretrained_files: tuple[str, ...] = ()
+    title: str = ""
+
+    @property
+    def make(self) -> Callable[..., nn.Module]:
+        """Its class, or the function that makes it."""
+        return getattr(import_module(self.module), self.cls)
+
+    @property
+    def dead_keys(self) -> re.Pattern | None:
+        """Keys that its published files may hold although nothing runs them; None for a network without such."""
+        return getattr(self.make, "dead_keys", None)
 
     @property
     def has_heads(self) -> bool:

@@ -40,8 +40,7 @@ def load(path: Path | str, device: torch.device | str, precision: torch.dtype | 
 
 def _preparation(network: NetworkFile) -> Callable[[Image.Image], torch.Tensor]:
     """PIL RGB picture -> tensor, as the checkpoint's run evaluated; a published one's as its authors' code does."""
-    as_opencv = MODELS[network.model].family == "poster_v1" and network.options.get("variant") == "rafdb"
-    order = network.args.get("channel_order", "bgr" if as_opencv else "rgb")
+    order = network.args.get("channel_order", network.channel_order)
     fit = network.args.get("eval_transform", "plain")
     if order not in CHANNEL_ORDERS or fit not in TRANSFORMS:
         raise WeightsError("damaged checkpoint: its args name no channel order or transform")

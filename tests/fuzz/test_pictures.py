@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from hostile import SECONDS, assert_one_line, cases, limited, mutated, silent
 from hypothesis import event, given
 from hypothesis import strategies as st
 from picture_files import chunk, encoded, png, samples, turned, with_right_sums, zeros
-from PIL import Image
 
 from data_preprocessing.datasets import FaceDataset
 from data_preprocessing.errors import DataError, one_line
@@ -134,7 +134,7 @@ def test_pictures_of_any_shape_become_the_networks_size(tmp_path, transform, wid
         (tmp_path / name).mkdir()
         Image.new("RGB", (width, height), (place, 9, 9)).save(tmp_path / name / "x.png")
     with limited():
-        picture = FaceDataset(read_split("train", tmp_path), create_transform(transform, "rgb224"))[0, 0][0]
+        picture = FaceDataset(read_split("train", tmp_path), create_transform(transform, RGB224))[0, 0][0]
     assert picture.shape == (3, 224, 224) and bool(picture.isfinite().all())
 
 
@@ -176,7 +176,7 @@ def test_what_is_no_regular_file_is_named_and_dropped_like_an_unreadable_picture
                 with pytest.raises(OSError):
                     load_image(odd_files / path)
                 with pytest.raises(DataError, match=r"unreadable picture \(.+\); mend it, or --skip-bad-images") as caught:
-                    FaceDataset(split, create_transform("plain", "rgb224"))[0, index]
+                    FaceDataset(split, create_transform("plain", RGB224))[0, index]
                 assert_one_line(one_line(caught.value))
 
 
@@ -190,6 +190,7 @@ def test_a_picture_that_vanishes_between_listing_and_reading_is_named(tmp_path, 
 MEASURE = r"""
 import json, re, sys
 from data_preprocessing.images import check_image, load_image
+from data_preprocessing.pictures import RGB224
 def peak():  # of this program alone; getrusage would count what its parent had
     return int(re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1]) // 1024
 before, found = peak(), {}

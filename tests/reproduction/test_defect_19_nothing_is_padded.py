@@ -4,11 +4,12 @@ pictures of unlike shape cannot be batched.
 
 import pytest
 import torch
-from cli_runs import run, table
 from PIL import Image
+from cli_runs import run, table
 from torchvision.transforms.v2 import functional as tv
 
-from data_preprocessing.transforms import MEAN, STD, create_transform
+from data_preprocessing.pictures import MEAN, STD
+from data_preprocessing.transforms import create_transform
 
 SHAPES = [(100, 200), (200, 100), (150, 150), (31, 400)]  # width, height
 
