@@ -11,7 +11,6 @@ import argparse
 import statistics
 from copy import deepcopy
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 import torch
 from torch import nn
@@ -23,6 +22,7 @@ from data_preprocessing.transforms import create_transform
 from engine import data
 from engine.evaluate import Predictions, predict
 from engine.fit import fit
+from engine.flags import Settings
 from engine.losses import LOSSES
 from engine.metrics import Metrics
 from engine.preparation import Prepared, prepare
@@ -74,7 +74,7 @@ def train(**flags) -> Curve:
     """Train as main.py does with these flags, looking at test after every epoch without using it."""
     log = Log()
     log.say = lambda text: None
-    settings: SimpleNamespace = resolve(flags, {})
+    settings: Settings = resolve(flags, {})
     curve = Curve(prepare(settings, Start(), flags, log))
     run = curve.run
     fit(

@@ -41,7 +41,10 @@ from models.wording import readable
 
 @dataclass
 class Checkpoint:
-    """A checkpoint file's content. classes, optimizer and rng are None where a published file does not hold them."""
+    """A checkpoint file's content. classes, optimizer and rng are None where a published file does not hold them.
+
+    channel_order: of a published file that in which its authors' code reads pictures, None for ours, whose args hold it.
+    """
 
     path: Path
     state_dict: dict[str, Tensor]
@@ -60,13 +63,14 @@ class Checkpoint:
     progress: dict | None = None
     pictures: dict = field(default_factory=dict)
     scaler: dict | None = None
+    channel_order: str | None = None
 
     @property
     def settings(self) -> dict:
         """The settings that the file tells: arguments of its run, its network and that network's options."""
         told = {**self.args, "model": self.model, **self.model_options}
-        if self.is_foreign and self.model_options.get("variant") == "affectnet":
-            told["channel_order"] = "rgb"  # V1's AffectNet code converts, its RAF-DB code does not
+        if self.is_foreign and self.channel_order == "rgb":
+            told["channel_order"] = "rgb"  # V1's AffectNet code converts; for its RAF-DB code's BGR the recipe decides
         return told
 
     @property
@@ -121,6 +125,6 @@ def _from_published(path: Path, network: NetworkFile) -> Checkpoint:
     if type(epoch) is not int or not 0 <= epoch < 2**31:
         raise UsageError("its epoch is no number")
     checkpoint = Checkpoint(path, network.state_dict, network.num_outputs, model=network.model, epoch=epoch)
-    checkpoint.model_options = network.options
+    checkpoint.model_options, checkpoint.channel_order = network.options, network.channel_order
     checkpoint.history = recorder_history(content.get("recorder"), epoch)
     return checkpoint

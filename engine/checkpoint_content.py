@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from engine.errors import UsageError
-from engine.protocols import DATA_TYPES, DEFAULTS, LOSSES, TRANSFORMS, find_recipe
+from engine.flag import COMMAND
+from engine.flags import DEFAULTS, FLAGS
+from engine.protocols import TRANSFORMS, find_recipe
 from engine.record import COLUMNS
 from engine.scaling import LossScaler
 from engine.settings import check_flags
-from models import HEADS
 from models.errors import WeightsError
 from models.weights import require_finite
 from models.wording import LONGEST_TEXT, is_text, readable
@@ -34,26 +35,11 @@ _TYPES = {
 }
 _DRAWN = {"epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy"}  # columns that every row has
 _MOMENTS = (set(), {"step", "exp_avg", "exp_avg_sq"}, {"momentum_buffer"})  # of Adam and AdamW, of SGD
-_LONGEST_NAME, _MOST_WORKERS = 1024, 1024
-_PATHS = ("data", "cache", "pretrained")
-_NUMBER, _LARGEST = (int, float), 1e30
-_CHOICES = {
-    "data_type": DATA_TYPES,
-    "transform": TRANSFORMS,
-    "eval_transform": TRANSFORMS,
-    "loss": LOSSES,
-    "optimizer": ("adam", "adamw", "sgd"),
-    "sampler": ("shuffled", "balanced"),
-    "channel_order": ("rgb", "bgr"),
-    "variant": ("rafdb", "affectnet"),
-    "head": HEADS,
-    "init": ("reference", "positions"),
-    "occlude": ("none", "vr"),
-    "occlude_eval": ("none", "vr"),
-    "device": ("auto", "cpu", "cuda", "mps"),
-    "precision": ("auto", "fp32", "bf16", "fp16"),
-    "on_nan": ("stop", "skip"),
-}
+_LONGEST_NAME = 1024
+_PATHS = tuple(name for name, flag in FLAGS.items() if flag.path and flag.lifetime != COMMAND)
+_NUMBER = (int, float)
+_CHOICES = {name: flag.choices for name, flag in FLAGS.items() if flag.choices and flag.lifetime != COMMAND and name != "model"}
+_CHOICES |= {"eval_transform": TRANSFORMS, "variant": ("rafdb", "affectnet")}
 _EXAMPLES = DEFAULTS | asdict(find_recipe(DEFAULTS["model"], "RAF-DB"))  # a value of each setting's type
 
 
@@ -118,7 +104,6 @@ def _check_settings(settings: dict, where: str) -> None:
         elif name == "augmentation":
             fits = type(value) is bool
         _require(fits, f"{where} hold {_shown(value)} for {readable(name)}")
-    _require(settings.get("workers", 0) <= _MOST_WORKERS, f"{where} want more than {_MOST_WORKERS} workers")
     try:
         check_flags({name: value for name, value in settings.items() if name in _EXAMPLES and value is not None})
     except UsageError as error:

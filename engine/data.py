@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 from torch import Tensor
@@ -21,6 +20,7 @@ from data_preprocessing.sources import open_source
 from data_preprocessing.stored import Stored
 from data_preprocessing.synthetic import write_synthetic
 from engine.distributed import SINGLE, Group
+from engine.flags import Settings
 from models import MODELS
 
 SYNTHETIC_FOLDER, CACHE_FOLDER = Path("data/synthetic"), Path("data/cache")
@@ -93,7 +93,7 @@ def audited(data: str | None, say: Callable[[str], None]) -> str | None:
 
 
 def training_loader(
-    split: Split, settings: SimpleNamespace, device: torch.device, cached: Cached = None, group: Group = SINGLE
+    split: Split, settings: Settings, device: torch.device, cached: Cached = None, group: Group = SINGLE
 ) -> DataLoader:
     """Shuffled or class-balanced batches under the training transform, or the evaluation one without augmentation.
 
@@ -108,7 +108,7 @@ def training_loader(
 
 
 def evaluation_loader(
-    split: Split, settings: SimpleNamespace, device: torch.device, cached: Cached = None, group: Group = SINGLE
+    split: Split, settings: Settings, device: torch.device, cached: Cached = None, group: Group = SINGLE
 ) -> DataLoader:
     """Every picture once, in order, without any random transform; each process of `group` has its own part of them."""
     dataset = _dataset(split, settings.eval_transform, settings, cached, _occlusion(settings.occlude_eval, fixed=True))
@@ -117,7 +117,7 @@ def evaluation_loader(
 
 
 def caching(
-    settings: SimpleNamespace, fingerprints: dict[str, str], say: Callable[[str], None]
+    settings: Settings, fingerprints: dict[str, str], say: Callable[[str], None]
 ) -> Callable[[Split, Stored], CachedPictures | None] | None:
     """What opens or builds the cache of a split's resized pictures as --cache says; None for `off`.
 
@@ -147,7 +147,7 @@ def first_batch(loader: DataLoader, epoch: int, most: int = 32) -> tuple[Tensor,
     return torch.stack(images), torch.tensor(labels)
 
 
-def _dataset(split: Split, name: str, settings: SimpleNamespace, cached: Cached, occlusion: HeadsetOcclusion | None) -> Dataset:
+def _dataset(split: Split, name: str, settings: Settings, cached: Cached, occlusion: HeadsetOcclusion | None) -> Dataset:
     picture = MODELS[settings.model].picture
     # a headset is drawn on the picture as it was decoded, each time another one in training
     stored = stored_for(name, picture) if cached and not occlusion else None

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 from torch import Tensor
 
@@ -11,6 +10,7 @@ from engine import record
 from engine.batch_picture import draw_batch
 from engine.checkpoint import Checkpoint
 from engine.evaluate import Predictions, write_predictions
+from engine.flags import Settings
 from engine.metrics import format_table
 from engine.plots import plot_confusion, plot_f1
 from engine.report.run_page import RunPage
@@ -29,7 +29,7 @@ def draw(folder: Path, model: str, predictions: Predictions, split: str, classes
     plot_f1(metrics, classes, title, folder / "f1.png")
 
 
-def draw_first_batch(folder: Path, settings: SimpleNamespace, batch: tuple[Tensor, Tensor], classes: tuple[str, ...]) -> None:
+def draw_first_batch(folder: Path, settings: Settings, batch: tuple[Tensor, Tensor], classes: tuple[str, ...]) -> None:
     """train_batch.png: `batch` (pictures, labels) as the network sees it."""
     picture = MODELS[settings.model].picture
     draw_batch(*batch, classes, folder / record.FIRST_BATCH, picture.mean, picture.std)

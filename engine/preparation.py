@@ -1,7 +1,6 @@
 """Everything that a training run trains, checked and built, before anything is written."""
 
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import torch
 from torch import nn
@@ -13,6 +12,7 @@ from engine.classes import output_classes
 from engine.distributed import SINGLE, Group
 from engine.errors import UsageError
 from engine.fit import FitState
+from engine.flags import Settings
 from engine.manifest import read_manifest
 from engine.optim import create_optimizer, parameter_groups
 from engine.precision import choose_precision
@@ -27,7 +27,7 @@ from engine.start import Start, require_same_order, restore, say_changes
 class Prepared:
     """splits: training, selection, report. warning: about them, "" for none. checks: of their pictures, by split name."""
 
-    settings: SimpleNamespace
+    settings: Settings
     log: record.Log
     device: torch.device
     precision: torch.dtype
@@ -47,7 +47,7 @@ class Prepared:
         return {name: check.fingerprint for name, check in self.checks.items()}
 
 
-def prepare(settings: SimpleNamespace, start: Start, flags: dict, log: record.Log, group: Group = SINGLE) -> Prepared:
+def prepare(settings: Settings, start: Start, flags: dict, log: record.Log, group: Group = SINGLE) -> Prepared:
     """Check the data and build network and optimiser; writes nothing.
 
     flags: the command line's, only those given. group: the processes that train together. Raises UsageError, DataError or
@@ -58,9 +58,7 @@ def prepare(settings: SimpleNamespace, start: Start, flags: dict, log: record.Lo
         return _prepare(device, settings, start, flags, log, group)
 
 
-def _prepare(
-    device: torch.device, settings: SimpleNamespace, start: Start, flags: dict, log: record.Log, group: Group
-) -> Prepared:
+def _prepare(device: torch.device, settings: Settings, start: Start, flags: dict, log: record.Log, group: Group) -> Prepared:
     precision = choose_precision(settings.precision, device, log.say)
     splits, warning = data.training_splits(settings.data, data.locate(settings.data, log.say))
     checkpoint = start.checkpoint

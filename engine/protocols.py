@@ -10,34 +10,6 @@ from dataclasses import dataclass, field, replace
 from models import MODELS
 from models.contract import OTHER
 
-DEFAULTS = {  # where neither the command line, nor a checkpoint, nor the recipe says otherwise
-    "model": "poster_v2",
-    "head": "linear",
-    "margin": None,
-    "scale": 64.0,
-    "h": 0.333,
-    "momentum": 0.0,
-    "feature_lr_scale": 1.0,
-    "init": "reference",
-    "pretrained": "models/pretrain",
-    "freeze_landmark_bn": False,
-    "cache": "auto",
-    "occlude": "none",
-    "occlude_eval": "none",
-    "seed": 0,
-    "workers": 2,
-    "print_freq": 10,
-    "device": "auto",
-    "precision": "fp32",
-    "skip_bad_images": False,
-    "save_every": "15m",
-    "on_nan": "stop",
-    "stall_seconds": 300.0,
-    "accumulate": 1,
-    "compile": False,
-    "sync_bn": False,
-}
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -45,7 +17,7 @@ class Recipe:
 
     rho: SAM's radius, 0 for none. lr_decay: the rate's factor an epoch. transform and eval_transform: names of
     `data_preprocessing.transforms`, loss: of `engine.losses`. sampler: shuffled, or class-balanced with replacement.
-    more: other settings than these, which replace DEFAULTS.
+    more: other settings than these, which replace the flags' defaults.
     """
 
     lr: float

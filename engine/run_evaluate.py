@@ -1,7 +1,6 @@
 """`--evaluate`: test a checkpoint on one split."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 
@@ -12,6 +11,7 @@ from engine.classes import output_classes
 from engine.distributed import join_group, leave_group
 from engine.errors import UsageError
 from engine.evaluate import predict
+from engine.flags import Settings
 from engine.loading import watched
 from engine.manifest import seen_pictures
 from engine.outputs import checkpoint_facts, report
@@ -85,9 +85,7 @@ def evaluate(flags: dict) -> None:
     leave_group(group)
 
 
-def _open_records(
-    settings: SimpleNamespace, checkpoint: Checkpoint, facts: dict, log: record.Log, device: torch.device
-) -> Path:
+def _open_records(settings: Settings, checkpoint: Checkpoint, facts: dict, log: record.Log, device: torch.device) -> Path:
     """A folder of its own for the evaluation, with its log and args.json."""
     folder = record.LOG_ROOT / record.create_run("evaluate", settings.run)
     log.open(folder / "log.txt")

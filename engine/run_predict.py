@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from data_preprocessing.transforms import create_transform
 from engine import memory, record
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.classes import output_names
+from engine.flags import Settings
 from engine.given_pictures import GivenPictures, find_pictures
 from engine.inference import fastest
 from engine.loading import batches
@@ -58,7 +58,7 @@ def predict(flags: dict) -> int:
     return 1 if run.report.unreadable else 0
 
 
-def _settings(flags: dict, checkpoint: Checkpoint, say: Callable[[str], None]) -> SimpleNamespace:
+def _settings(flags: dict, checkpoint: Checkpoint, say: Callable[[str], None]) -> Settings:
     """Those of --evaluate, but for covered faces: a picture is taken as it is unless a flag says otherwise."""
     settings = resolve(flags, {"data_type": "RAF-DB"} | checkpoint.settings)  # what --evaluate takes for a folder of pictures
     settings.data = None
@@ -68,7 +68,7 @@ def _settings(flags: dict, checkpoint: Checkpoint, say: Callable[[str], None]) -
     return settings
 
 
-def _loader(split: Split, settings: SimpleNamespace, device: torch.device) -> DataLoader:
+def _loader(split: Split, settings: Settings, device: torch.device) -> DataLoader:
     transform = create_transform(settings.eval_transform, MODELS[settings.model].picture, settings.channel_order)
     cover = HeadsetOcclusion(fixed=True) if settings.occlude_eval == "vr" else None
     pictures = GivenPictures(split, transform, cover, VIEW if settings.draw else 0)
@@ -80,7 +80,7 @@ def _loader(split: Split, settings: SimpleNamespace, device: torch.device) -> Da
 class _Run:
     """One call. Its folder is made when the first picture could be read."""
 
-    settings: SimpleNamespace
+    settings: Settings
     checkpoint: Checkpoint
     report: Report
     device: torch.device

@@ -3,47 +3,24 @@
 import os
 import re
 from dataclasses import asdict
-from types import SimpleNamespace
 
 from engine.errors import UsageError
-from engine.protocols import DATA_TYPES, DEFAULTS, SYNTHETIC, find_recipe
+from engine.flag import COMMAND
+from engine.flags import DEFAULTS, FLAGS, Settings, flag_of, of_lifetime
+from engine.protocols import DATA_TYPES, SYNTHETIC, find_recipe
 from models import HEADS, MODELS
 
-_MINIMUM = {"epochs": 1, "batch_size": 1, "workers": 0, "start_epoch": 0, "seed": 0, "print_freq": 1, "accumulate": 1}
-_MOST = {"workers": 1024, "seed": 2**63 - 1}
-_MOST |= dict.fromkeys(("epochs", "start_epoch", "batch_size", "print_freq", "accumulate"), 2**31 - 1)
-_MOST_REAL = 1e6  # float32 holds it, and its square
-_ABOVE_ZERO = ("lr", "lr_decay", "scale", "stall_seconds")
-_AT_LEAST_ZERO = ("rho", "weight_decay", "momentum", "feature_lr_scale", "margin", "h")
-# None unless given, and never taken from a checkpoint
-_OF_ONE_COMMAND = (
-    "start_epoch", "gpu", "run", "checkpoint_path", "best_checkpoint_path", "resume", "evaluate", "split", "margin_at_eval",
-    "predict", "draw", "explain", "tensorboard",
-)  # fmt: skip
 AUTO = "auto"  # --resume auto: continue the run that --run names, if there is anything to continue
 _NOT_WITH_PREDICT = ("split", "margin_at_eval", "explain")  # they need labelled pictures
-_WITH_UNDERSCORE = ("data_type", "checkpoint_path", "best_checkpoint_path")
 _OF_MARGIN_HEADS = ("margin", "scale", "h", "margin_at_eval")
-
-
-def flag_of(name: str) -> str:
-    """The flag that a user types for the setting `name`."""
-    return {"weight_decay": "--wd"}.get(name, "--" + (name if name in _WITH_UNDERSCORE else name.replace("_", "-")))
 
 
 def check_flags(flags: dict) -> None:
     """Raises UsageError for a value out of range or a pair of flags that exclude each other. flags: those given."""
-    for name, least in _MINIMUM.items():
-        if name in flags and flags[name] < least:
-            raise UsageError(f"{flag_of(name)} {flags[name]}: must be at least {least}")
-    for name, most in _MOST.items():
-        if name in flags and flags[name] > most:
-            raise UsageError(f"{flag_of(name)} {flags[name]}: must be at most {most}")
-    for name in set(flags) & {*_ABOVE_ZERO, *_AT_LEAST_ZERO}:
-        value, positive = flags[name], name in _ABOVE_ZERO
-        if not (value > 0 if positive else value >= 0) or not value <= _MOST_REAL:
-            bound = "above 0" if positive else "at least 0"
-            raise UsageError(f"{flag_of(name)} {value}: must be a finite number {bound} and at most {_MOST_REAL:g}")
+    for name in set(FLAGS) & set(flags):
+        problem = FLAGS[name].problem(flags[name])
+        if problem:
+            raise UsageError(f"{flag_of(name)} {flags[name]}: {problem}")
     if flags.get("momentum", 0) >= 1:
         raise UsageError(f"--momentum {flags['momentum']}: must be below 1")
     if "resume" in flags and "evaluate" in flags:
@@ -107,7 +84,7 @@ def gpu_numbers(text: str | None) -> tuple[int, ...]:
 def seed_numbers(text: str) -> tuple[int, ...]:
     """--seeds -> the seeds: "0,1,2" -> (0, 1, 2). Raises UsageError."""
     seeds = tuple(map(int, text.split(","))) if re.fullmatch(r"\d{1,19}(,\d{1,19})*", text, re.ASCII) else ()
-    if len(seeds) < 2 or len(set(seeds)) < len(seeds) or max(seeds) > _MOST["seed"]:
+    if len(seeds) < 2 or len(set(seeds)) < len(seeds) or max(seeds) > FLAGS["seed"].most:
         raise UsageError(f"--seeds {text[:60]}: give two or more different seeds such as 0,1,2 (one: --seed 0)")
     return seeds
 
@@ -132,7 +109,7 @@ def save_interval(text: str) -> tuple[int | None, float | None]:
     return (None, 60 * float(match[1])) if match[2] else (int(match[1]), None)
 
 
-def resolve(flags: dict, stored: dict) -> SimpleNamespace:
+def resolve(flags: dict, stored: dict) -> Settings:
     """All settings. A flag that was given wins over a checkpoint's setting, that over the recipe, that over DEFAULTS.
 
     flags: given on the command line. stored: the settings of the checkpoint that is resumed or tested, {} for a new run.
@@ -147,14 +124,14 @@ def resolve(flags: dict, stored: dict) -> SimpleNamespace:
     settings = {"data": data, "data_type": data_type, "augmentation": True, "variant": DATA_TYPES[data_type].variant}
     settings |= DEFAULTS | recipe.pop("more") | recipe
     settings |= {name: value for name, value in stored.items() if name in settings}
-    settings = SimpleNamespace(**(settings | dict.fromkeys(_OF_ONE_COMMAND) | flags))
+    settings = Settings(**settings | dict.fromkeys(of_lifetime(COMMAND)) | flags)
     check_model(settings, flags)
     if settings.margin is None:
         settings.margin = HEADS[settings.head]
     return settings
 
 
-def check_model(settings: SimpleNamespace, flags: dict) -> None:
+def check_model(settings: Settings, flags: dict) -> None:
     """Raises UsageError for a flag that the chosen network or head has no use for."""
     architecture = MODELS[settings.model]
     if not architecture.has_heads and settings.head != "linear":

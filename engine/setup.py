@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 from torch import nn
@@ -11,6 +10,7 @@ from engine import memory
 from engine.checkpoint import Checkpoint
 from engine.distributed import SINGLE, Group
 from engine.errors import UsageError
+from engine.flags import Settings
 from models import MODELS, contract, create_model
 from models.errors import WeightsError
 from models.weights import load_exact
@@ -36,12 +36,12 @@ def choose_device(name: str, gpus: tuple[int, ...], say: Callable[[str], None], 
     return torch.device("cpu")
 
 
-def model_options(settings: SimpleNamespace) -> dict:
+def model_options(settings: Settings) -> dict:
     """The arguments of `create_model` that the settings hold for their network."""
     return {name: getattr(settings, name) for name in MODELS[settings.model].options}
 
 
-def model_title(settings: SimpleNamespace) -> str:
+def model_title(settings: Settings) -> str:
     """The network and its head as a figure's title names them."""
     head = "" if settings.head == "linear" else f" ({settings.head})"
     notes = ", labels in the head" * bool(settings.margin_at_eval) + ", faces covered" * (settings.occlude_eval == "vr")
@@ -71,7 +71,7 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint, flag: str, say: Calla
 
 
 def tested_network(
-    checkpoint: Checkpoint, settings: SimpleNamespace, device: torch.device, explanation: str, say: Callable[[str], None]
+    checkpoint: Checkpoint, settings: Settings, device: torch.device, explanation: str, say: Callable[[str], None]
 ) -> nn.Module:
     """The network of `--evaluate FILE` with its weights; says what was loaded, `explanation` and the channel order.
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 from torch import nn
@@ -11,10 +10,11 @@ from engine import record
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.errors import UsageError
 from engine.fit import FitState
+from engine.flags import Settings, flag_of
 from engine.lock import RunLock
 from engine.optim import restore_optimizer
 from engine.seed import set_rng_state
-from engine.settings import AUTO, flag_of
+from engine.settings import AUTO
 from engine.setup import load_weights
 from engine.train import Progress
 
@@ -80,7 +80,7 @@ def _newest(flags: dict, log: record.Log) -> Start:
     return Start(None, run, lock)
 
 
-def require_same_order(checkpoint: Checkpoint, settings: SimpleNamespace, fingerprints: dict, say) -> None:
+def require_same_order(checkpoint: Checkpoint, settings: Settings, fingerprints: dict, say) -> None:
     """Refuse to go on within an epoch whose order of pictures has changed; say what else is not as it was.
 
     fingerprints: of the splits now. Raises UsageError naming the flag or the data.

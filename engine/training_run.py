@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 from torch.utils.data import DataLoader
 
@@ -15,6 +14,7 @@ from engine.errors import GroupBroken, LoaderDied, TrainingStopped
 from engine.evaluate import Predictions, predict
 from engine.finite import FiniteGuard
 from engine.fit import FitState, fit
+from engine.flags import Settings
 from engine.loading import batches, watched
 from engine.losses import LOSSES
 from engine.manifest import picture_hashes
@@ -60,7 +60,7 @@ class TrainingRun:
     watch: Watch | NoWatch = field(default_factory=NoWatch)
 
     def __post_init__(self):
-        self.settings: SimpleNamespace = self.prepared.settings
+        self.settings: Settings = self.prepared.settings
         self.state: FitState = self.prepared.state
         self.say = self.prepared.log.say
         self.group = self.prepared.group

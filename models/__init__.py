@@ -17,8 +17,19 @@ _POSTER_OPTIONS = ("freeze_landmark_bn", "head", "margin", "scale", "h")
 
 
 def _poster_v1(depth: int) -> Architecture:
-    options = ("variant", *_POSTER_OPTIONS)
-    return Architecture("models.poster_v1", "PosterV1", "poster_v1", fixed={"depth": depth}, options=options, title="POSTER V1", **_POSTER)
+    return Architecture(
+        "models.poster_v1",
+        "PosterV1",
+        "poster_v1",
+        fixed={"depth": depth},
+        options=("variant", *_POSTER_OPTIONS),
+        title="POSTER V1",
+        **_POSTER,
+    )
+
+
+def _deep_emotion(cls: str, family: str) -> Architecture:
+    return Architecture("models.deep_emotion", cls, family, GREY48, title="Deep-Emotion")
 
 
 # a new network is one file and one line here: docs/extending.md
@@ -35,8 +46,8 @@ MODELS = {
     "poster_v1_small": _poster_v1(depth=4),
     "poster_v1_base": _poster_v1(depth=6),
     "poster_v1_large": _poster_v1(depth=8),
-    "deep_emotion": Architecture("models.deep_emotion", "DeepEmotion", "deep_emotion", GREY48, title="Deep-Emotion"),
-    "deep_emotion_paper": Architecture("models.deep_emotion", "DeepEmotionPaper", "deep_emotion_paper", GREY48, title="Deep-Emotion"),
+    "deep_emotion": _deep_emotion("DeepEmotion", "deep_emotion"),
+    "deep_emotion_paper": _deep_emotion("DeepEmotionPaper", "deep_emotion_paper"),
 }
 
 

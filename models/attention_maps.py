@@ -1,6 +1,7 @@
 """Where a network looks: the attention weights of a forward pass, as that pass computed them, and as maps of places.
 
-Which they are the network says by its `attention` (models.contract). POSTER V2 (arXiv:2301.12149, figure 3): at each of three levels landmark queries look at the image's places, then a class
+Which weights those are a network says by its `attention` (models.contract).
+POSTER V2 (arXiv:2301.12149, figure 3): at each of three levels landmark queries look at the image's places, then a class
 token looks at 49 places of each level. POSTER V1 (arXiv:2204.04083, figure 3) crosses both ways at three widths: landmark
 queries look at image tokens and image queries at landmark tokens. Only the latter are places: V1's image "tokens" are
 runs of 1024 values of channel-major memory (see `models.poster_v1`), each of which holds about five channels of every

@@ -33,7 +33,8 @@ class NetworkFile:
     """A checkpoint's network: arguments of `create_model`, weights, and what its outputs are called.
 
     classes: None in a published file. args: settings of its run, {} in a published file; of their values nothing is
-    checked. channel_order: that the published code reads pictures in, of a published file. content: all that the file holds, ours as the newest version holds it.
+    checked. channel_order: of a published file that in which its authors' code reads pictures. content: all that the file
+    holds, ours as the newest version holds it.
     """
 
     model: str

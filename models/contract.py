@@ -30,6 +30,7 @@ The functions below are how the program asks.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -51,8 +52,8 @@ class Architecture:
 
     module, cls: of its class, or of a function that makes it. family: row of `engine.protocols.RECIPES`. picture: what it
     takes. fixed: what the name stands for, as arguments of the constructor; options: further arguments that a user chooses,
-    each a setting of that name. inits: choices of --init. pretrained_files: names of files that --pretrained looks for. title: what
-    it is called in sentences, its name where empty.
+    each a setting of that name. inits: choices of --init. pretrained_files: names of files that --pretrained looks for.
+    title: what it is called in sentences, its name where empty.
     """
 
     module: str
@@ -149,12 +150,8 @@ def unwarped(model: nn.Module, maps: Tensor, pictures: Tensor) -> Tensor:
 
 
 def taking_labels(model: nn.Module) -> nn.Module:
-    """`model` itself, which may be called with labels afterwards: a forward(pictures) alone leaves them out."""
-    import inspect
-
-    forward = inspect.signature(type(model).forward).parameters
-    positional = [p for p in forward.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)]
-    if len(positional) < 3 and not any(p.kind is p.VAR_POSITIONAL for p in positional):  # self, pictures
+    """`model` itself, which may be called with labels afterwards: a forward without an argument of that name ignores them."""
+    if "labels" not in inspect.signature(type(model).forward).parameters:
         model.__class__ = type(type(model).__name__, (_WithoutLabels, type(model)), {})
     return model
 

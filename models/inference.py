@@ -94,7 +94,8 @@ class UnfoldedNetwork(nn.Module):
     @torch.no_grad()
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         x = x.to(torch.promote_types(self.dtype, torch.float32), memory_format=torch.channels_last)
-        with torch.autocast(x.device.type, dtype=self.dtype if self.dtype.itemsize == 2 else None, enabled=self.dtype.itemsize == 2):
+        short = self.dtype.itemsize == 2
+        with torch.autocast(x.device.type, dtype=self.dtype if short else None, enabled=short):
             return self.network(x, labels).to(x.dtype)
 
 

@@ -1,35 +1,37 @@
-"""docs/flags.md from the command line's own definitions: `python -m tests.flags_page` writes it, a test compares it."""
+"""docs/flags.md from the table of flags: `python -m tests.flags_page` writes it, a test compares it."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-from main import FLAG_GROUPS
+from engine.flag import COMMAND, MACHINE, RUN, Flag
+from engine.flags import FLAGS, GROUPS
 
 PAGE = Path(__file__).parents[1] / "docs/flags.md"
+_KEPT = {COMMAND: "this command", RUN: "the run", MACHINE: "the machine"}
 _HEAD = """# Flags of `main.py`
 
-`python -m tests.flags_page` writes this page from the definitions in `main.py`. Flags that are not given come from the checkpoint, else from the
-recipe of the network and the data set ([training.md](training.md)); `python main.py --help` prints the recipes too.
+`python -m tests.flags_page` writes this page from `engine/flags.py`. Flags that are not given come from the checkpoint,
+else from the recipe of the network and the data set ([training.md](training.md)); `python main.py --help` prints the
+recipes too. The last column says how long a flag holds: for one command; for the run (stored in its checkpoints, taken
+over by `--resume` and `--evaluate`, and part of what makes two runs one configuration); or for the machine (stored and
+taken over too, but without effect on what is computed).
 """
 
 
 def flags_page() -> str:
     """The page's text: one table per group of flags."""
     return _HEAD + "".join(
-        f"\n## {title}\n\n| flag | what it does |\n|---|---|\n{_rows(add_flags)}" for title, add_flags in FLAG_GROUPS.items()
+        f"\n## {group}\n\n| flag | what it does | holds for |\n|---|---|---|\n{_rows(group)}" for group in GROUPS
     )
 
 
-def _rows(add_flags: Callable[[Callable], None]) -> str:
-    rows = []
+def _rows(group: str) -> str:
+    return "".join(_row(flag) for flag in FLAGS.values() if flag.group == group)
 
-    def add(*names: str, help: str = "", metavar: str = "", choices: tuple = (), nargs: str = "", **_) -> None:
-        value = (metavar or "|".join(choices)) + "..." * (nargs == "+")
-        flags = ", ".join(f"`{name}`" for name in names) + (f" `{_escaped(value)}`" if value else "")
-        rows.append(f"| {flags} | {_escaped(help.replace('%%', '%'))} |\n")
 
-    add_flags(add)
-    return "".join(rows)
+def _row(flag: Flag) -> str:
+    value = (flag.metavar or "|".join(flag.choices)) + "..." * flag.many
+    names = ", ".join(f"`{name}`" for name in flag.names) + (f" `{_escaped(value)}`" if value else "")
+    return f"| {names} | {_escaped(flag.help.replace('%%', '%'))} | {_KEPT[flag.lifetime]} |\n"
 
 
 def _escaped(text: str) -> str:

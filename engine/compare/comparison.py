@@ -12,13 +12,8 @@ from engine.compare import statistics
 from engine.compare.runs import Run
 from engine.compare.statistics import McNemar, SeedSummary, Welch
 from engine.compare.wording import FIGURES
+from engine.flags import configures
 from engine.metrics import compute_metrics
-
-# what a run may have of its own and still be of one configuration with another; the data are known by their content
-_OF_ONE_RUN = {
-    "seed", "run", "data", "cache", "workers", "print_freq", "save_every", "stall_seconds", "device", "gpu", "start_epoch",
-    "resume", "evaluate", "split", "checkpoint_path", "best_checkpoint_path", "tensorboard",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -121,7 +116,7 @@ def _pairs(runs: list[Run], labels: np.ndarray, samples: dict[str, np.ndarray]) 
 
 def configuration_settings(run: Run) -> dict:
     """The settings that all runs of its configuration share."""
-    settings = {name: value for name, value in run.settings.items() if name not in _OF_ONE_RUN and value is not None}
+    settings = {name: value for name, value in run.settings.items() if configures(name) and value is not None}
     trained_on = run.facts["fingerprints"].get("train") or (run.facts.get("trained_on") or {}).get("train")
     settings["pretrained"] = os.path.basename(str(settings.get("pretrained")))  # a record has the folder's name alone
     return settings | {"pictures": trained_on, "tested": bool(run.settings.get("evaluate"))}

@@ -10,18 +10,18 @@ from data_preprocessing.files import MOST_TABLE, read_file
 from engine import record
 from engine.compare.runs import PREDICTIONS, Run, read_run
 from engine.errors import UsageError
+from engine.flag import MACHINE
+from engine.flags import DEFAULTS, flag_of, of_lifetime
 from engine.manifest import read_manifest
-from engine.protocols import DEFAULTS, Recipe
-from engine.settings import check_flags, flag_of, resolve
+from engine.protocols import Recipe
+from engine.settings import check_flags, resolve
 from models import MODELS
 
 RECORDS = Path(__file__).resolve().parents[2] / "benchmarks" / "records"
 MOST_PREDICTIONS = 100_000  # bytes of predictions.csv
 _IDENTITY = ("data", "data_type", "model", "head")  # what the other settings' defaults follow from
 _WITHOUT_FLAG = {"more", "eval_transform"}
-# they decide how fast a run is and where it writes, not what it computes
-_OF_THE_MACHINE = {"cache", "workers", "print_freq", "device", "save_every", "stall_seconds"}
-_SETTINGS = ({*DEFAULTS} | {field.name for field in fields(Recipe)}) - _WITHOUT_FLAG - _OF_THE_MACHINE - {"seed"}
+_SETTINGS = ({*DEFAULTS} | {field.name for field in fields(Recipe)}) - _WITHOUT_FLAG - {*of_lifetime(MACHINE), "seed"}
 
 
 def record_run(folder: Path, name: str | None = None) -> Path:

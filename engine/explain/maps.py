@@ -49,8 +49,8 @@ def grad_cam_map(model: nn.Module, images: Tensor) -> Tensor:
 def to_picture(model: nn.Module, cells: Tensor, images: Tensor) -> Tensor:
     """cells: (B, side, side) of `model`'s maps of `images` (B, C, H, W) -> (B, H, W), in float32 at least.
 
-    Each cell's value is put at the place that it is about (`cell_centres` of models.contract), and between them interpolated linearly;
-    where the network has warped the picture, the map is warped back.
+    Each cell's value is put at the place that it is about (`cell_centres` of models.contract), and between them interpolated
+    linearly; where the network has warped the picture, the map is warped back.
     """
     side, size = cells.shape[-1], images.shape[-1]
     weights = interpolation(contract.cell_centres(model, side, size).double(), size)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -33,6 +32,7 @@ from engine.explain.deletion import (
 )  # fmt: skip
 from engine.explain.examples import choose_examples, draw_examples
 from engine.explain.maps import in_chunks
+from engine.flags import Settings
 from engine.inference import fastest
 from engine.setup import model_title
 from models import MODELS
@@ -52,7 +52,7 @@ class Explained:
     dataset: Dataset
     predictions: Predictions
     classes: tuple[str, ...]
-    settings: SimpleNamespace
+    settings: Settings
     device: torch.device
     precision: torch.dtype
 

@@ -120,7 +120,7 @@ def test_a_key_that_lacks_is_named(name, tmp_path):
         ({"batch_size": 0}, "--batch-size 0: must be at least 1"),
         ({"batch_size": True}, "hold True for batch_size"),
         ({"lr": float("inf")}, "--lr inf"),
-        ({"workers": 100_000}, "more than 1024 workers"),
+        ({"workers": 100_000}, "--workers 100000: must be at most 1024"),
         ({"pretrained": "models\0"}, "for pretrained"),
         ({"elsewhere": {"a": 1}}, "a dict for elsewhere"),
         ({3: 4}, "without a name"),

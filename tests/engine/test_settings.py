@@ -1,5 +1,6 @@
 """Flags that make no sense are refused; what is left open is filled in by checkpoint, protocol and defaults."""
 
+import dataclasses
 import math
 
 import pytest
@@ -7,7 +8,9 @@ import pytest
 from data_preprocessing import transforms
 from engine import losses, protocols
 from engine.errors import UsageError
-from engine.protocols import DATA_TYPES, DEFAULTS, RECIPES, SYNTHETIC, find_recipe
+from engine.flag import COMMAND, MACHINE, RUN
+from engine.flags import DEFAULTS, FLAGS, GROUPS, configures
+from engine.protocols import DATA_TYPES, RECIPES, SYNTHETIC, Recipe, find_recipe
 from engine.settings import check_flags, resolve
 from models import HEADS, MODELS
 
@@ -204,3 +207,33 @@ def test_margin_is_the_heads_own_unless_given(head):
     assert resolve({"data": "faces", "head": head}, {}).margin == HEADS[head]
     if HEADS[head]:
         assert resolve({"data": "faces", "head": head, "margin": 0.1}, {}).margin == 0.1
+
+
+def test_each_flag_stands_once_with_one_lifetime():
+    names = [name for flag in FLAGS.values() for name in flag.names]
+    assert len(set(names)) == len(names)
+    assert {flag.lifetime for flag in FLAGS.values()} == {COMMAND, RUN, MACHINE}
+    assert {flag.group for flag in FLAGS.values()} == set(GROUPS)
+
+
+def test_the_recipe_gives_every_default_that_the_table_says_it_gives():
+    fields = {field.name for field in dataclasses.fields(Recipe)} - {"more", "eval_transform"}
+    assert {name for name, flag in FLAGS.items() if flag.by_recipe} == fields
+
+
+def test_a_default_is_of_its_flags_type_and_within_its_choices_and_bounds():
+    for name, value in DEFAULTS.items():
+        flag = FLAGS[name]
+        assert value is None or type(value) is flag.kind, name
+        assert not flag.choices or value in flag.choices, name
+        assert value is None or not flag.problem(value), name
+
+
+@pytest.mark.parametrize("name", ["explain", "draw", "predict", "seed", "data", "workers", "device"])
+def test_what_changes_no_figure_of_a_run_makes_no_other_configuration(name):
+    assert not configures(name)
+
+
+@pytest.mark.parametrize("name", ["lr", "margin_at_eval", "precision", "augmentation", "eval_transform"])
+def test_what_changes_the_figures_makes_another_configuration(name):
+    assert configures(name)

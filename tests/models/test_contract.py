@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+from dataclasses import fields
 
 import pytest
 import torch
@@ -9,8 +10,8 @@ from golden_values import difference
 from toy_networks import LINES, registered
 
 from data_preprocessing.pictures import RGB224, Picture
-from engine.checkpoint_content import _EXAMPLES
 from engine.explain.grad_cam import grad_cam, last_maps
+from engine.flags import Settings
 from engine.optim import parameter_groups
 from engine.protocols import OTHER, RECIPES, SYNTHETIC
 from models import MODELS, Architecture, contract, create_model, optimize_for_inference
@@ -94,15 +95,17 @@ def test_the_form_for_inference_gives_the_same_and_leaves_the_network_alone(made
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 
 
-def test_what_its_line_says_is_true_of_it(made):
+def test_what_its_line_says_is_true_of_it(made, tmp_path):
     name, architecture, model, _ = made
     assert {SYNTHETIC, OTHER} <= RECIPES[architecture.family].keys()
-    assert set(architecture.options) <= {*_EXAMPLES, "variant", "margin"}  # each is a setting
+    assert set(architecture.options) <= {field.name for field in fields(Settings)}
     arguments = inspect.signature(architecture.make).parameters
     assert "num_classes" in arguments or any(p.kind is p.VAR_KEYWORD for p in arguments.values())
     assert architecture.has_landmark_branch == (contract.landmark_branch(model) is not None)
     assert architecture.has_heads == contract.declared(model, "classifier")
     assert bool(architecture.pretrained_files) == contract.declared(model, "load_pretrained")
+    if architecture.pretrained_files:
+        assert model.load_pretrained(tmp_path) == ({}, architecture.pretrained_files)
     assert contract.declared(model, "start") == (len(architecture.inits) > 1)
     for init in architecture.inits[1:]:
         copied = copy.deepcopy(model)
