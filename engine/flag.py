@@ -1,5 +1,6 @@
 """What one flag of `main.py` is: its names, type, bounds, default and lifetime. engine.flags has the flags. No torch."""
 
+from collections.abc import Collection
 from dataclasses import MISSING, Field, dataclass, field
 from typing import get_args
 
@@ -28,7 +29,7 @@ class Flag:
     kind: type
     default: object
     lifetime: str
-    choices: tuple[str, ...]
+    choices: Collection[str]
     metavar: str
     least: float | None
     most: float | None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from reproduction import cli_runs
-from toy_networks import registered
+from toy_networks import LINES, registered
 
 from data_preprocessing.pictures import Picture
 from models import MODELS, Architecture, load_model, predict
@@ -136,3 +136,21 @@ from torch import nn
 def Flat(num_classes):
     return nn.Sequential(nn.Flatten(), nn.Linear(192, num_classes))
 """
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("model", [*MODELS, *LINES])
+def test_every_network_goes_through_every_command(model, work, make_faces):
+    data = work / "few"
+    if not data.exists():
+        make_faces(data, {"train": {"a": 2, "b": 2}, "valid": {"a": 1, "b": 1}, "test": {"a": 1, "b": 1}}, (60, 50))
+    shared = ("--model", model, "--transform", "flip-erase", "-b", 2)
+    cli_runs.train(f"{model}-two", *shared, data="few", epochs=2)
+    cli_runs.train(f"{model}-off", *shared, "--cache", "off", data="few", epochs=1)
+    assert cli_runs.run("--resume", f"checkpoint/{model}-off/last.pth", "--epochs", 2) == 0
+    assert same_run(f"{model}-two", f"{model}-off")
+    best = f"checkpoint/{model}-two/best.pth"
+    assert cli_runs.run("--evaluate", best, "--explain", "--run", f"{model}-e") == 0
+    assert cli_runs.predictions(f"{model}-e") == cli_runs.predictions(f"{model}-two")
+    assert cli_runs.run("--evaluate", best, "--predict", "few/test", "--draw", "--run", f"{model}-p") == 0
+    assert predict(load_model(best), sorted(map(str, (data / "test").rglob("*.png")))).shape == (2, 2)

@@ -80,7 +80,7 @@ def test_best_keeps_its_content_when_last_is_replaced(tmp_path):
         ({"model_options": {"freeze_landmark_bn": 1}}, "hold 1 for freeze_landmark_bn"),
         ({"state_dict": {"w": 1}}, "not a tensor"),
         ({"state_dict": {}}, "holds no weights"),
-        ({"state_dict": {"module.w": torch.zeros(1), "w": torch.ones(1)}}, "both with and without 'module.'"),
+        ({"state_dict": {"module.w": torch.zeros(1), "w": torch.ones(1)}}, "with and without a wrapper's prefix such as 'module.'"),
         ({"classes": ["a", "a"]}, "not all different"),
         ({"classes": ["a"]}, "no list of 2 or more names"),
         ({"classes": ["a", "b\0c"]}, "no list of 2 or more names"),

@@ -7,9 +7,10 @@ from torch import nn
 
 from engine.explain import face_maps, overlay
 from engine.explain.columns import columns, named_maps
-from engine.explain.grad_cam import grad_cam
+from engine.explain.grad_cam import grad_cam, last_maps
 from engine.explain.maps import class_token_map, interpolation, scaled, to_picture
 from models import create_model
+from models.attention_maps import class_token
 
 
 class Small(nn.Module):
@@ -45,6 +46,30 @@ def test_grad_cam_agrees_with_finite_differences():
     assert (found - expected).abs().max() < 1e-8 * expected.max()
     predicted = grad_cam(model, images, [model.first, model.second])
     assert torch.equal(predicted, grad_cam(model, images, [model.first, model.second], model(images).argmax(dim=1)))
+
+
+class Repeated(Small):
+    """One layer that gives its map twice, of which the last counts, and what follows it changes the map in place."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.first(x)
+        return self.after(torch.cat((self.first(x).mul_(1), self.second(x)), dim=1))
+
+
+def test_grad_cam_of_a_layer_that_runs_twice_and_is_changed_in_place():
+    torch.manual_seed(0)
+    model, images = Repeated().double(), torch.randn(3, 2, 11, 11, dtype=torch.float64)
+    found = grad_cam(model, images, [model.first])
+    model.__class__ = Small
+    assert torch.equal(found, grad_cam(model, images, [model.first])) and found.any()
+
+
+def test_the_last_map_is_found_by_running_the_network():
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
+    images = torch.randn(2, 2, 9, 9)
+    assert last_maps(model.eval(), images) == ("1",)
+    assert last_maps(nn.Sequential(nn.Flatten(), nn.Linear(162, 2)), images) == ()
+    assert grad_cam(model, images, [model[1]]).shape == (2, 7, 7)
 
 
 def test_grad_cam_leaves_the_network_as_it_was():
@@ -91,16 +116,10 @@ def test_attention_to_one_token_lights_one_place(poster, monkeypatch):
     weights = torch.zeros(2, 8, 1, 148)
     weights[0, ..., 1 + 49 + 7 * 1 + 5] = 1  # level 2, row 1, column 5
     weights[1, ..., 1 + 98 + 7 * 6 + 0] = 1  # level 3, row 6, column 0
-    monkeypatch.setattr("engine.explain.maps.class_token", lambda recorded: _class_token(weights))
+    monkeypatch.setattr("engine.explain.maps.class_token", lambda model, recorded: class_token(model, weights))
     maps = class_token_map(poster, torch.zeros(2, 3, 224, 224))
     assert [divmod(int(m.argmax()), 224) for m in maps] == [(32, 160), (192, 0)]
     assert maps[0, 32, 160] == 1 and maps[0, 64, 160] == 0 and maps[1, 223, 0] == 1 and maps[1, 192, 32] == 0
-
-
-def _class_token(weights):
-    from models.attention_maps import class_token
-
-    return class_token(weights)
 
 
 @pytest.mark.parametrize("name, row, column", [("deep_emotion", 3, 14), ("deep_emotion_paper", 16, 2)])

@@ -15,6 +15,7 @@ from fuzz.checkpoint_files import CLASSES, signed, trained_content
 from PIL import Image
 
 import main as command_line
+from data_preprocessing.pictures import GREY48, RGB224
 from models import create_model, load_model, predict
 from models.export import __main__ as command
 from models.export import formats
@@ -151,7 +152,7 @@ def test_safetensors_hold_the_checkpoints_weights(half, checkpoint):
 
 
 @pytest.mark.parametrize("fit", ["plain", "pad"])
-@pytest.mark.parametrize(("picture", "order"), [("rgb224", "rgb"), ("rgb224", "bgr"), ("grey48", "rgb")])
+@pytest.mark.parametrize(("picture", "order"), [(RGB224, "rgb"), (RGB224, "bgr"), (GREY48, "rgb")])
 def test_pixels_are_prepared_as_by_pil_to_the_same_values(fit, picture, order):
     from data_preprocessing.transforms import create_transform
 
