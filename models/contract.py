@@ -77,6 +77,11 @@ class Architecture:
         return getattr(self.make, "dead_keys", None)
 
     @property
+    def has_features(self) -> bool:
+        """Whether its class says where the features end (`trunk`), so that they may have a rate of their own."""
+        return getattr(self.make, "trunk", None) is not None
+
+    @property
     def has_heads(self) -> bool:
         """Whether --head chooses its head, margin heads among them."""
         return "head" in self.options
