@@ -1,6 +1,6 @@
 """A checkpoint as a network that takes pictures of any size. `models.load_model` and `models.predict` are its doors."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -25,7 +25,7 @@ Picture = str | Path | Image.Image | np.ndarray
 
 @dataclass(frozen=True)
 class Preparation:
-    """What happens to a picture before the network. fit: a name of TRANSFORMS; picture: of PICTURES; channel_order: rgb or bgr."""
+    """What happens to an image before the network. fit: in TRANSFORMS; picture: in PICTURES; channel_order: rgb or bgr."""
 
     fit: str
     picture: str

@@ -27,10 +27,19 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--format", choices=FORMATS, required=True, help="ONNX, a program of torch.export, or the weights alone")
     add("--out", type=path, required=True, metavar="FILE", help="file to write; FILE.md, the model card, is written beside it")
     add("--classes", metavar="NAME,NAME,...", help="of the outputs in order, for a file that names none (default: numbers)")
-    add("--uint8-input", action="store_true", help="take uint8 pixels (batch, height, width, 3) of any size and prepare them inside")
+    add(
+        "--uint8-input",
+        action="store_true",
+        help="take uint8 pixels (batch, height, width, 3) of any size and prepare them inside",
+    )
     add("--softmax", action="store_true", help="give probabilities (default: logits)")
     add("--half", action="store_true", help="weights and products in float16")
-    add("--int8", type=path_text, metavar="DIR", help="onnx: products in 8 bits, calibrated on the pictures below DIR; with --labelled")
+    add(
+        "--int8",
+        type=path_text,
+        metavar="DIR",
+        help="onnx: products in 8 bits, calibrated on the pictures below DIR; with --labelled",
+    )
     add("--labelled", type=path_text, metavar="DIR", help="report accuracy before and after on DIR, one folder per class")
     add("--images", type=path_text, nargs="+", metavar="PATH", help="pictures to compare on (default: drawn faces)")
     return parser

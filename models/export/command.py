@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from data_preprocessing.files import reason, replacing
 from models.export import formats, pictures
 from models.export.card import write_card
-from models.export.comparison import Comparison, compare, predictions
+from models.export.comparison import compare, predictions
 from models.export.errors import ExportError
 from models.export.graph import build
 from models.export.int8 import quantise

@@ -24,7 +24,10 @@ def find_evidence(source: Source) -> Evidence:
     found, trained = [], ""
     for path in sorted(LOG_ROOT.glob("*/result.json")):
         result, record = _read(path), _read(path.with_name("args.json"))
-        if result.get("sha256") != source.sha256 or not {"accuracy", "macro_f1", "classes", "split", "calibration"} <= result.keys():
+        if (
+            result.get("sha256") != source.sha256
+            or not {"accuracy", "macro_f1", "classes", "split", "calibration"} <= result.keys()
+        ):
             continue
         data = Path(str(record.get("arguments", {}).get("data") or "drawn faces")).name
         found.append({**result, "data": data, "leakage": record.get("audit") or _NO_AUDIT})

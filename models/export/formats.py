@@ -27,9 +27,7 @@ def require_packages(format: str) -> None:
     """Raises ExportError where a package that the format needs is not installed."""
     missing = [name for name in PACKAGES[format] if importlib.util.find_spec(name) is None]
     if missing:
-        raise ExportError(
-            f"--format {format} needs {' and '.join(missing)}: python -m pip install -r requirements-extras.txt"
-        )
+        raise ExportError(f"--format {format} needs {' and '.join(missing)}: python -m pip install -r requirements-extras.txt")
 
 
 @torch.no_grad()

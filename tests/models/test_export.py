@@ -125,7 +125,12 @@ def test_metadata_say_what_the_file_needs(checkpoint):
     told = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(told["classes"]) == CLASSES and told["output"] == "logits" and "aligned" in told["alignment"]
     assert json.loads(told["preprocessing"])["size"] == 48 and json.loads(told["recipe"])["seed"] == 0
-    assert [d.dim_param or d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim] == ["batch", "height", "width", 3]
+    assert [d.dim_param or d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim] == [
+        "batch",
+        "height",
+        "width",
+        3,
+    ]
     assert model.opset_import[0].version == formats.OPSET
     assert export(checkpoint, "--format", "pt2", "--out", "a.pt2", "--softmax") == 0
     files = {"metadata.json": ""}
@@ -161,7 +166,7 @@ def test_pixels_are_prepared_as_by_pil_to_the_same_values(fit, picture, order):
 @pytest.mark.parametrize("spoil", [lambda found: found + 1, lambda found: found * np.nan])
 def test_a_file_that_computes_something_else_is_an_error_and_leaves_nothing(spoil, checkpoint, monkeypatch, capsys):
     right = formats.run_pt2
-    monkeypatch.setattr(formats, "run_pt2", lambda path: lambda images, run=right(path): spoil(run(images)))
+    monkeypatch.setattr(formats, "run_pt2", lambda path: lambda images: spoil(right(path)(images)))
     assert export(checkpoint, "--format", "pt2", "--out", "a.pt2") == 3
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "does not compute what the network computes" in error and not list(Path().iterdir())
@@ -237,7 +242,15 @@ def test_what_is_no_checkpoint_is_one_line(name, words, capsys):
 
 def test_a_missing_package_and_8_bits_without_labels_are_said_before_any_work(checkpoint, monkeypatch, capsys):
     monkeypatch.setitem(formats.PACKAGES, "onnx", ("surely_not_installed",))
-    refused(capsys, "needs surely_not_installed: python -m pip install -r requirements-extras.txt", checkpoint, "--format", "onnx", "--out", "a")
+    refused(
+        capsys,
+        "needs surely_not_installed: python -m pip install -r requirements-extras.txt",
+        checkpoint,
+        "--format",
+        "onnx",
+        "--out",
+        "a",
+    )
     monkeypatch.setitem(formats.PACKAGES, "onnx", ())
     refused(capsys, "--labelled DIR", checkpoint, "--format", "onnx", "--out", "a", "--int8", "data")
 
@@ -262,14 +275,22 @@ def test_outputs_without_names_are_numbered_or_named(checkpoint, capsys):
 
 def test_the_card_of_a_run_has_its_figures(make_faces, capsys):
     make_faces(Path("data"), {split: {"joy": 6, "anger": 6} for split in ("train", "valid", "test")})
-    assert command_line.main(["--data", "data", "--model", "deep_emotion", "--epochs", "1", "--run", "one", "--workers", "0"]) == 0
+    assert (
+        command_line.main(["--data", "data", "--model", "deep_emotion", "--epochs", "1", "--run", "one", "--workers", "0"]) == 0
+    )
     best = "checkpoint/one/best.pth"
     assert command_line.main(["--data", "data", "--evaluate", best, "--run", "tested", "--workers", "0"]) == 0
     assert export(best, "--format", "safetensors", "--out", "a.safetensors", "--labelled", "data/test") == 0
     card, result = Path("a.safetensors.md").read_text(encoding="utf-8"), json.loads(Path("log/tested/result.json").read_text())
     low, high = result["interval"]
     assert f"| data, test | 12 | {100 * result['accuracy']:.2f} % [{100 * low:.2f}, {100 * high:.2f}] |" in card
-    for words in ("An expression is not an emotion", "deep_emotion", result["sha256"], "Leakage between the splits", "epochs: 1"):
+    for words in (
+        "An expression is not an emotion",
+        "deep_emotion",
+        result["sha256"],
+        "Leakage between the splits",
+        "epochs: 1",
+    ):
         assert words in card
     assert all(digest in card for digest in json.loads(Path("log/one/args.json").read_text())["fingerprints"].values())
     assert str(Path.cwd()) not in card
@@ -277,7 +298,10 @@ def test_the_card_of_a_run_has_its_figures(make_faces, capsys):
     yaml = pytest.importorskip("yaml")
     read = yaml.safe_load(header)
     value = read["model-index"][0]["results"][0]["metrics"][0]
-    assert read["pipeline_tag"] == "image-classification" and value == {"type": "accuracy", "value": round(result["accuracy"], 6)}
+    assert read["pipeline_tag"] == "image-classification" and value == {
+        "type": "accuracy",
+        "value": round(result["accuracy"], 6),
+    }
 
 
 def test_the_lines_of_the_documentation_work_without_torch(checkpoint, images):

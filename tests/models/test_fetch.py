@@ -89,7 +89,10 @@ def test_a_cut_connection_is_taken_up_by_the_next_call(drive, published, capsys)
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "the same command goes on" in error and not FILE.path.exists()
     assert fetch(NAME) == 0 and FILE.path.read_bytes() == published
-    assert 0 < int(drive.ranges[-1].removeprefix("bytes=").rstrip("-")) <= len(published) // 2 and files() == {str(FILE.path), str(RECORD)}
+    assert 0 < int(drive.ranges[-1].removeprefix("bytes=").rstrip("-")) <= len(published) // 2 and files() == {
+        str(FILE.path),
+        str(RECORD),
+    }
 
 
 def test_a_cut_connection_is_taken_up_within_one_call(drive, published, monkeypatch):
