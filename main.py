@@ -12,13 +12,14 @@ import signal
 import sys
 import time
 
-from data_preprocessing.command_line import OneLineParser, escape_output
+from data_preprocessing.command_line import OneLineParser
 from data_preprocessing.errors import one_line
-from engine.errors import WRONG_INPUT, GroupBroken, TrainingStopped
+from engine.errors import WRONG_INPUT, GroupBroken, TrainingStopped, UsageError
 from engine.flags import add_flags
 from engine.protocols import recipe_table
 from engine.published import replace_published
 from engine.settings import check_flags, gpu_numbers
+from environment import missing_packages
 
 _LAST_WORD = 20  # seconds that a launcher may take to end the processes of a failed run
 
@@ -41,12 +42,14 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
     """Run the command line. augmentation: False trains without any random transform. Returns the exit status: 0, 1 where
     --predict skipped a picture, 2 for wrong usage or data, 3 where training could not go on, 128 and the signal's number
     after one."""
-    escape_output()
     flags = vars(get_args_parser().parse_args(argv))
     if not augmentation:
         flags["augmentation"] = False
     try:
         check_flags(flags)
+        problem = missing_packages()
+        if problem:
+            raise UsageError(problem)
         flags = replace_published(flags)
         command = sys.argv if argv is None else [__file__, *argv]
         if "seeds" in flags:
@@ -56,7 +59,7 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
         if len(gpu_numbers(flags.get("gpu"))) > 1 and "WORLD_SIZE" not in os.environ:
             from engine.launch import launch
 
-            return launch(gpu_numbers(flags["gpu"]), command)
+            return launch(gpu_numbers(flags["gpu"]), command, flags.get("device", "auto"))
         if "predict" in flags:  # all import torch: not before --help and wrong flags are answered
             from engine.run_predict import predict as run
         elif "evaluate" in flags:
@@ -71,7 +74,8 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
     except MemoryError:
         return _fail(3, MemoryError("out of memory: end other programs, or lower --workers and --batch-size"))
     except KeyboardInterrupt as error:
-        print(one_line(error) if str(error) else "interrupted", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # of several processes all are stopped alike
+            print(one_line(error) if str(error) else "interrupted", file=sys.stderr)
         return 128 + getattr(error, "number", signal.SIGINT)
 
 

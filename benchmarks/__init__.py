@@ -1,0 +1,3 @@
+from environment import require_packages_of_a_command
+
+require_packages_of_a_command()

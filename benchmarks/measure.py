@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from engine.precision import has_arithmetic
+from engine.precision import why_imitated
 from models import kernels
 
 NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
@@ -92,4 +92,4 @@ def convolution_rate(dtype: torch.dtype, device: torch.device) -> float:
 
 def short_precisions(device: torch.device) -> list[str]:
     """fp32, and bf16 where the device has it."""
-    return ["fp32", "bf16"] if has_arithmetic(torch.bfloat16, device) else ["fp32"]
+    return ["fp32"] if why_imitated(torch.bfloat16, device) else ["fp32", "bf16"]

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from data_preprocessing.datasets import FaceDataset
 from data_preprocessing.folders import read_split
-from data_preprocessing.split_folders import find_splits
 from data_preprocessing.loaders import create_loader
+from data_preprocessing.split_folders import find_splits
 from data_preprocessing.synthetic import write_synthetic
 from data_preprocessing.transforms import create_transform
 from engine.seed import seed_everything

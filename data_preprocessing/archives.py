@@ -31,6 +31,15 @@ class Place(NamedTuple):
     size: int = -1
 
 
+def is_archive(path: Path) -> bool:
+    """Whether the file `path` is one by its name's ending or its first bytes; also where it is broken. Raises OSError."""
+    if path.name.lower().endswith(ARCHIVES):
+        return True
+    with open_file(path) as file:
+        start = file.read(262)
+    return start[:2] in (b"PK", *_OPENERS) or start[257:] == b"ustar"
+
+
 def entries_of(path: Path, temporary: dict[str, str]) -> Iterator[tuple[str, Place]]:
     """(name, place) of an archive's files that are not hidden, in its order; links and devices are passed over.
 

@@ -1,19 +1,18 @@
 """Can the split of a data set support a claim about new people?
 
-    python -m data_preprocessing.audit DIR [--strict] [--subject-regex RE] [--out DIR]
+    python -m data_preprocessing.audit DIR [--strict] [--subject-regex RE] [--keep test|train] [--out DIR]
 
 Reads DIR/{train,valid,test}/<class>/* and writes audit.html and audit.json: classes, sizes, broken pictures, copies within
-and across splits and classes, subjects in more than one split, and a verdict. Nothing else is written or changed.
+and across splits and classes, subjects in more than one split, and a verdict; and audit.csv: every image that has a copy,
+and which of them to leave out, as `prepare --without` does. Nothing else is written or changed.
 """
 
 import argparse
-import csv
 import hashlib
 import io
 import os
 import re
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,34 +20,41 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from data_preprocessing.audit_figures import Listed, Scan, compute_figures
-from data_preprocessing.audit_report import write_report
-from data_preprocessing.command_line import OneLineParser, escape_output, path
+from data_preprocessing.audit_copies import Listed, Scan
+from data_preprocessing.audit_figures import compute_figures
+from data_preprocessing.audit_report import remedy, write_report
+from data_preprocessing.audit_table import KEEP, Copied
+from data_preprocessing.command_line import OneLineParser, path
 from data_preprocessing.errors import DataError, one_line, printable
 from data_preprocessing.files import MOST_TABLE, read_file, reason
 from data_preprocessing.folders import read_split
 from data_preprocessing.images import check_image, open_image
+from data_preprocessing.manifest import MANIFEST, Row, composed, parse_manifest
 from data_preprocessing.perceptual import SIDE, fingerprints, grey_thumbnail
 from data_preprocessing.records import compile_pattern
 from data_preprocessing.split_folders import find_splits
 from data_preprocessing.workers import run_tasks
 
-MANIFEST = "manifest.csv"
 Progress = Callable[[Iterable, int, str], Iterable]
 
 
-def audit(root: Path, subject_regex: str | None = None, progress: Progress = lambda items, total, text: items) -> dict:
-    """All figures of audit.json about the data set at `root`; nothing is written.
+def audit(
+    root: Path,
+    subject_regex: str | None = None,
+    progress: Progress = lambda items, total, text: items,
+    keep: str = KEEP[0],
+) -> tuple[dict, list[Copied]]:
+    """All figures of audit.json and all rows of audit.csv about the data set at `root`; nothing is written.
 
     subject_regex: finds the subject in a file name (its first group, else the whole match), where no manifest.csv names it.
-    progress: wraps the iterations, given their length and a text. Raises DataError for a folder without splits or classes,
-    a manifest.csv without its columns, and a wrong expression.
+    progress: wraps the iterations, given their length and a text. keep: see audit_table.list_copied. Raises DataError for a
+    folder without splits or classes, a manifest.csv without its columns, and a wrong expression.
     """
     notes: list[str] = []
     listed = list_pictures(root, subject_regex, notes.append)
-    figures = compute_figures(listed, scan_pictures(root, listed.paths, progress), progress)
+    figures, copied = compute_figures(listed, scan_pictures(root, listed.paths, progress), progress, keep)
     figures["summary"] = [*figures["summary"], *notes]
-    return figures
+    return figures, copied
 
 
 def list_pictures(root: Path, subject_regex: str | None = None, say: Callable[[str], None] = lambda text: None) -> Listed:
@@ -66,12 +72,15 @@ def list_pictures(root: Path, subject_regex: str | None = None, say: Callable[[s
         paths += [f"{folder.name}/{path}" for path in split.paths]
         splits += [name] * len(split.paths)
         labels += [split.classes[k] for k in split.labels]
-    named = _manifest_subjects(root / MANIFEST)
+    named = _read_manifest(root / MANIFEST)
     expression = None if subject_regex is None else compile_pattern(subject_regex)
-    subjects = [named.get(_composed(path)) or _subject(expression, path) for path in paths]
-    lost = len(set(named) - {_composed(path) for path in paths})
-    source = [MANIFEST] * any(named.values()) + [f"--subject-regex {subject_regex}"] * (subject_regex is not None)
-    return Listed(tuple(folders), tuple(paths), tuple(splits), tuple(labels), tuple(subjects), " and ".join(source), lost)
+    rows = [named.get(composed(path), Row("", "")) for path in paths]
+    subjects = [row.subject or _subject(expression, path) for row, path in zip(rows, paths)]
+    lost = len(set(named) - {composed(path) for path in paths})
+    regex = [f"--subject-regex {subject_regex}"] * (subject_regex is not None)
+    known = " and ".join([MANIFEST] * any(row.subject for row in named.values()) + regex)
+    sources = tuple(row.source for row in rows)
+    return Listed(tuple(folders), tuple(paths), tuple(splits), tuple(labels), tuple(subjects), known, lost, sources)
 
 
 def scan_pictures(root: Path, paths: tuple[str, ...], progress: Progress = lambda items, total, text: items) -> Scan:
@@ -117,29 +126,18 @@ class _Reader:
         return index, digest, size, mode, (descriptors[0], details[0]), None
 
 
-def _composed(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
-
-
-def _manifest_subjects(path: Path) -> dict[str, str]:
-    """Path (NFC, relative to the data set) -> subject, "" where the row names none; empty without a manifest."""
+def _read_manifest(path: Path) -> dict[str, Row]:
+    """See parse_manifest; empty without a manifest."""
     try:
-        text = read_file(path, MOST_TABLE).decode("utf-8-sig", "surrogateescape")
-        rows = csv.DictReader(io.StringIO(text, newline=""))
-        missing = [name for name in ("path", "subject") if name not in (rows.fieldnames or ())]
-        if missing:
-            raise DataError(f"{path}: no column {' and '.join(missing)}; expected path and subject in its first line")
-        return {_composed(row["path"] or ""): _composed((row["subject"] or "").strip()) for row in rows}
+        return parse_manifest(read_file(path, MOST_TABLE), path)
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise DataError(f"{path}: {reason(error)}; mend it or take it away") from None
-    except csv.Error as error:
-        raise DataError(f"{path}: no CSV file ({error}); mend it or take it away") from None
 
 
 def _subject(expression: re.Pattern | None, path: str) -> str | None:
-    match = expression and expression.search(_composed(path.rsplit("/", 1)[1]))
+    match = expression and expression.search(composed(path.rsplit("/", 1)[1]))
     return (match[1] if expression.groups else match[0]) or None if match else None
 
 
@@ -154,7 +152,14 @@ def get_args_parser() -> argparse.ArgumentParser:
         help=f"the subject in a file name: first group, else the whole match; used where {MANIFEST} names none",
     )
     parser.add_argument(
-        "--out", type=path, metavar="DIR", help="folder for audit.html and audit.json (default: the data set's)"
+        "--keep",
+        choices=KEEP,
+        default=KEEP[0],
+        help="of two copies in different splits, which one audit.csv does not mark to be left out: that of the later split, so "
+        "that test stays comparable, or that of the earlier one, for a network that is trained already (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--out", type=path, metavar="DIR", help="folder for audit.html, audit.json and audit.csv (default: the data set's)"
     )
     return parser
 
@@ -162,18 +167,18 @@ def get_args_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, 1 with --strict and leakage, 2 for wrong arguments or data."""
     args = get_args_parser().parse_args(argv)
-    escape_output()
     out = args.out or args.root
     try:
-        figures = audit(args.root, args.subject_regex, _bar)
-        write_report(figures, args.root, out)
+        figures, copied = audit(args.root, args.subject_regex, _bar, args.keep)
+        write_report(figures, copied, args.root, out)
     except DataError as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
     except OSError as error:
         print(printable(f"error: {error.filename or out}: {reason(error)}; choose another --out"), file=sys.stderr)
         return 2
-    for line in (*figures["summary"], f"{figures['verdict']}: {figures['text']}", str(out / "audit.html")):
+    verdict = f"{figures['verdict']}: {figures['text']}"
+    for line in (*figures["summary"], verdict, *remedy(figures, args.root, out), str(out / "audit.html")):
         print(printable(line))
     return int(args.strict and figures["verdict"] == "leakage")
 

@@ -2,60 +2,35 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
-import numpy as np
-
-from data_preprocessing.audit_verdict import decide
-from data_preprocessing.perceptual import CANDIDATE_COSINE, SAME_PICTURE, TooManyCandidates, find_pairs
+from data_preprocessing.audit_copies import MOST_LISTED, Listed, Scan, find_copies
+from data_preprocessing.audit_table import KEEP, TABLE, Copied, left_out, list_copied
+from data_preprocessing.audit_verdict import alike_by_nature, decide
 
 TINY = 32  # pixels of the short side
-MOST_LISTED = 500
-MOST_CANDIDATES = 200  # a picture, and a million at least: about 25 microseconds each
 FORMAT = 1
 
 
-@dataclass(frozen=True)
-class Listed:
-    """The pictures: path (relative to the data set), split, class and subject of each; None: unknown subject.
-
-    split_names: the splits that exist. subject_source: where subjects come from, "" for nowhere. manifest_lost: rows of the
-    manifest whose picture is not there.
-    """
-
-    split_names: tuple[str, ...]
-    paths: tuple[str, ...]
-    splits: tuple[str, ...]
-    labels: tuple[str, ...]
-    subjects: tuple[str | None, ...]
-    subject_source: str
-    manifest_lost: int
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What reading gave, by a picture's index: SHA-256 of the file, `perceptual.fingerprints`, width and height, PIL's mode.
-
-    problems: index -> what is wrong, of the unreadable ones.
-    """
-
-    digests: list[str]
-    descriptors: np.ndarray
-    details: np.ndarray
-    sizes: list[tuple[int, int]]
-    modes: list[str]
-    problems: dict[int, str]
-
-
 def compute_figures(
-    listed: Listed, scan: Scan, progress: Callable[[Iterable, int, str], Iterable] = lambda items, total, text: items
-) -> dict:
-    """The content of audit.json: JSON values only, totals exact, lists of at most 500."""
+    listed: Listed,
+    scan: Scan,
+    progress: Callable[[Iterable, int, str], Iterable] = lambda items, total, text: items,
+    keep: str = KEEP[0],
+) -> tuple[dict, list[Copied]]:
+    """The content of audit.json (JSON values only, totals exact, lists of at most MOST_LISTED) and the rows of audit.csv.
+
+    keep: see list_copied.
+    """
     figures = {"format": FORMAT, "pictures": len(listed.paths), "splits": _splits(listed), "classes": _classes(listed)}
     figures |= _quality(listed, scan)
     figures["subjects"] = _subjects(listed)
-    figures |= _copies(listed, scan, progress)
-    return figures | decide(figures)
+    groups, copies = find_copies(listed, scan, progress)
+    figures |= copies
+    alike = alike_by_nature(figures)
+    rows = list_copied(listed, groups, not alike, keep)
+    figures["copied"] = {"table": TABLE, "pictures": len(rows), "keep": keep, "leave_out": left_out(rows)}
+    figures["lists"] = f"at most {MOST_LISTED} entries each, the strongest pairs first; {TABLE} lists every image with a copy"
+    return figures | decide(figures, alike), rows
 
 
 def _splits(listed: Listed) -> dict:
@@ -111,98 +86,3 @@ def _subjects(listed: Listed) -> dict:
 
 def _capped(items: list) -> dict:
     return {"total": len(items), "list": items[:MOST_LISTED]}
-
-
-class _Group:
-    """Pictures of one file content; near-duplicates are sought between groups."""
-
-    def __init__(self, members: list[int], listed: Listed):
-        self.members = members
-        self.splits = {listed.splits[k] for k in members}
-        self.labels = {listed.labels[k] for k in members}
-        self.subjects = {listed.subjects[k] for k in members}
-
-
-def _copies(listed: Listed, scan: Scan, progress) -> dict:
-    by_digest = {}
-    for k, digest in enumerate(scan.digests):
-        if k not in scan.problems:
-            by_digest.setdefault(digest, []).append(k)
-    groups = [_Group(members, listed) for members in by_digest.values()]
-    copied = [group for group in groups if len(group.members) > 1]
-    pairs = {"across_splits": [], "across_classes": [], "within": []}
-    for group in copied:
-        _note(pairs, listed, group, group, 1.0, "exact")
-    exact = {
-        "measure": "SHA-256 of the file",
-        "groups": len(copied),
-        "surplus_pictures": sum(len(group.members) - 1 for group in copied),
-        "groups_across_splits": sum(len(group.splits) > 1 for group in copied),
-        "groups_across_classes": sum(len(group.labels) > 1 for group in copied),
-        "list": [[listed.paths[k] for k in group.members[:20]] for group in copied[:MOST_LISTED]],
-    }
-    near, neighbours = _near(listed, scan, groups, pairs, progress)
-    for kept in pairs.values():
-        kept.sort(key=lambda pair: -pair["similarity"])
-    leaking = {"exact": _leaking(listed, groups, {}), "any": _leaking(listed, groups, neighbours)}
-    return {"exact": exact, "near": near, "pairs": pairs, "leaking": leaking}
-
-
-def _near(listed: Listed, scan: Scan, groups: list[_Group], pairs: dict, progress) -> tuple[dict, dict[int, set[str]]]:
-    """The figures, and group -> splits of its near-duplicates among the groups before it."""
-    most = max(MOST_CANDIDATES * len(groups), 5000 * MOST_CANDIDATES)
-    first = np.array([group.members[0] for group in groups], dtype=np.int64)
-    total, neighbours = Counter(), {}
-    try:
-        for found in find_pairs(scan.descriptors[first], scan.details[first], most, progress):
-            kind = "mirrored" if found.mirrored else "near"
-            for i, j, value in zip(found.first.tolist(), found.second.tolist(), found.similarity.tolist()):
-                a, b = groups[i], groups[j]
-                neighbours.setdefault(j, set()).update(a.splits)  # pictures come split by split: only b's can be the later one
-                across = len(a.splits | b.splits) > 1
-                strangers = None not in a.subjects | b.subjects and not a.subjects & b.subjects
-                total.update(
-                    {
-                        "pairs": 1,
-                        "mirrored": found.mirrored,
-                        "across_splits": across,
-                        "across_classes": len(a.labels | b.labels) > 1,
-                        "strangers_across": strangers and across,
-                        "strangers_within": strangers and not across,
-                    }
-                )
-                _note(pairs, listed, a, b, value, kind)
-        complete = True
-    except TooManyCandidates:
-        complete = False
-    measure = f"cosine of DCT coefficients >= {CANDIDATE_COSINE}, then correlation after registration >= {SAME_PICTURE}"
-    names = ("pairs", "mirrored", "across_splits", "across_classes", "strangers_across", "strangers_within")
-    return {"measure": measure, "complete": complete} | {name: int(total[name]) for name in names}, neighbours
-
-
-def _note(pairs: dict, listed: Listed, a: _Group, b: _Group, value: float, kind: str) -> None:
-    """Put a pair of pictures, one of each group, into the list where it matters most, if there is room."""
-    k, others = a.members[0], b.members[1:] if a is b else b.members
-    if len(a.splits | b.splits) > 1:
-        name, of = "across_splits", listed.splits
-    elif len(a.labels | b.labels) > 1:
-        name, of = "across_classes", listed.labels
-    else:
-        name, of = "within", None
-    if len(pairs[name]) < MOST_LISTED:
-        k, other = next(((k, j) for k in a.members for j in others if of and of[k] != of[j]), (k, others[0]))
-        pair = {"a": listed.paths[k], "b": listed.paths[other], "subjects": [listed.subjects[k], listed.subjects[other]]}
-        pairs[name].append(pair | {"kind": kind, "similarity": round(value, 3)})
-
-
-def _leaking(listed: Listed, groups: list[_Group], neighbours: dict[int, set[str]]) -> dict[str, int]:
-    """Pictures of each split that have a copy in a split which is trained on or chosen by before it."""
-    result = {}
-    for order, name in enumerate(listed.split_names):
-        earlier = set(listed.split_names[:order])
-        result[name] = sum(
-            sum(listed.splits[k] == name for k in group.members)
-            for g, group in enumerate(groups)
-            if name in group.splits and earlier & (group.splits | neighbours.get(g, set()))
-        )
-    return {name: count for name, count in result.items() if name != listed.split_names[0]}

@@ -1,14 +1,19 @@
-"""Writing audit.json and audit.html, a page that loads nothing from anywhere, and reading the verdict back."""
+"""Writing audit.json, audit.csv and audit.html, a page that loads nothing from anywhere; reading the verdict back."""
 
 import json
-import os
+import shlex
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 from data_preprocessing.audit_figures import FORMAT
+from data_preprocessing.audit_table import TABLE, Copied, write_table
+from data_preprocessing.class_names import display_order
 from data_preprocessing.errors import printable
-from data_preprocessing.files import MOST_TEXT, read_file
+from data_preprocessing.files import MOST_TEXT, read_file, replacing
 from data_preprocessing.html_page import MOST_ROWS, data_uri, document, escaped, table
 from data_preprocessing.images import load_image
+from data_preprocessing.words import quantity
 
 JSON_NAME, HTML_NAME = "audit.json", "audit.html"
 _VERDICTS = ("supported", "leakage", "unknown")
@@ -17,6 +22,7 @@ _THUMBNAIL = 120  # pixels
 _SECTIONS = {
     "across_splits": "Copies across splits",
     "across_classes": "Copies under two classes, within a split",
+    "same_subject": "Near copies of one person under two classes, as in a sequence: no label conflicts",
     "within": "Other copies, within a split and class",
 }
 _CSS = """
@@ -30,43 +36,63 @@ _CSS = """
 
 
 def find_verdict(root: Path | str) -> str | None:
-    """A one-line warning where the audit of the data set at `root` found leakage; None without one or with a broken file."""
+    """A one-line warning about the data set at `root`, with the remedy, where its audit found leakage or few people in test.
+
+    None where it found neither, without an audit, and with a broken file.
+    """
     try:
         figures = json.loads(read_file(Path(root) / JSON_NAME, MOST_TEXT))
-        if figures["format"] == FORMAT and figures["verdict"] == "leakage" and isinstance(figures["text"], str):
-            return f"{JSON_NAME}: leakage. {printable(' '.join(figures['text'].split()))}"
+        if figures["format"] != FORMAT:
+            return None
+        if figures["verdict"] == "leakage" and isinstance(figures["text"], str):
+            text = " ".join([f"leakage. {figures['text']}", *remedy(figures, Path(root), Path(root))])
+        elif figures["verdict"] == "supported" and isinstance(figures["few_subjects"], str):
+            text = figures["few_subjects"]
+        else:
+            return None
+        return f"{JSON_NAME}: {printable(' '.join(text.split()))}"
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        pass
-    return None
+        return None
 
 
-def write_report(figures: dict, root: Path, out: Path) -> None:
-    """Write OUT/audit.json and OUT/audit.html, each only when it is complete. Raises OSError where `out` takes no files.
+def remedy(figures: dict, root: Path, out: Path) -> list[str]:
+    """The line that names the command to leave the copies out of the data set at `root`; [] where none are to be left out.
 
-    figures: of `audit_figures.compute_figures`; root: the data set, whose pictures the page shows as thumbnails.
+    out: where the audit was written. Its command copies files as they are: the reported images stay the same.
     """
-    content = {
-        JSON_NAME: json.dumps(figures, indent=1).encode("ascii"),
-        HTML_NAME: render(figures, root).encode("utf-8", "backslashreplace"),
-    }
+    if not figures.get("copied", {}).get("leave_out"):
+        return []
+    named = root if root.name not in ("", "..") else root.resolve()
+    places = (root, named.with_name(f"{named.name}-clean"), out / TABLE)
+    source, target, table = (shlex.quote(str(place)) for place in places)
+    command = f"python -m data_preprocessing.prepare folder --source {source} --out {target} --size 0 --format same"
+    return [f"To leave the copies out: {command} --without {table}"]
+
+
+def write_report(figures: dict, copied: Iterable[Copied], root: Path, out: Path) -> None:
+    """Write OUT/audit.json, audit.csv and audit.html, only if all are complete. Raises OSError where `out` takes no files.
+
+    figures, copied: of `audit_figures.compute_figures`; root: the data set, whose pictures the page shows as thumbnails.
+    """
+    page = render(figures, root, out)
     out.mkdir(parents=True, exist_ok=True)
-    partial = {name: out / f".{name}.{os.getpid()}.partial" for name in content}
-    try:
-        for name, path in partial.items():
-            path.write_bytes(content[name])
-        for name, path in partial.items():
-            path.replace(out / name)
-    finally:
-        for path in partial.values():
-            path.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        partial = {name: stack.enter_context(replacing(out / name)) for name in (JSON_NAME, TABLE, HTML_NAME)}
+        partial[JSON_NAME].write_text(json.dumps(figures, indent=1), encoding="ascii")
+        write_table(partial[TABLE], copied)
+        partial[HTML_NAME].write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
-def render(figures: dict, root: Path) -> str:
-    """The page of audit.html, below 5 MB. Thumbnails come from the pictures below `root`; missing ones are left out."""
+def render(figures: dict, root: Path, out: Path) -> str:
+    """The page of audit.html, below 5 MB. Thumbnails come from the pictures below `root`; missing ones are left out.
+
+    out: the folder that the page is for.
+    """
     title = f"Audit of {root.resolve().name}"
     body = [
         f"<h1>{escaped(title)}</h1>",
         f'<p class="verdict {figures["verdict"]}"><strong>{figures["verdict"]}.</strong> {escaped(figures["text"])}</p>',
+        *(f"<p>{escaped(line)}</p>" for line in remedy(figures, root, out)),
         "<ul>" + "".join(f"<li>{escaped(line)}</li>" for line in figures["summary"]) + "</ul>",
         "<h2>Classes</h2>",
         _chart(figures),
@@ -75,20 +101,22 @@ def render(figures: dict, root: Path) -> str:
         _subjects(figures),
         *(_pairs(figures["pairs"][name], heading, root) for name, heading in _SECTIONS.items()),
         f"<h2>Method</h2><p>Exact duplicates: {escaped(figures['exact']['measure'])}. Near-duplicates, of 32x32 grey "
-        f"thumbnails and their mirror images: {escaped(figures['near']['measure'])}. Lists are cut; audit.json has "
-        "the totals.</p>",
+        f"thumbnails and their mirror images: {escaped(figures['near']['measure'])}. Lists are cut here; {JSON_NAME} has "
+        f"the totals and {TABLE} every image that has a copy.</p>",
     ]
     return document(title, body, _CSS)
 
 
 def _class_rows(figures: dict) -> list[list]:
-    return [[c] + [split["classes"].get(c, 0) for split in figures["splits"].values()] for c in figures["classes"]["all"]]
+    every = figures["classes"]["all"]
+    shown = [every[k] for k in display_order(every)]
+    return [[c] + [split["classes"].get(c, 0) for split in figures["splits"].values()] for c in shown]
 
 
 def _class_table(figures: dict) -> str:
     total = ["all"] + [split["pictures"] for split in figures["splits"].values()]
     rows = _class_rows(figures)
-    more = f" (the first {MOST_ROWS - 1} of {len(rows):,} classes)" if len(rows) >= MOST_ROWS else ""
+    more = f" (the first {MOST_ROWS - 1} of {quantity(len(rows), 'class')})" if len(rows) >= MOST_ROWS else ""
     return table(f"Pictures of each class{more}", ["class", *figures["splits"]], [total, *rows])
 
 
@@ -139,8 +167,9 @@ def _subjects(figures: dict) -> str:
     subjects = figures["subjects"]
     source = f"from {subjects['source']}" if subjects["source"] else "no source was given"
     text = (
-        f"<h2>Subjects</h2><p>{subjects['known']:,} known ({escaped(source)}); {subjects['pictures_without']:,} pictures "
-        f"without; {subjects['manifest_rows_without_picture']:,} rows of the manifest without a picture.</p>"
+        f"<h2>Subjects</h2><p>{subjects['known']:,} known ({escaped(source)}); "
+        f"{quantity(subjects['pictures_without'], 'image')} without; "
+        f"{quantity(subjects['manifest_rows_without_picture'], 'manifest row')} without an image.</p>"
     )
     found = subjects["in_two_splits"]
     if found["total"]:

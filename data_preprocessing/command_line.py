@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+from data_preprocessing.console import lasting_output
 from data_preprocessing.errors import printable
 
 _LONGEST_PATH = 4096  # bytes
@@ -15,7 +16,11 @@ class OneLineParser(argparse.ArgumentParser):
     """argparse, with wrong usage told in one line, exit status 2."""
 
     def parse_known_args(self, args=None, namespace=None):
-        """As argparse, which takes the value of --flag=-- for none at all and passes on a list without elements."""
+        """As argparse, but with output that lasts, for all of the command.
+
+        Refused is --flag=--, whose value argparse takes for none at all, passing on a list without elements.
+        """
+        lasting_output()
         for argument in sys.argv[1:] if args is None else args:
             if re.fullmatch(r"(--[^=]+=|-[^-]=?)--", argument):
                 self.error(f"{argument}: -- is no value")
@@ -23,15 +28,7 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str):
         """End the program with `message`."""
-        escape_output()
         self.exit(2, f"error: {printable(message)}; see --help\n")
-
-
-def escape_output() -> None:
-    """From now on what the terminal's encoding lacks is printed as \\xNN or \\uNNNN: names of files hold anything."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # what a test or a notebook put there may lack it
-            stream.reconfigure(errors="backslashreplace")
 
 
 def path_text(text: str) -> str:

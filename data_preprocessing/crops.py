@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from PIL import Image
 
 from data_preprocessing.fer2013 import SIDE
-from data_preprocessing.images import draft, open_image, to_rgb
+from data_preprocessing.images import check_image, draft, open_image, to_rgb
 
-FORMATS = ("jpg", "png")
+SAME = "same"  # the format of a file that is copied as it is
+FORMATS = ("jpg", "png", SAME)
 _QUALITY = 95  # of JPEG: what of it is lost is below what resizing loses
 Box = tuple[float, float, float, float]
 
@@ -19,7 +20,8 @@ class Form:
     """How pictures are written.
 
     size: pixels a side of the square that a picture is fitted into, its shape kept and black added; 0 keeps its size.
-    margin: what is added to a face box on every side, as a share of its width or height. format: "jpg" or "png".
+    margin: what is added to a face box on every side, as a share of its width or height. format: "jpg", "png", or
+    SAME, which needs size 0.
     """
 
     size: int = 224
@@ -32,8 +34,12 @@ def prepare_picture(data: bytes, box: Box | None, form: Form) -> bytes:
 
     The picture is cropped to the box and its margin as far as it reaches, and only then turned upright by its EXIF tag. A
     JPEG is decoded at 1/2, 1/4 or 1/8 where the crop stays at least twice form.size, or where it has over 40 megapixels.
-    Raises ValueError for a box that is empty or wholly outside, and as open_image where `data` cannot be decoded.
+    Without a box and in the format SAME the content stays as it is. Raises ValueError for a box that is empty or wholly outside, and as open_image where `data` cannot be decoded.
     """
+    if form.format == SAME and box is None:
+        if problem := check_image(data):
+            raise ValueError(problem)
+        return data
     with open_image(io.BytesIO(data)) as image:
         area = (0, 0, *image.size) if box is None else crop_area(box, image.size, form.margin)
         longest = max(area[2] - area[0], area[3] - area[1])

@@ -2,12 +2,13 @@
 
 The data set of Goodfellow et al., "Challenges in Representation Learning: A report on three machine learning contests"
 (ICONIP 2013). Three forms of it are about, and all are read: fer2013.csv, icml_face_data.csv and Kaggle's train.csv.
+So is CK+ in the same form, ckextended.csv, whose label 7 is contempt.
 """
 
 import csv
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +21,7 @@ from data_preprocessing.folders import Split
 from data_preprocessing.split_names import SPLIT_FOLDERS
 
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")  # by the file's labels, 0 to 6
+EXTENDED = (*CLASSES, "contempt")  # of a file in which label 7 occurs: ckextended.csv, CK+ in the form of FER2013
 SIDE = 48
 PIXELS = SIDE * SIDE
 VALID_ROWS = 3589  # leading rows of train.csv that become valid: as many as fer2013.csv has of PublicTest
@@ -79,11 +81,21 @@ def read_fer2013(
 
     path: fer2013.csv or icml_face_data.csv, split by their column Usage (Training, PublicTest, PrivateTest); or Kaggle's
     train.csv, which has no such column: its first `valid_rows` rows are valid, the others train, and a test.csv beside it
-    is test where it has labels (Kaggle's own has none). say: told in one-line texts how a file without Usage was split.
+    is test where it has labels (Kaggle's own has none). Where label 7 occurs, every split has the classes EXTENDED, else
+    CLASSES. say: told in one-line texts how a file without Usage was split, and of an eighth class.
     Raises DataError naming the file and row where it cannot be read as such. A row with the wrong pixels is no such error:
     it is an unreadable picture of its split, as a broken file in a folder is.
     """
     path = Path(path)
+    splits = _read_splits(path, say, valid_rows)
+    count = sum(split.labels.count(len(CLASSES)) for split in splits.values())
+    if not count:
+        return splits
+    say(f"{path}: label {len(CLASSES)}, contempt, occurs {count} times: {len(EXTENDED)} classes, {', '.join(EXTENDED)}")
+    return {name: replace(split, classes=EXTENDED) for name, split in splits.items()}
+
+
+def _read_splits(path: Path, say: Callable[[str], None], valid_rows: int) -> dict[str, CsvSplit]:
     columns, rows = _open_table(path)
     _require_columns(path, columns)
     if "usage" in columns:
@@ -176,8 +188,8 @@ def _label(path: Path, row: int, text: str) -> int:
         label = int(text)
     except ValueError:
         label = -1
-    if not 0 <= label < len(CLASSES):
-        meaning = ", ".join(f"{k} {name}" for k, name in enumerate(CLASSES))
+    if not 0 <= label < len(EXTENDED):
+        meaning = ", ".join(f"{k} {name}" for k, name in enumerate(EXTENDED))
         raise DataError(f"{path}, row {row}: emotion {_shown(text)} is no label ({meaning}); {_MEND}")
     return label
 

@@ -76,8 +76,9 @@ class Split:
 def read_split(name: str, folder: Path, say: Callable[[str], None] = lambda text: None) -> Split:
     """List the classes (sorted by name, as torchvision's ImageFolder does) and pictures of one split folder.
 
-    say: told in one-line texts which files are left out. Raises DataError where there is no class folder, fewer than two, an
-    empty one, a folder that cannot be read, or where the folders are of persons or data sets that hold the classes.
+    say: told in one-line texts which files are left out. Raises DataError where there is no class folder, no picture, a folder
+    that cannot be read, or where the folders are of persons or data sets that hold the classes; for train also where there
+    are fewer than two class folders or an empty one.
     """
     with told(str(folder)):
         found = [p for p in folder.iterdir() if not is_hidden(p.name)]
@@ -85,7 +86,7 @@ def read_split(name: str, folder: Path, say: Callable[[str], None] = lambda text
         class_folders = sorted((p for p in found if p.is_dir()), key=_class_name)
         if not class_folders:
             raise DataError(f"{folder}: no class folders ({contents(folder)}); {_flat_remedy(folder)}")
-    if len(class_folders) < 2:
+    if len(class_folders) < 2 and name == "train":
         raise DataError(f"{folder}: only one class folder, {class_folders[0].name}; a classifier needs at least 2")
     paths, labels = [], []
     left_out: dict[str, list[str]] = {}
@@ -94,7 +95,7 @@ def read_split(name: str, folder: Path, say: Callable[[str], None] = lambda text
         above = len(str(class_folder)) - len(class_folder.name)
         for kind, files in others.items():
             left_out.setdefault(kind, []).extend(file[above:] for file in files)
-        if not pictures:
+        if not pictures and name == "train":
             what = left_out_note(others)
             raise DataError(
                 f"{class_folder}: no pictures in this class folder{f' ({what})' * bool(what)}; "
@@ -102,6 +103,11 @@ def read_split(name: str, folder: Path, say: Callable[[str], None] = lambda text
             )
         paths += [path[above:].replace(os.sep, "/") for path in pictures]
         labels += [label] * len(pictures)
+    if not paths:
+        what = left_out_note(left_out)
+        raise DataError(
+            f"{folder}: no pictures in its class folders{f' ({what})' * bool(what)}; fill them, or remove the folder"
+        )
     classes = tuple(_class_name(p) for p in class_folders)
     if len(set(classes)) < len(classes):
         raise DataError(f"{folder}: two class folders have the same name in two Unicode forms; merge them")
@@ -119,17 +125,6 @@ def _say_left_out(name: str, left_out: dict[str, list[str]], loose: list[Path], 
         shown = printable(", ".join(sorted(path.name for path in loose)[:3]))
         what = "1 image lies" if len(loose) == 1 else f"{len(loose)} images lie"
         say(f"warning: {name}: {what} directly in {loose[0].parent}, in no class folder: left out ({shown})")
-
-
-def check_same_classes(splits: Iterable[Split]) -> None:
-    """Raises DataError naming the classes by which two splits differ."""
-    first, *others = splits
-    for other in others:
-        missing = [c for c in first.classes if c not in other.classes]
-        extra = [c for c in other.classes if c not in first.classes]
-        if missing or extra:
-            parts = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"adds {', '.join(extra)}"] * bool(extra)
-            raise DataError(f"{other.folder}: its classes differ from those of {first.folder}: it {' and '.join(parts)}")
 
 
 @dataclass(frozen=True)
@@ -156,7 +151,8 @@ def check_pictures(
 
     skip_bad: drop unreadable pictures instead of stopping. progress: wraps the iteration, given its length and a text.
     known: the stamps of an earlier check; a picture whose file has that size and time still is not read again.
-    Raises DataError naming an unreadable picture, or a class whose pictures are all unreadable.
+    Raises DataError naming an unreadable picture, or a class of train whose pictures are all unreadable, or where no picture
+    of another split can be read.
     """
     bad, kept, lines, stamps = [], [], [], {}
     total = len(split.paths)
@@ -176,7 +172,7 @@ def check_pictures(
                 stamps[split.paths[index]] = (*stamp, digest)
     clean = replace(split, paths=tuple(split.paths[i] for i in kept), labels=tuple(split.labels[i] for i in kept))
     lost = set(split.labels) - set(clean.labels)
-    if lost:
+    if lost and (split.name == "train" or not kept):
         raise DataError(f"{split.folder}: no readable picture is left in class {split.classes[min(lost)]}")
     fingerprint = hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
     return Checked(clean, bad, fingerprint, stamps)

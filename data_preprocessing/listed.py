@@ -52,8 +52,8 @@ class TreeSplit(Split):
 def make_splits(listing: Listing, order: tuple[str, ...]) -> dict[str, TreeSplit]:
     """The splits that the records name, in the order train, valid, test; their classes are those of `order` that occur.
 
-    Every record has a split, and a label of `order`. Raises DataError where there is one class alone, or where a split has
-    no picture of a class that another has.
+    Every record has a split, and a label of `order`. A split need not have every class. Raises DataError where there is one
+    class alone.
     """
     root = listing.tree.root
     present = {record.label for record in listing.records}
@@ -65,10 +65,6 @@ def make_splits(listing: Listing, order: tuple[str, ...]) -> dict[str, TreeSplit
         records = [record for record in listing.records if record.split == name]
         if not records:
             continue
-        missing = present - {record.label for record in records}
-        if missing:
-            absent = ", ".join(label for label in classes if label in missing)
-            raise DataError(f"{root}: its {name} split has no picture of {absent}; every split needs every class")
         labels = tuple(classes.index(record.label) for record in records)
         splits[name] = TreeSplit(name, root, classes, tuple(r.source for r in records), labels, listing.tree)
     return splits

@@ -121,7 +121,7 @@ def create_loader(
 
 
 def _leave_signals_to_the_run(worker: int) -> None:
-    """Ctrl-C and job schedulers signal every process: the run decides what follows, and ends its workers by SIGTERM."""
-    for number in (signal.SIGINT, signal.SIGUSR1):
+    """Ctrl-C, a closed terminal and job schedulers signal every process: the run decides, and ends its workers by SIGTERM."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

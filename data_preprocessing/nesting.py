@@ -8,10 +8,12 @@ from data_preprocessing.commands import prepare_command, quoted
 from data_preprocessing.errors import DataError
 from data_preprocessing.split_names import split_of
 
-EXPRESSIONS = frozenset(
-    "anger angry disgust disgusted fear fearful afraid happy happiness joy joyful sad sadness sorrow surprise surprised neutral "
-    "neutrality contempt calm embarrassment anxiety hurt 기쁨 당황 분노 불안 상처 슬픔 중립".split()
-)
+EXPRESSIONS = {
+    *("anger", "angry", "contempt", "disgust", "disgusted", "fear", "fearful", "afraid", "anxiety", "embarrassment", "hurt"),
+    *("happiness", "happy", "joy", "joyful", "neutral", "neutrality", "calm"),
+    *("sadness", "sad", "sorrow", "surprise", "surprised"),
+    *("기쁨", "당황", "분노", "불안", "상처", "슬픔", "중립"),
+}
 
 
 def outer_folders(folders: Iterable[tuple[str, ...]]) -> tuple[list[str], list[str]]:
@@ -43,7 +45,8 @@ def refuse_outer_folders(root: Path, source: Path, folders: Iterable[tuple[str, 
         return
     several = f"{', '.join(outer[:3])}{' ...' * (len(outer) > 3)}"
     if any(split_of(name) for name in inner):
-        raise DataError(f"{root}: its folders {several} each hold {', '.join(inner[:3])}: several data sets; give one, as {quoted(root / outer[0])}")
+        inside, first = ", ".join(inner[:3]), quoted(root / outer[0])
+        raise DataError(f"{root}: its folders {several} each hold {inside}: several data sets; give one, as {first}")
     raise DataError(
         f"{root}: its folders {several} each hold folders called {', '.join(inner[:3])}: persons or data sets, not classes; "
         f"of persons, {persons_command(source, inner)} makes the classes; of data sets, give one"

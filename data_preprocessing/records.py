@@ -17,7 +17,8 @@ _SYNTAX = 'write "new=old+old,new2=old"; a name alone keeps that class, and a cl
 class Record:
     """One labelled picture of a data set.
 
-    source: its name in the tree, or "row 17" of a CSV file; unique within a data set. label: the name of its class's folder.
+    source: its name in the tree, or "row 17" of a CSV file; several faces of one image have the same source and differ in
+    their box, else it is unique within a data set. label: the name of its class's folder.
     subject: who is seen. split: "train", "valid" or "test" where the data set says it. box: left, top, right, bottom of the
     face in pixels of the picture as stored. pixels: the 48×48 grey values of a FER2013 row; `source` is then no file.
     """

@@ -13,8 +13,10 @@ from data_preprocessing.files import is_hidden, reason
 from data_preprocessing.folders import Split, read_split
 from data_preprocessing.listed import make_splits, unread_notes
 from data_preprocessing.readers import affectnet, rafdb
-from data_preprocessing.split_folders import find_splits, split_folders
+from data_preprocessing.split_folders import find_splits
+from data_preprocessing.split_names import split_folders
 from data_preprocessing.trees import open_tree
+from data_preprocessing.unprepared import refuse_label_files, say_misplaced
 from data_preprocessing.wrong_folders import explain_file
 
 _NATIVE_FORMS = {rafdb: (*rafdb.LISTS, "EmoLabel", "Image/aligned"), affectnet: tuple(affectnet.SETS)}
@@ -43,7 +45,10 @@ def _open(path: Path, say: Callable[[str], None]) -> dict[str, Callable[[], Spli
     splits = _read_native(path, say)
     if splits:
         return {name: partial(_itself, split) for name, split in splits.items()}
-    return {name: partial(read_split, name, folder, say) for name, folder in find_splits(path, say).items()}
+    refuse_label_files(path)
+    folders = find_splits(path, say)
+    say_misplaced(path, folders, say)
+    return {name: partial(read_split, name, folder, say) for name, folder in folders.items()}
 
 
 def _read_table(path: Path, say: Callable[[str], None]) -> dict[str, Split]:

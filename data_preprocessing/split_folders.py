@@ -4,9 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from data_preprocessing.errors import DataError, printable
-from data_preprocessing.files import is_hidden
 from data_preprocessing.folders import images_below, told
-from data_preprocessing.split_names import SPLIT_FOLDERS, split_of
+from data_preprocessing.split_names import split_folders
 from data_preprocessing.wrong_folders import explain_file, explain_folder
 
 
@@ -31,13 +30,6 @@ def find_splits(root: Path | str, say: Callable[[str], None] = lambda text: None
             raise DataError(f"--data {root}: no train/, valid/ or test/ folder ({explain_folder(root)}")
         _say_unread(root, others, say)
         return {name: folders[0] for name, folders in found.items()}
-
-
-def split_folders(root: Path) -> tuple[dict[str, list[Path]], list[Path]]:
-    """The folders of each split that `root` has, in the splits' order, and its other folders. Raises OSError."""
-    folders = sorted(path for path in root.iterdir() if not is_hidden(path.name) and path.is_dir())
-    by_split = {name: [folder for folder in folders if split_of(folder.name) == name] for name in SPLIT_FOLDERS}
-    return {name: found for name, found in by_split.items() if found}, [f for f in folders if split_of(f.name) is None]
 
 
 def _say_unread(root: Path, folders: list[Path], say: Callable[[str], None]) -> None:

@@ -61,12 +61,12 @@ def _keep_given(
     shares = {name: ratio / sum(ratios[: len(parts)] or 1) for name, ratio in zip(parts, ratios)}
     train = tuple(r for r in records if r.split == "train")
     by = "subject" if all(r.subject for r in train) else "random"
-    cut = {r.source: r for r in _divide(train, shares, by, seed)}
+    cut = {r.source: r.split for r in _divide(train, shares, by, seed)}
     how = "by subject" if by == "subject" else "at random by picture"
     note = (
         f"the data set gives only {' and '.join(s for s in SPLITS if s in given)}: {' and '.join(parts[1:])} cut out of train"
     )
-    return tuple(cut.get(r.source, r) for r in records), (f"{note} {how}",)
+    return tuple(replace(r, split=cut.get(r.source, r.split)) for r in records), (f"{note} {how}",)
 
 
 def _divide(records: tuple[Record, ...], shares: dict[str, float], by: str, seed: int) -> tuple[Record, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_preprocessing.command_line import OneLineParser, escape_output, path
+from data_preprocessing.command_line import OneLineParser, path
 from data_preprocessing.errors import DataError, one_line, printable
 from data_preprocessing.face_drawing import draw_face
 from data_preprocessing.face_parameters import EXPRESSIONS, Identity
@@ -96,7 +96,6 @@ def get_args_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status, 2 for wrong arguments."""
     args = get_args_parser().parse_args(argv)
-    escape_output()
     people = {split: getattr(args, f"{split}_people") for split in PEOPLE}
     try:
         for flag, value in (*((f"--{s}-people", n) for s, n in people.items()), ("--views", args.views)):

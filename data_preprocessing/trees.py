@@ -106,6 +106,12 @@ def open_tree(path: Path | str) -> Tree:
     return Tree(root, places, temporary)
 
 
+def table_tree(table: Path, beside: Iterable[str]) -> Tree:
+    """The file `table` and those of the names `beside` (in lower case) that lie in its folder; nothing else of it."""
+    files = [table, *(file for file in sorted(table.parent.iterdir()) if file.name.lower() in beside and file.is_file())]
+    return Tree(table.parent, {readable(file.name): Place(str(file)) for file in files}, {})
+
+
 def _folder_places(root: Path, temporary: dict[str, str]) -> dict[str, Place]:
     places: dict[str, Place] = {}
     start = len(os.path.join(root, ""))

@@ -14,17 +14,18 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, astuple, dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from data_preprocessing.crops import Form, prepare_picture, prepare_pixels
+from data_preprocessing.crops import SAME, Form, prepare_picture, prepare_pixels
 from data_preprocessing.errors import DataError
 from data_preprocessing.files import is_hidden, read_file, reason
 from data_preprocessing.images import check_image
+from data_preprocessing.manifest import MANIFEST
 from data_preprocessing.records import Record
 from data_preprocessing.trees import Tree
 from data_preprocessing.workers import run_tasks
 
-PLAN, MANIFEST, SKIPPED = "prepare.json", "manifest.csv", "skipped.csv"
+PLAN, SKIPPED = "prepare.json", "skipped.csv"
 COLUMNS = ("path", "source", "class", "subject", "split", "box", "sha256")
 _PARTIAL = ".partial"  # folder of what has no name yet
 _STEM_BYTES = 150  # file systems allow 255 of a name
@@ -120,7 +121,10 @@ def write_records(
 
 
 def plan_tasks(records: Iterable[Record], format: str) -> list[Task]:
-    """The path of every record: <split>/<class>/<stem of its source>, with a hash of the source where stems are equal.
+    """The path of every record: <split>/<class>/<stem of its source>, with a hash of the source where stems are equal
+    (and of its box, where the source has several faces).
+
+    format: of the files, as in crops.Form.
 
     Stems are made safe for every file system and count as equal without regard to case. The order of the records does not
     matter. Raises DataError for a class name that can be no folder's, or that differs from another in case alone.
@@ -129,16 +133,22 @@ def plan_tasks(records: Iterable[Record], format: str) -> list[Task]:
     _check_classes({record.label for record in records})
     stems = [_stem(record) for record in records]
     keys = [(record.split, record.label, stem.casefold()) for record, stem in zip(records, stems)]
-    counts = Counter(keys)
+    counts, faces = Counter(keys), Counter(record.source for record in records)
     tasks = []
     for record, stem, key in zip(records, stems, keys):
+        several = faces[record.source] > 1
         if counts[key] > 1:
-            stem += "-" + hashlib.sha256(record.source.encode()).hexdigest()[:16]
-        tasks.append(Task(record, f"{record.split}/{record.label}/{stem}.{format}"))
+            stem += "-" + hashlib.sha256(_identity(record, several).encode()).hexdigest()[:16]
+        tasks.append(Task(record, f"{record.split}/{record.label}/{stem}{_ending(record, format)}"))
     twice = [path for path, count in Counter(task.path.casefold() for task in tasks).items() if count > 1]
     if twice:
         raise DataError(f"two pictures would be called {min(twice)}; rename one in the source")
     return tasks
+
+
+def _identity(record: Record, several: bool) -> str:
+    """What no other record has: its source, with the box where several faces are cut out of one image."""
+    return f"{record.source} {_box(record)}" if several else record.source
 
 
 def _stem(record: Record) -> str:
@@ -148,15 +158,14 @@ def _stem(record: Record) -> str:
     return safe.encode()[:_STEM_BYTES].decode(errors="ignore")
 
 
+def _ending(record: Record, format: str) -> str:
+    return f".{format}" if format != SAME else re.sub(r"[^.\w]", "_", PurePosixPath(record.source).suffix)
+
+
 def _check_classes(labels: set[str]) -> None:
     first: dict[str, str] = {}
     for label in sorted(labels):
-        if (
-            not label
-            or label != label.strip(" ")
-            or is_hidden(label)
-            or re.search(r'[<>:"/\\|?*\x00-\x1f]', label)
-        ):
+        if not label or label != label.strip(" ") or is_hidden(label) or re.search(r'[<>:"/\\|?*\x00-\x1f]', label):
             raise DataError(f"{label!r} can be no folder's name; give the class another with --classes NEW={label}")
         if first.setdefault(label.casefold(), label) != label:
             raise DataError(f"the classes {first[label.casefold()]} and {label} differ in case alone; join them with --classes")
@@ -200,8 +209,12 @@ def _begin(out: Path, plan: dict, resume: bool) -> None:
 
 def _manifest_row(result: Result) -> tuple[str, ...]:
     record = result.task.record
-    box = " ".join(f"{side:.10g}" for side in record.box) if record.box else ""
-    return result.task.path, record.source, record.label, record.subject or "", record.split or "", box, result.sha256
+    subject, split = record.subject or "", record.split or ""
+    return result.task.path, record.source, record.label, subject, split, _box(record), result.sha256
+
+
+def _box(record: Record) -> str:
+    return " ".join(f"{side:.10g}" for side in record.box) if record.box else ""
 
 
 def _write_table(out: Path, name: str, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:

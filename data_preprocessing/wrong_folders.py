@@ -7,17 +7,17 @@ from data_preprocessing.archives import ARCHIVES, entries_of
 from data_preprocessing.commands import prepare_command, quoted
 from data_preprocessing.errors import DataError
 from data_preprocessing.fer2013 import is_fer2013
-from data_preprocessing.files import files_below, is_hidden, read_start, readable
+from data_preprocessing.files import files_below, read_start, readable
 from data_preprocessing.folders import LAYOUT, contents
 from data_preprocessing.kinds import START, holds_image, is_image_name
 from data_preprocessing.listed import below_shared, few, folders_of
 from data_preprocessing.nesting import outer_folders, persons_command
-from data_preprocessing.readers import READERS
-from data_preprocessing.split_names import SPLITS, split_of
+from data_preprocessing.readers import READERS, fer2013_images
+from data_preprocessing.split_names import SPLITS, split_folders, split_of
 
 CHECKPOINTS = (".pth", ".pt", ".ckpt", ".safetensors")
 LISTS = (".csv", ".tsv", ".txt", ".json", ".lst", ".xlsx")
-_TABLES = ("fer2013.csv", "icml_face_data.csv", "train.csv")  # the complete ones first
+_TABLES = ("fer2013.csv", "icml_face_data.csv", "train.csv", "ckextended.csv")  # the complete ones first
 _MOST = 100_000  # names that are looked at
 _DEPTH = 2  # folders below the given one in which a data set is looked for
 
@@ -89,12 +89,13 @@ def _for_list(path: Path) -> str:
 
 def _for_names(root: Path, names: list[str]) -> str:
     """The command for a folder with these files; "" where there is none."""
-    fitting = [name for name in _fitting(names) if name != "fer2013"]  # its tables are known by their columns
+    by_name = fer2013_images.fits(names)  # FER2013's tables are known by their columns
+    fitting = [name for name in _fitting(names) if name != "fer2013" or by_name]
+    folders = below_shared({name: folders_of(name) for name in names if is_image_name(name)}, SPLITS)
+    outer, inner = outer_folders(folders.values())
+    if not fitting and outer and not any(map(split_of, inner)):
+        return f"{few(outer)} are persons or data sets that hold the classes; of persons, {persons_command(root, inner)}"
     if fitting[:1] == ["folder"]:
-        folders = below_shared({name: folders_of(name) for name in names if is_image_name(name)}, SPLITS)
-        outer, inner = outer_folders(folders.values())
-        if outer and not any(split_of(name) for name in inner):
-            return f"{few(outer)} are persons or data sets that hold the classes; of persons, {persons_command(root, inner)}"
         return f"class folders without splits: {prepare_command('folder', root)} makes the splits"
     if fitting:
         return f"{prepare_command(fitting[0], root)} reads it"
@@ -125,8 +126,8 @@ def _fitting_archive(path: Path) -> str:
 def _data_sets_below(root: Path, depth: int = _DEPTH) -> list[Path]:
     """The nearest folders, `root` included, that hold a train folder or FER2013's table; none below such a one."""
     try:
-        folders = sorted(path for path in root.iterdir() if not is_hidden(path.name) and path.is_dir())
-        if any(split_of(folder.name) == "train" for folder in folders):
+        splits, folders = split_folders(root)
+        if "train" in splits:
             return [root]
         tables = [root / name for name in _TABLES if (root / name).is_file() and is_fer2013(root / name)]
     except OSError:

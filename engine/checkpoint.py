@@ -36,13 +36,16 @@ from engine.errors import UsageError
 from engine.wrong_checkpoint import explain_wrong
 from models.checkpoint_file import DAMAGE, NetworkFile, read_network
 from models.errors import WeightsError
-from models.foreign import recorder_history
+from models.foreign import ForeignArray, recorder_history
 from models.wording import readable
 
 
 @dataclass
 class Checkpoint:
-    """A checkpoint file's content. classes, optimizer and rng are None where a published file does not hold them."""
+    """A checkpoint file's content. classes, optimizer and rng are None where a published file does not hold them.
+
+    told: how a published file stores its weights, as the end of a line.
+    """
 
     path: Path
     state_dict: dict[str, Tensor]
@@ -61,6 +64,7 @@ class Checkpoint:
     progress: dict | None = None
     pictures: dict = field(default_factory=dict)
     scaler: dict | None = None
+    told: str = ""
 
     @property
     def settings(self) -> dict:
@@ -119,12 +123,13 @@ def _from_ours(path: Path, network: NetworkFile) -> Checkpoint:
 
 def _from_published(path: Path, network: NetworkFile) -> Checkpoint:
     """POSTER V2 and the study store epoch and recorder, V1 and AdaFace iter."""
-    content = network.content
-    is_bare = not content.keys() & {"state_dict", "model_state_dict"}
-    epoch = 0 if is_bare else content.get("epoch", content.get("iter", 0))
+    content = network.content if network.weights.container else {}
+    epoch = content.get("epoch", content.get("iter", 0))
+    if isinstance(epoch, ForeignArray):
+        epoch = epoch.to_integer()
     if type(epoch) is not int or not 0 <= epoch < 2**31:
         raise UsageError("its epoch is no number")
     checkpoint = Checkpoint(path, network.state_dict, network.num_outputs, model=network.model, epoch=epoch)
-    checkpoint.model_options = network.options
+    checkpoint.model_options, checkpoint.told = network.options, network.weights.told
     checkpoint.history = recorder_history(content.get("recorder"), epoch)
     return checkpoint

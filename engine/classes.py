@@ -1,20 +1,12 @@
 """Which class each output of a checkpoint stands for, and how the data's folders map to them."""
 
+from data_preprocessing.class_names import match_names, meaning, said_matches
+from data_preprocessing.errors import DataError
 from data_preprocessing.folders import Split
 from engine.checkpoint import Checkpoint
 from engine.errors import UsageError
 from engine.protocols import DATA_TYPES
 
-SYNONYMS = {
-    "angry": "anger",
-    "disgusted": "disgust",
-    "fearful": "fear",
-    "afraid": "fear",
-    "happy": "happiness",
-    "joy": "happiness",
-    "sad": "sadness",
-    "surprised": "surprise",
-}
 STUDY_OUTPUTS = 7  # the AI Hub study's network has 7 outputs whatever its classes
 
 
@@ -23,30 +15,57 @@ def no_class(output: int) -> str:
     return f"(output {output})"
 
 
+def is_spare(name: str) -> bool:
+    """Whether `name` is one of `no_class`."""
+    return name.startswith("(output ") and name[8:-1].isdecimal()
+
+
 def output_classes(checkpoint: Checkpoint, split: Split, data_type: str | None) -> tuple[tuple[str, ...], str]:
     """Class names in output order, written as the data's folders are, and a sentence that says where they come from.
 
-    data_type: the one given on the command line, None where none was. Raises UsageError naming classes that differ.
+    The split may lack classes. The sentence is a marked warning where the order is a guess that a known data set speaks
+    against. data_type: the one given on the command line, None where none was. Raises UsageError naming classes that differ.
     """
     if not checkpoint.is_foreign:
-        _require_same_names(checkpoint, split)
-        return checkpoint.classes, f"classes from the checkpoint: {', '.join(checkpoint.classes)}"
+        return _own_order(checkpoint, split)
     kind = DATA_TYPES.get(data_type)
     if kind and kind.label_order:
         names = _published_order(checkpoint, split, data_type)
         return names, f"the file names no classes; outputs taken in {data_type}'s label order: {', '.join(names)}"
     outputs, folders = checkpoint.num_outputs, split.classes
+    mark, doubt = _other_orders(folders, outputs)
     if outputs == len(folders):
-        return folders, f"the file names no classes; outputs taken in the data's order: {', '.join(folders)}"
+        return folders, f"{mark}the file names no classes; outputs taken in the data's order: {', '.join(folders)}{doubt}"
     if outputs == STUDY_OUTPUTS and len(folders) < outputs:
         spare = tuple(no_class(k) for k in range(len(folders), outputs))
         return folders + spare, (
-            f"the file has {outputs} outputs for the data's {len(folders)} classes ({', '.join(folders)}, in the order "
+            f"{mark}the file has {outputs} outputs for the data's {len(folders)} classes ({', '.join(folders)}, in the order "
             "of the folders), as the AI Hub study's networks do: evaluated as trained, over all outputs; an output "
-            "without a class counts as wrong"
+            f"without a class counts as wrong{doubt}"
         )
+    remedy = f"; give --data_type {' or '.join(_known_sets(folders, outputs))}" * bool(_known_sets(folders, outputs))
     raise UsageError(
-        f"{checkpoint.path}: has {outputs} outputs, but {split.folder} has {len(folders)} classes ({', '.join(folders)})"
+        f"{checkpoint.path}: has {outputs} outputs, but {split.folder} has {len(folders)} classes ({', '.join(folders)}){remedy}"
+    )
+
+
+def _known_sets(folders: tuple[str, ...], outputs: int) -> list[str]:
+    """The data types with a published order of `outputs` classes, among which all of `folders` are by their names."""
+    named = {meaning(name) for name in folders}
+    return [name for name, kind in DATA_TYPES.items() if len(kind.label_order) == outputs and named <= set(kind.label_order)]
+
+
+def _other_orders(folders: tuple[str, ...], outputs: int) -> tuple[str, str]:
+    """A mark and a text to put before and behind a sentence that takes outputs in the order of `folders`: ("", "") where no
+    known data set has these classes in another order."""
+    order = [meaning(name) for name in folders]
+    others = [name for name in _known_sets(folders, outputs) if list(DATA_TYPES[name].label_order[: len(order)]) != order]
+    if not others:
+        return "", ""
+    have = "has" if len(others) == 1 else "have"
+    return "warning: ", (
+        f"; {', '.join(others)} {have} these classes in another order: if the file was trained on one of them, the figures are "
+        f"wrong, and --data_type {' or '.join(others)} takes its order"
     )
 
 
@@ -67,13 +86,22 @@ def output_names(checkpoint: Checkpoint, data_type: str | None) -> tuple[tuple[s
     return numbers, f"the file names no classes: its outputs are shown by their numbers, 0 to {numbers[-1]}{remedy}"
 
 
-def _require_same_names(checkpoint: Checkpoint, split: Split) -> None:
-    missing = [c for c in checkpoint.classes if c not in split.classes]
-    extra = [c for c in split.classes if c not in checkpoint.classes]
-    if missing or extra:
-        parts = [f"without {', '.join(missing)}"] * bool(missing) + [f"with {', '.join(extra)} instead"] * bool(extra)
-        trained = ", ".join(checkpoint.classes)
+def _own_order(checkpoint: Checkpoint, split: Split) -> tuple[tuple[str, ...], str]:
+    """As output_classes, of a checkpoint that names its classes: each under the name that the data has for it."""
+    trained = ", ".join(checkpoint.classes)
+    try:
+        matches = match_names(checkpoint.classes, split.classes)
+    except DataError as error:
+        raise UsageError(f"{split.folder}: {error}") from None
+    extra = [name for name in split.classes if name not in matches]
+    if extra:
+        missing = [name for name in checkpoint.classes if name not in matches.values()]
+        parts = [f"without {', '.join(missing)}"] * bool(missing) + [f"with {', '.join(extra)} instead"]
         raise UsageError(f"{checkpoint.path}: was trained on the classes {trained}; {split.folder} is {' and '.join(parts)}")
+    own = {one: name for name, one in matches.items()}
+    taken = said_matches(matches)
+    explanation = f"classes from the checkpoint: {trained}" + f"; taken by their meaning: {taken}" * bool(taken)
+    return tuple(own.get(name, name) for name in checkpoint.classes), explanation
 
 
 def _published_order(checkpoint: Checkpoint, split: Split, data_type: str) -> tuple[str, ...]:
@@ -99,7 +127,7 @@ def _label_order(checkpoint: Checkpoint, data_type: str) -> tuple[str, ...]:
 
 
 def _label_of(folder: str, order: tuple[str, ...], first_label: int) -> int | None:
-    name = SYNONYMS.get(folder.lower(), folder.lower())
+    name = meaning(folder)
     if name in order:
         return order.index(name)
     if name.isdecimal() and 0 <= int(name) - first_label < len(order):

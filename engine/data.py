@@ -1,5 +1,6 @@
 """The splits of a run: found, checked picture by picture, in the network's class order."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,14 +12,17 @@ from tqdm import tqdm
 
 from data_preprocessing.audit_report import find_verdict
 from data_preprocessing.cache import CachedPictures, open_cache
+from data_preprocessing.class_names import absent_classes, display_order, require_training_images, with_classes_of
 from data_preprocessing.errors import DataError
-from data_preprocessing.folders import Checked, Split, Stamps, check_pictures, check_same_classes
+from data_preprocessing.files import reason
+from data_preprocessing.folders import Checked, Split, Stamps, check_pictures
 from data_preprocessing.loaders import create_loader
 from data_preprocessing.occlusion import HeadsetOcclusion
 from data_preprocessing.reduced import create_dataset, stored_for
 from data_preprocessing.sources import open_source
 from data_preprocessing.stored import Stored
 from data_preprocessing.synthetic import write_synthetic
+from engine.classes import is_spare
 from engine.distributed import SINGLE, Group
 from engine.flags import Settings
 from models import MODELS
@@ -32,36 +36,63 @@ def progress(items: Iterable, total: int, text: str) -> tqdm:
     return tqdm(items, total=total, desc=text, leave=False, disable=not sys.stderr.isatty())
 
 
-def locate(data: str | None, say: Callable[[str], None]) -> dict[str, Callable[[], Split]]:
-    """The splits of --data by name, each read when called; without --data of the synthetic faces, drawn on first use."""
+def locate(data: str | None, say: Callable[[str], None], stored: Path | None = None) -> dict[str, Callable[[], Split]]:
+    """The splits of --data by name, each read when called; without --data of the synthetic faces, drawn on first use.
+
+    stored: the checkpoint that `data` comes from, None where the command line names it.
+    """
+    if data is not None and stored and not os.path.exists(data):
+        raise DataError(f"--data {data}, as stored in {stored}: no such file or folder; --data NEW names its new place")
     if data is None:
         if not SYNTHETIC_FOLDER.exists():
             say(f"no --data given: drawing synthetic faces into {SYNTHETIC_FOLDER}")
-        data = write_synthetic(SYNTHETIC_FOLDER, progress=progress)
+        try:
+            data = write_synthetic(SYNTHETIC_FOLDER, progress=progress)
+        except OSError as error:
+            raise DataError(f"{SYNTHETIC_FOLDER}: cannot be written ({reason(error)}); give pictures by --data DIR") from None
     return open_source(data, say)
 
 
-def training_splits(data: str | None, sources: dict[str, Callable[[], Split]]) -> tuple[list[Split], str]:
-    """[train, selection, report] and a warning, empty where there is none.
+def training_splits(data: str | None, sources: dict[str, Callable[[], Split]]) -> tuple[list[Split], list[str]]:
+    """[train, selection, report], all with the classes of train, and what is to be said of them; warnings are marked.
 
     data: what --data names, for messages. The epoch is chosen on the second and reported on the third. Raises DataError
-    where the splits do not suffice.
+    where the splits do not suffice, and where train lacks a class of another.
     """
     if "train" not in sources:
         raise DataError(f"--data {data}: no train split (found {', '.join(sources)})")
     if len(sources) == 1:
         raise DataError(f"--data {data}: neither valid nor test beside train; the epoch is chosen on valid/ (or val/)")
-    splits = {name: read() for name, read in sources.items()}
-    check_same_classes(splits.values())
+    splits, said = {"train": sources["train"]()}, []
+    train = splits["train"]
+    for name, read in sources.items():
+        if name != "train":
+            splits[name], matched = with_classes_of(read(), train.classes, str(train.folder))
+            said.append(matched)
+    said.append(require_training_images(train, splits.values()))
     selection, report = splits.get("valid", splits.get("test")), splits.get("test", splits.get("valid"))
-    warning = ""
     if selection is report:
         missing = "valid" if selection.name == "test" else "test"
-        warning = (
+        said.append(
             f"warning: no {missing} split: the epoch is chosen on {selection.name} and reported on the same pictures, "
             "so the reported result is optimistic"
         )
-    return [splits["train"], selection, report], warning
+    return [train, selection, report], list(filter(None, said))
+
+
+def absence(split: Split) -> str:
+    """A warning that names the classes of which a split to be scored has no image, "" where it has all.
+
+    Outputs that stand for no class are none.
+    """
+    absent = [name for name in absent_classes(split) if not is_spare(name)]
+    if not absent:
+        return ""
+    present = len(set(split.labels))
+    return (
+        f"warning: {split.name} has no image of {', '.join(absent)}: no recall is given there, and balanced accuracy and macro "
+        f"F1 are means over the {present} class{'es' * (present != 1)} that it has"
+    )
 
 
 def checked(
@@ -77,9 +108,10 @@ def checked(
             continue
         result = check_pictures(split, skip_bad, progress, (known or {}).get(split.name))
         results[split.name] = result
+        classes, numbers = result.split.classes, list(result.split.counts().values())
         if result.bad:
             say(f"{split.name}: {len(result.bad)} unreadable pictures dropped: {'; '.join(result.bad)}")
-        counts = ", ".join(f"{name} {n}" for name, n in result.split.counts().items())
+        counts = ", ".join(f"{classes[k]} {numbers[k]}" for k in display_order(classes))
         say(f"{split.name}: {len(result.split.paths)} pictures ({counts})")
     return [results[split.name].split for split in splits], results
 

@@ -146,6 +146,14 @@ class Settings:
         many=True,
         lifetime=COMMAND,
     )
+    out: str | None = flag(
+        "--out",
+        "run",
+        "with --evaluate: new or empty folder for the results (default: log/<run>)",
+        metavar="DIR",
+        path=True,
+        lifetime=COMMAND,
+    )
     draw: bool | None = flag(
         "--draw", "run", "with --predict: one PNG per image, with a bar per class and where the network looks", lifetime=COMMAND
     )

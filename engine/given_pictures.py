@@ -56,13 +56,17 @@ def _matches(name: str) -> list[str]:
     if os.path.lexists(name):  # also a name with brackets in it
         _refuse_other_files(Path(name))
         return [name]
-    own = Path(name).parts
-    matches = sorted(glob.glob(name, recursive=True))
-    matches = [match for match in matches if not any(is_hidden(p) for p in Path(match).parts if p not in own)]
+    matches = [match for match in sorted(glob.glob(name, recursive=True)) if not _is_the_systems(match, name)]
     if not matches:
         what = "matches nothing" if glob.has_magic(name) else "no such file or folder"
         raise UsageError(f"--predict {name}: {what}")
     return matches
+
+
+def _is_the_systems(match: str, pattern: str) -> bool:
+    """Whether a folder of the system holds what a glob found, unless it is named. glob itself minds names with a dot."""
+    named = Path(pattern).parts
+    return any(is_hidden(part) and not part.startswith(".") and part not in named for part in Path(match).parts)
 
 
 def _refuse_other_files(path: Path) -> None:

@@ -1,9 +1,12 @@
 """What a table of predictions is worth. No drawing, no printing."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from data_preprocessing.class_names import display_order
 
 Z95 = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
 
@@ -58,8 +61,17 @@ def compute_metrics(labels: np.ndarray, predicted: np.ndarray, num_classes: int)
     )
 
 
+def displayed(metrics: Metrics, classes: Sequence[str]) -> tuple[Metrics, tuple[str, ...]]:
+    """Figures and classes in the order in which they are shown."""
+    order = display_order(classes)
+    by_class = {name: getattr(metrics, name)[order] for name in ("precision", "recall", "f1", "support")}
+    shown = replace(metrics, **by_class, confusion=metrics.confusion[np.ix_(order, order)])
+    return shown, tuple(classes[k] for k in order)
+
+
 def format_table(metrics: Metrics, classes: tuple[str, ...]) -> str:
-    """The headline figures and a line a class, as text."""
+    """The headline figures and a line a class, as text; a class without images has a dash for recall and F1."""
+    metrics, classes = displayed(metrics, classes)
     low, high = metrics.interval
     width = max(map(len, (*classes, "class")))
     lines = [
@@ -69,8 +81,6 @@ def format_table(metrics: Metrics, classes: tuple[str, ...]) -> str:
         f"{'class':<{width}}  precision  recall      F1  support",
     ]
     for k, name in enumerate(classes):
-        lines.append(
-            f"{name:<{width}}  {metrics.precision[k]:9.4f}  {metrics.recall[k]:6.4f}  {metrics.f1[k]:6.4f}  "
-            f"{metrics.support[k]:7d}"
-        )
+        recall, f1 = (f"{value[k]:.4f}" if metrics.support[k] else "-" for value in (metrics.recall, metrics.f1))
+        lines.append(f"{name:<{width}}  {metrics.precision[k]:9.4f}  {recall:>6}  {f1:>6}  {metrics.support[k]:7d}")
     return "\n".join(lines)

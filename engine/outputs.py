@@ -12,7 +12,7 @@ from engine.batch_picture import draw_batch
 from engine.checkpoint import Checkpoint
 from engine.evaluate import Predictions, write_predictions
 from engine.flags import Settings
-from engine.metrics import format_table
+from engine.metrics import displayed, format_table
 from engine.plots import plot_confusion, plot_f1
 from engine.report.run_page import RunPage
 from engine.report.statistics import extended
@@ -22,7 +22,7 @@ from models import MODELS
 
 def draw(folder: Path, model: str, predictions: Predictions, split: str, classes: tuple[str, ...]) -> None:
     """confusion_matrix.png and f1.png of a whole split."""
-    metrics = predictions.metrics()
+    metrics, classes = displayed(predictions.metrics(), classes)
     low, high = metrics.interval
     accuracy = f"{100 * metrics.accuracy:.2f} % [{100 * low:.1f}, {100 * high:.1f}]"
     title = f"{model} on {split}: {accuracy}, n = {metrics.support.sum()}"
@@ -54,19 +54,23 @@ def report(
 ) -> None:
     """Draw, write predictions.csv, say the figures of `split`, fill the page, and write result.json, with `facts`, at last.
 
-    warnings: for the page, beside those that were said.
+    warnings: about what the figures rest on, for page and result.json, said or not.
     """
     write_predictions(folder / "predictions.csv", predictions, split.paths, classes)
     draw(folder, model, predictions, split.name, classes)
     say(format_table(predictions.metrics(), classes))
     page.write_result(predictions, split, classes, facts, warnings)
-    record.write_json(folder / record.RESULT, {**facts, "split": split.name, **result(predictions, classes)})
+    about = {"split": split.name, "warnings": record.unmarked(warnings)}
+    record.write_json(folder / record.RESULT, {**facts, **about, **result(predictions, classes)})
     names = sorted(file.name for file in folder.iterdir() if not file.name.startswith("."))
     say(f"written: {folder}/ ({', '.join(names)})")
 
 
 def result(predictions: Predictions, classes: tuple[str, ...]) -> dict:
-    """The figures of a split as plain numbers; fractions, with the accuracy's 95 % interval and what `extended` adds."""
+    """The figures of a split as plain numbers; fractions, with the accuracy's 95 % interval and what `extended` adds.
+
+    A class of which the split has no image has None for recall and F1.
+    """
     metrics = predictions.metrics()
     by_class = zip(classes, metrics.precision, metrics.recall, metrics.f1, metrics.support)
     figures = {
@@ -77,7 +81,12 @@ def result(predictions: Predictions, classes: tuple[str, ...]) -> dict:
         "macro_f1": metrics.macro_f1,
         "loss": predictions.loss,
         "classes": {
-            name: {"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
+            name: {
+                "precision": float(p),
+                "recall": float(r) if n else None,
+                "f1": float(f) if n else None,
+                "support": int(n),
+            }
             for name, p, r, f, n in by_class
         },
         "confusion": metrics.confusion.tolist(),

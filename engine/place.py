@@ -6,6 +6,7 @@ from pathlib import Path
 from engine import data, record
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.errors import TrainingStopped, UsageError
+from engine.leaks import as_facts
 from engine.lock import RunLock
 from engine.manifest import write_manifest
 from engine.preparation import Prepared
@@ -74,6 +75,8 @@ def _open(prepared: Prepared, start: Start, flags: dict) -> Place:
 
 def _write_records(place: Place, prepared: Prepared, checkpoint: Checkpoint | None) -> None:
     (place.folder / record.RESULT).unlink(missing_ok=True)  # of a run that was complete: it is not any more
+    verdict = data.audited(prepared.settings.data, prepared.log.say)
+    prepared.warnings += [f"{record.WARNING}{verdict}"] * bool(verdict)
     record.write_arguments(
         place.folder,
         vars(prepared.settings),
@@ -82,7 +85,9 @@ def _write_records(place: Place, prepared: Prepared, checkpoint: Checkpoint | No
         fingerprints=prepared.fingerprints,
         device=str(prepared.device),
         continues=checkpoint and _continued(checkpoint),
-        audit=data.audited(prepared.settings.data, prepared.log.say),
+        audit=verdict,
+        copies=as_facts(prepared.copies),
+        warnings=record.unmarked(prepared.warnings),
         **provenance(prepared.device),
     )
     write_manifest(place.folder / record.MANIFEST, {name: check.stamps for name, check in prepared.checks.items()})

@@ -83,7 +83,10 @@ def plot_curves(history: list[dict], path: Path, selection: str = "valid") -> No
 
 
 def plot_confusion(metrics: Metrics, classes: tuple[str, ...], title: str, path: Path) -> None:
-    """Confusion matrix of a whole split: row percentages by colour, counts beside them; rows are the true classes."""
+    """Confusion matrix of a whole split: row percentages by colour, counts beside them; rows are the true classes.
+
+    A class without images has dashes for percentages.
+    """
     rows = metrics.confusion.sum(axis=1, keepdims=True)
     share = 100 * metrics.confusion / np.maximum(rows, 1)
 
@@ -92,7 +95,8 @@ def plot_confusion(metrics: Metrics, classes: tuple[str, ...], title: str, path:
         image = axes.imshow(share, vmin=0, vmax=100, cmap="Blues")
         for i, j in np.ndindex(share.shape):
             colour = "white" if share[i, j] > 55 else "black"
-            axes.text(j, i, f"{share[i, j]:.1f}\n({metrics.confusion[i, j]})", ha="center", va="center", color=colour, size=9)
+            percent = f"{share[i, j]:.1f}" if rows[i] else "–"
+            axes.text(j, i, f"{percent}\n({metrics.confusion[i, j]})", ha="center", va="center", color=colour, size=9)
         axes.set_xticks(range(len(classes)), classes, rotation=35, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(len(classes)), classes)
         axes.set(xlabel="predicted", ylabel="true", title=title)
@@ -108,7 +112,8 @@ def plot_f1(metrics: Metrics, classes: tuple[str, ...], title: str, path: Path) 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         bars = axes.bar(range(len(classes)), metrics.f1, color=TRAIN_COLOUR)
-        axes.bar_label(bars, labels=[f"{v:.3f}" for v in metrics.f1], label_type="center", color="white")
+        labels = [f"{f1:.3f}" if n else "" for f1, n in zip(metrics.f1, metrics.support)]
+        axes.bar_label(bars, labels=labels, label_type="center", color="white")
         axes.axhline(metrics.macro_f1, color=VALID_COLOUR, linestyle="--")
         ticks = [f"{name}\n(n = {n})" for name, n in zip(classes, metrics.support)]
         axes.set_xticks(range(len(classes)), ticks)

@@ -13,27 +13,32 @@ from engine.distributed import SINGLE, Group
 from engine.errors import UsageError
 from engine.fit import FitState
 from engine.flags import Settings
+from engine.leaks import Copies, find_copies, training_warning
 from engine.manifest import read_manifest
 from engine.optim import create_optimizer, parameter_groups
 from engine.precision import choose_precision
 from engine.scaling import LossScaler
 from engine.seed import seed_everything
-from engine.settings import gpu_numbers
 from engine.setup import BGR, build_model, choose_device, load_backbones, model_options, start_from_scratch
 from engine.start import Start, require_same_order, restore, say_changes
+from engine.wishes import without_effect
 
 
 @dataclass
 class Prepared:
-    """splits: training, selection, report. warning: about them, "" for none. checks: of their pictures, by split name."""
+    """splits: training, selection, report. checks: of their pictures, by split name. copies: that the splits share.
+
+    warnings: about what the figures rest on, one line each.
+    """
 
     settings: Settings
     log: record.Log
     device: torch.device
     precision: torch.dtype
     splits: list[Split]
-    warning: str
+    warnings: list[str]
     checks: dict[str, Checked]
+    copies: list[Copies]
     classes: tuple[str, ...]
     model: nn.Module
     optimizer: torch.optim.Optimizer
@@ -53,16 +58,19 @@ def prepare(settings: Settings, start: Start, flags: dict, log: record.Log, grou
     flags: the command line's, only those given. group: the processes that train together. Raises UsageError, DataError or
     WeightsError, and TrainingStopped where memory does not suffice.
     """
-    device = choose_device(settings.device, gpu_numbers(settings.gpu), log.say, group)
+    device = choose_device(settings, flags, log.say, group)
     with memory.explained(device, settings.batch_size, settings.workers):
         return _prepare(device, settings, start, flags, log, group)
 
 
 def _prepare(device: torch.device, settings: Settings, start: Start, flags: dict, log: record.Log, group: Group) -> Prepared:
     precision = choose_precision(settings.precision, device, log.say)
-    splits, warning = data.training_splits(settings.data, data.locate(settings.data, log.say))
     checkpoint = start.checkpoint
-    classes = _classes(checkpoint, splits[0], flags.get("data_type"), log)
+    stored = checkpoint.path if checkpoint and "data" not in flags else None
+    splits, said = data.training_splits(settings.data, data.locate(settings.data, log.say, stored))
+    classes, explanation = _classes(checkpoint, splits[0], flags.get("data_type"))
+    if explanation:
+        log.say(explanation)
     splits = [split.reordered(classes) for split in splits]
     seed_everything(settings.seed)
     model = build_model(settings.model, len(classes), model_options(settings), device)
@@ -83,24 +91,32 @@ def _prepare(device: torch.device, settings: Settings, start: Start, flags: dict
     else:
         state = FitState()
         start_from_scratch(model, settings.init)
-        load_backbones(model, settings.pretrained, log.say)
+        load_backbones(model, settings.pretrained, log.say, named="pretrained" in flags)
     known = read_manifest(record.LOG_ROOT / start.run / record.MANIFEST) if start.run else {}
     splits, checks = group.share(data.checked(splits, settings.skip_bad_images, log.say, known) if group.is_main else None)
+    copies = find_copies(checks)
+    said += [training_warning(copies, splits[2].name), *map(data.absence, {split.name: split for split in splits[1:]}.values())]
     training = model, optimizer, state, scaler, group
-    prepared = Prepared(settings, log, device, precision, splits, warning, checks, classes, *training)
+    warnings = [text for text in (explanation, *said) if text.startswith(record.WARNING)]
+    prepared = Prepared(settings, log, device, precision, splits, warnings, checks, copies, classes, *training)
     if checkpoint and settings.start_epoch is None:
         require_same_order(checkpoint, settings, prepared.fingerprints, log.say)
-    for text in (warning, BGR * (settings.channel_order == "bgr")):
-        if text:
-            log.say(text)
+    for text in filter(None, (*said, without_effect(flags, group.size), BGR * (settings.channel_order == "bgr"))):
+        log.say(text)
     return prepared
 
 
-def _classes(checkpoint: Checkpoint | None, split: Split, data_type: str | None, log: record.Log) -> tuple[str, ...]:
+def _classes(checkpoint: Checkpoint | None, split: Split, data_type: str | None) -> tuple[tuple[str, ...], str]:
+    """The classes in output order, and where a checkpoint gives the order, a sentence about it. split: training."""
     if not checkpoint:
-        return split.classes
+        return split.classes, ""
+    if not checkpoint.is_foreign and set(checkpoint.classes) != set(split.classes):
+        raise UsageError(
+            f"--resume {checkpoint.path}: was trained on the classes {', '.join(checkpoint.classes)}; {split.folder} has "
+            f"{', '.join(split.classes)}: a run goes on with the same class names; rename the class folders, or give the former "
+            "data by --data"
+        )
     classes, explanation = output_classes(checkpoint, split, data_type)
     if len(classes) != len(split.classes):
         raise UsageError(f"--resume {checkpoint.path}: has outputs without a class in the data; only --evaluate can")
-    log.say(explanation)
-    return classes
+    return classes, explanation

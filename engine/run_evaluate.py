@@ -1,10 +1,11 @@
 """`--evaluate`: test a checkpoint on one split."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from data_preprocessing.folders import Stamps
+from data_preprocessing.folders import Split
 from engine import data, memory, record
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.classes import output_classes
@@ -12,15 +13,16 @@ from engine.distributed import join_group, leave_group
 from engine.errors import UsageError
 from engine.evaluate import predict
 from engine.flags import Settings
+from engine.leaks import as_facts, evaluation_warning, tested_before
 from engine.loading import watched
-from engine.manifest import seen_pictures
 from engine.outputs import checkpoint_facts, report
 from engine.precision import choose_precision
 from engine.provenance import provenance
 from engine.report.run_page import RunPage
 from engine.seed import seed_everything
-from engine.settings import gpu_numbers, resolve
+from engine.settings import resolve
 from engine.setup import choose_device, model_title, tested_network
+from engine.wishes import without_effect
 
 WITH_LABELS = (
     "warning: --margin-at-eval: these figures use the labels: the head subtracts its margin from the true class, as the "
@@ -29,21 +31,25 @@ WITH_LABELS = (
 
 
 def evaluate(flags: dict) -> None:
-    """Test the checkpoint `flags["evaluate"]`; figures, plots and predictions.csv go to a log folder of their own.
+    """Test the checkpoint `flags["evaluate"]`; figures, plots and predictions.csv go to flags["out"] or a new folder in log/.
 
     flags: the command line's, only those given. Raises UsageError or DataError before anything is written.
     """
     group = join_group(flags.get("device", "auto"))
     log = record.Log(speaks=group.is_main)
+    record.require_place(flags.get("out"))
     checkpoint = load_checkpoint(flags["evaluate"], "--evaluate", flags)
     settings = resolve(flags, checkpoint.settings)
-    device = choose_device(settings.device, gpu_numbers(settings.gpu), log.say, group)
+    device = choose_device(settings, flags, log.say, group)
     precision = choose_precision(settings.precision, device, log.say)
-    sources = data.locate(settings.data, log.say)
+    note = without_effect(flags)
+    if note:
+        log.say(note)
+    sources = data.locate(settings.data, log.say, None if "data" in flags else checkpoint.path)
     name = settings.split or ("test" if "test" in sources else "valid")
     if name not in sources:
         raise UsageError(f"--split {name}: {settings.data} has only {', '.join(sources)}")
-    split = sources[name]()
+    split = _tested_split(name, sources, checkpoint)
     classes, explanation = output_classes(checkpoint, split, flags.get("data_type"))
     model = tested_network(checkpoint, settings, device, explanation, log.say)
     [split], checks = group.share(data.checked([split], settings.skip_bad_images, log.say) if group.is_main else None)
@@ -54,7 +60,14 @@ def evaluate(flags: dict) -> None:
     cached = data.caching(settings, fingerprints, log.say) if "cache" in flags else None
     loader = data.evaluation_loader(split, settings, device, cached, group)
     tested = checkpoint_facts(checkpoint)
-    facts = dict(classes=classes, fingerprints=fingerprints, device=str(device), tests=tested)
+    copies = tested_before(checkpoint, name, checks[name].stamps)
+    shared = {"copies": as_facts(copies) if checkpoint.pictures else None}
+    verdict = data.audited(settings.data, log.say)
+    warnings = [explanation * explanation.startswith(record.WARNING), data.absence(split), evaluation_warning(copies)]
+    warnings += [f"{record.WARNING}{verdict}" * bool(verdict), WITH_LABELS * bool(settings.margin_at_eval)]
+    warnings = list(filter(None, warnings))
+    facts = dict(classes=classes, fingerprints=fingerprints, device=str(device), tests=tested, audit=verdict, **shared)
+    facts["warnings"] = record.unmarked(warnings)
     folder = _open_records(settings, checkpoint, facts, log, device) if group.is_main else None
     bar, title = watched(settings.stall_seconds, log.say), model_title(settings)
     page = RunPage(folder, title, device, log.say) if folder else None
@@ -70,9 +83,7 @@ def evaluate(flags: dict) -> None:
             say=log.say,
         )
     if group.is_main:
-        about = dict(model=title, seed=settings.seed, **tested)
-        warnings = [trained_on(checkpoint, name, checks[name].stamps), WITH_LABELS * bool(settings.margin_at_eval)]
-        warnings = list(filter(None, warnings))
+        about = dict(model=title, seed=settings.seed, **tested, **shared)
         report(folder, title, predictions, split, classes, log.say, about, page, warnings)
         for text in warnings:
             log.say(text)
@@ -87,32 +98,23 @@ def evaluate(flags: dict) -> None:
 
 def _open_records(settings: Settings, checkpoint: Checkpoint, facts: dict, log: record.Log, device: torch.device) -> Path:
     """A folder of its own for the evaluation, with its log and args.json."""
-    folder = record.LOG_ROOT / record.create_run("evaluate", settings.run)
+    folder = record.results_folder("evaluate", settings.run, settings.out)
     log.open(folder / "log.txt")
     record.write_arguments(
         folder,
         vars(settings),
         **facts,
         trained_on=checkpoint.fingerprints,
-        audit=data.audited(settings.data, log.say),
         **provenance(device),
     )
     return folder
 
 
-def trained_on(checkpoint: Checkpoint, name: str, stamps: Stamps) -> str:
-    """A warning where the run of `checkpoint` had the pictures to be tested in its training or selection; "" where not.
-
-    name: of the split that is tested. stamps: of its pictures.
-    """
-    seen = seen_pictures(checkpoint.pictures, stamps)
-    train = seen.get("train", 0)
-    if train:
-        return (
-            f"warning: {train} of the {len(stamps)} pictures of {name} were in the training split of this checkpoint: the "
-            "result says nothing about new faces"
-        )
-    chosen = "valid" if "valid" in checkpoint.pictures else "test"
-    if seen.get(chosen):
-        return f"warning: the checkpoint was chosen on {seen[chosen]} of these {len(stamps)} pictures: the result is optimistic"
-    return ""
+def _tested_split(name: str, sources: dict[str, Callable[[], Split]], checkpoint: Checkpoint) -> Split:
+    """The split to test; for a file that names no classes with those of train where it lacks some, which keeps their order."""
+    split = sources[name]()
+    if checkpoint.is_foreign and len(split.classes) < checkpoint.num_outputs and name != "train" and "train" in sources:
+        classes = sources["train"]().classes
+        if set(split.classes) < set(classes):
+            return split.reordered(classes)
+    return split

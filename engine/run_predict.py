@@ -30,25 +30,30 @@ from engine.prediction_pictures import VIEW, PredictionPictures
 from engine.prediction_report import Report
 from engine.provenance import provenance
 from engine.seed import seed_everything
-from engine.settings import gpu_numbers, resolve
+from engine.settings import resolve
 from engine.setup import choose_device, tested_network
+from engine.wishes import without_effect
 from models import MODELS
 
 
 def predict(flags: dict) -> int:
     """Predict the pictures that flags["predict"] names with the checkpoint flags["evaluate"].
 
-    A line a picture is said, predictions.csv and with flags["draw"] drawings go to a log folder of their own. flags: the
-    command line's, only those given. Returns the exit status: 1 where unreadable pictures were skipped, otherwise 0. Raises
-    UsageError or DataError before anything is written.
+    A line a picture is said, predictions.csv and with flags["draw"] drawings go to flags["out"] or a new folder in log/.
+    flags: the command line's, only those given. Returns the exit status: 1 where unreadable pictures were skipped,
+    otherwise 0. Raises UsageError or DataError before anything is written.
     """
     log = record.Log()
+    record.require_place(flags.get("out"))
     split, has_folder = find_pictures(flags["predict"], log.say)
     checkpoint = load_checkpoint(flags["evaluate"], "--evaluate", flags)
     classes, explanation = output_names(checkpoint, flags.get("data_type"))
     settings = _settings(flags, checkpoint, log.say)
-    device = choose_device(settings.device, gpu_numbers(settings.gpu), log.say)
+    device = choose_device(settings, flags, log.say)
     precision = choose_precision(settings.precision, device, log.say)
+    note = without_effect(flags)
+    if note:
+        log.say(note)
     run = _Run(settings, checkpoint, Report(split, classes), device, log, has_folder)
     model = tested_network(checkpoint, settings, device, explanation, log.say)
     with memory.explained(device, settings.batch_size, settings.workers):
@@ -112,7 +117,7 @@ class _Run:
     def _open(self, reason: str) -> None:
         """The call's folder, with its log and args.json. reason: why the network is in its plain form, "" where it is not."""
         settings, report = self.settings, self.report
-        self.folder = record.LOG_ROOT / record.create_run("predict", settings.run)
+        self.folder = record.results_folder("predict", settings.run, settings.out)
         self.log.open(self.folder / "log.txt")
         facts = dict(classes=report.classes, device=str(self.device), tests=checkpoint_facts(self.checkpoint))
         facts |= dict(pictures=len(report.split.paths), trained_on=self.checkpoint.fingerprints, **provenance(self.device))

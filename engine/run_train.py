@@ -1,9 +1,10 @@
 """Training: a new run, or one that is resumed, up to its report."""
 
+from data_preprocessing.errors import one_line
 from engine import record
 from engine.checkpoint import load_checkpoint
 from engine.distributed import Group, join_group, leave_group
-from engine.errors import UsageError
+from engine.errors import TrainingStopped, UsageError
 from engine.place import open_place
 from engine.preparation import prepare
 from engine.settings import AUTO, resolve
@@ -37,13 +38,19 @@ def train(flags: dict) -> None:
         if settings.start_epoch is not None:
             prepared.state.rewind(done)
         run = TrainingRun(prepared, open_place(prepared, start, flags), requests)
-        run.fit()
-        run.report()
+        try:
+            run.fit()
+            run.report()
+        except (TrainingStopped, KeyboardInterrupt) as error:  # the console, which is told it, may be gone
+            log.keep(one_line(error))
+            raise
         leave_group(group)
 
 
 def _shared_start(flags: dict, log: record.Log, group: Group) -> Start:
     """The main process decides where to begin, and alone locks the run; the others read the same file."""
+    if group.is_main:
+        record.require_writable(record.LOG_ROOT, record.START_ELSEWHERE)
     start = find_start(flags, log) if group.is_main else None
     path, run = group.share((start.checkpoint and start.checkpoint.path, start.run) if start else None)
     return start or Start(load_checkpoint(path, "--resume", flags) if path else None, run)

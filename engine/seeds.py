@@ -19,9 +19,9 @@ from engine.compare.statistics import summarise_seeds
 from engine.compare.wording import FIGURES, shown, shown_interval, title
 from engine.errors import TrainingStopped, UsageError
 from engine.settings import AUTO, resolve, seed_numbers
+from engine.signals import stopping
 
 SUMMARY = "seeds.json"
-_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -63,6 +63,7 @@ def summarise(name: str, seeds: tuple[int, ...], runs: list[str]) -> str:
             raise UsageError(f"{path}: no result can be read; go on with {_remedy(name)}")
     figures = {figure: summarise_seeds([result[figure] for result in results]) for figure in FIGURES}
     content = {"seeds": seeds, "runs": runs, "split": results[0]["split"], "pictures": results[0]["pictures"]}
+    content["warnings"] = list(dict.fromkeys(text for result in results for text in result.get("warnings", [])))
     for figure, found in figures.items():
         values = [result[figure] for result in results]
         content[figure] = {"values": values, "mean": found.mean, "sd": found.sd, "interval": found.interval}
@@ -77,7 +78,7 @@ def summarise(name: str, seeds: tuple[int, ...], runs: list[str]) -> str:
     lines = [f"{label:<{width}}" + "".join(f"{cell:>22}" for cell in row) for label, row in rows.items()]
     head = " " * width + "".join(f"{title(figure):>22}" for figure in FIGURES)
     tail = f"over {len(seeds)} seeds on {content['split']} (Student's t); written: {folder / SUMMARY}"
-    return "\n".join([head, *lines, tail])
+    return "\n".join([head, *lines, *(f"{record.WARNING}{text}" for text in content["warnings"]), tail])
 
 
 def _remedy(name: str) -> str:
@@ -116,7 +117,7 @@ class _Child:
     def signals(cls) -> Iterator["_Child"]:
         """Pass signals on from here, and put the former handlers back afterwards."""
         child = cls()
-        former = {number: signal.signal(number, child._pass_on) for number in _PASSED_ON}
+        former = {number: signal.signal(number, child._pass_on) for number in (*stopping(), signal.SIGUSR1)}
         try:
             yield child
         finally:

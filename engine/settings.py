@@ -8,6 +8,7 @@ from engine.errors import UsageError
 from engine.flag import COMMAND
 from engine.flags import DEFAULTS, FLAGS, Settings, flag_of, of_lifetime
 from engine.protocols import DATA_TYPES, SYNTHETIC, find_recipe
+from engine.wishes import require_backbones, require_one_device
 from models import HEADS, MODELS
 
 AUTO = "auto"  # --resume auto: continue the run that --run names, if there is anything to continue
@@ -30,6 +31,10 @@ def check_flags(flags: dict) -> None:
     if "margin_at_eval" in flags and "evaluate" not in flags:
         raise UsageError("--margin-at-eval belongs to --evaluate FILE; the epoch is always chosen without labels in the head")
     _check_predict(flags)
+    if "out" in flags and "evaluate" not in flags:
+        raise UsageError("--out says where --evaluate FILE, alone or with --predict, writes; a training has --run NAME")
+    if "out" in flags and "run" in flags:
+        raise UsageError("--out and --run exclude each other: name the folder of the results, or a run below log/")
     if "explain" in flags and "evaluate" not in flags:
         raise UsageError("--explain belongs to --evaluate FILE: train first, then explain the checkpoint")
     for name in ("transform", "occlude"):
@@ -51,6 +56,7 @@ def check_flags(flags: dict) -> None:
             raise UsageError(f"--seeds: --resume {flags['resume']} is of one run; a series goes on by --run NAME --resume auto")
     if "gpu" in flags:
         gpu_numbers(flags["gpu"])
+        require_one_device(flags)
     if "save_every" in flags:
         save_interval(flags["save_every"])
     run = flags.get("run", "x")
@@ -126,6 +132,7 @@ def resolve(flags: dict, stored: dict) -> Settings:
     settings |= {name: value for name, value in stored.items() if name in settings}
     settings = Settings(**settings | dict.fromkeys(of_lifetime(COMMAND)) | flags)
     check_model(settings, flags)
+    require_backbones(settings, flags)
     if settings.margin is None:
         settings.margin = HEADS[settings.head]
     return settings

@@ -11,20 +11,26 @@ from engine.checkpoint import Checkpoint
 from engine.distributed import SINGLE, Group
 from engine.errors import UsageError
 from engine.flags import Settings
+from engine.settings import gpu_numbers
 from models import MODELS, create_model
 from models.errors import WeightsError
 from models.initialization import spread_positions_
 from models.poster import Poster
-from models.weights import DEAD_KEYS, FETCH, load_exact, load_pretrained
+from models.weights import DEAD_KEYS, FETCH, IR50_FILE, MOBILEFACENET_FILE, load_exact, load_pretrained
 
 BGR = "channel order: BGR, as the published POSTER V1 reads RAF-DB (--channel-order rgb for RGB)"
 
+_BOTH = f"{IR50_FILE} and {MOBILEFACENET_FILE}"
 
-def choose_device(name: str, gpus: tuple[int, ...], say: Callable[[str], None], group: Group = SINGLE) -> torch.device:
-    """The device to compute on; says so where it is not the one wanted. gpus: of --gpu, for each process of `group` one.
 
-    Raises UsageError for an unknown GPU.
+def choose_device(settings: Settings, flags: dict, say: Callable[[str], None], group: Group = SINGLE) -> torch.device:
+    """The device to compute on; says so where it is not the one that the settings of a checkpoint or the defaults want.
+
+    flags: the command line's, only those given; of several GPUs each process of `group` has its own. Raises UsageError for
+    an unknown GPU, and where the device that --device names is not there.
     """
+    gpus = gpu_numbers(settings.gpu)
+    name = "cuda" if gpus and "device" not in flags else settings.device  # --gpu is newer than a checkpoint's device
     gpu = group.local_rank if group.size > 1 else gpus[0] if gpus else None
     if gpu is not None and group.size == 1 and gpu >= torch.cuda.device_count():
         known = f"this machine has {torch.cuda.device_count()}" if torch.cuda.is_available() else "no CUDA GPU is available"
@@ -33,8 +39,11 @@ def choose_device(name: str, gpus: tuple[int, ...], say: Callable[[str], None], 
         return torch.device("cuda", gpu or 0)
     if name == "mps" and torch.backends.mps.is_available():
         return torch.device("mps")
+    kind = "MPS" if name == "mps" else "CUDA"
+    if "device" in flags and name not in ("auto", "cpu"):
+        raise UsageError(f"--device {name}: PyTorch {torch.__version__} finds no {kind} device; use --device cpu or auto")
     if name != "cpu":
-        say(f"no {'MPS' if name == 'mps' else 'CUDA'} device: using the CPU ({torch.get_num_threads()} threads)")
+        say(f"no {kind} device: using the CPU ({torch.get_num_threads()} threads)")
     return torch.device("cpu")
 
 
@@ -69,7 +78,7 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint, flag: str, say: Calla
     except WeightsError as error:
         raise UsageError(f"{flag} {checkpoint.path}: does not fit {checkpoint.model}: {error}") from None
     dropped = f"; {len(report.dropped)} dropped that the published network stores and never runs" if report.dropped else ""
-    say(f"{checkpoint.path}: {report.loaded} tensors loaded{dropped}")
+    say(f"{checkpoint.path}: {report.loaded} tensors loaded{dropped}{checkpoint.told}")
 
 
 def tested_network(
@@ -88,15 +97,22 @@ def tested_network(
     return model
 
 
-def load_backbones(model: nn.Module, folder: str, say: Callable[[str], None]) -> None:
-    """Load the pretrained backbones from `folder` ("none": start at random, without a word) where the network has any."""
+def load_backbones(model: nn.Module, folder: str, say: Callable[[str], None], named: bool = False) -> None:
+    """Load the pretrained backbones from `folder` ("none": start at random, without a word) where the network has any.
+
+    named: whether the user gave the folder. Then UsageError is raised where it holds neither file.
+    """
     if folder == "none" or not isinstance(model, Poster):
         return
+    if named and not Path(folder).is_dir():
+        raise UsageError(f"--pretrained {folder}: no such folder; give one that holds {_BOTH}, or none")
     reports, missing = load_pretrained(model, Path(folder))
+    if named and not reports:
+        raise UsageError(f"--pretrained {folder}: holds neither {' nor '.join(missing)}; give another folder, or none")
     for name, report in reports.items():
         dropped = sorted({key.split(".")[0] + ("." + key.split(".")[1]) * key.startswith("body.") for key in report.dropped})
         tail = f"; not needed and dropped: {', '.join(dropped)} ({len(report.dropped)} tensors)" if dropped else ""
-        say(f"{Path(folder) / name}: {report.loaded} tensors matched{tail}")
+        say(f"{Path(folder) / name}: {report.loaded} tensors matched{tail}{report.told}")
     if missing:
         say(
             f"warning: {' and '.join(missing)} not found in {folder}: training starts from random weights there, which "

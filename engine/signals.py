@@ -1,12 +1,17 @@
-"""Being asked to stop or to save: what SIGINT, SIGTERM and SIGUSR1 do to a training run."""
+"""Being asked to stop or to save: what SIGINT, SIGTERM, SIGHUP and SIGUSR1 do to a training run."""
 
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 _ONE_REQUEST = 0.5  # seconds in which the same signal again is no second request: schedulers and parents both send it
+
+
+def stopping() -> tuple[signal.Signals, ...]:
+    """The signals that ask to stop. SIGHUP, a terminal that goes away, is none where nohup has it ignored."""
+    return _STOPPING if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (*_STOPPING, signal.SIGHUP)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -21,7 +26,8 @@ class Requests:
     """What signals asked for since it was last looked at: `stop` (a signal's number, 0 for none) and `save`.
 
     Inside `deferred` a signal waits for the next look, so that no step and no file is torn; a second one, and one that
-    comes outside, raises Interrupted at once; the same one again within half a second is no second one. SIGUSR1, which job
+    comes outside, raises Interrupted at once; the same one again within half a second is no second one, and SIGHUP never is:
+    where a terminal goes away the system sends it, the shell, and after SIGTERM the service manager. SIGUSR1, which job
     schedulers send before a time limit, only asks for a save.
     """
 
@@ -32,7 +38,7 @@ class Requests:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Handle the signals here, in the main thread, and put the former handlers back afterwards."""
-        handlers = {number: self._stop for number in STOPPING} | {signal.SIGUSR1: self._save}
+        handlers = {number: self._stop for number in stopping()} | {signal.SIGUSR1: self._save}
         former = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield
@@ -53,6 +59,8 @@ class Requests:
 
     def _stop(self, number: int, frame) -> None:
         if self._deferring and number == self.stop and time.monotonic() - self._asked < _ONE_REQUEST:
+            return
+        if self.stop and number == signal.SIGHUP:
             return
         if self.stop or not self._deferring:
             raise Interrupted(number)

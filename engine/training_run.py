@@ -15,6 +15,7 @@ from engine.evaluate import Predictions, predict
 from engine.finite import FiniteGuard
 from engine.fit import FitState, fit
 from engine.flags import Settings
+from engine.leaks import as_facts
 from engine.loading import batches, watched
 from engine.losses import LOSSES
 from engine.manifest import picture_hashes
@@ -42,6 +43,7 @@ _NOT_STORED = (
     "margin_at_eval",
     "explain",
     "predict",
+    "out",
     "draw",
     "tensorboard",
 )
@@ -242,7 +244,8 @@ class TrainingRun:
             self.say(f"chosen: epoch {best.epoch}, the best on {selection.name}; reported on {reported.name}:")
             title = model_title(self.settings)
             facts = dict(run=self.name, model=title, seed=self.settings.seed, **checkpoint_facts(best))
-            report(self.folder, title, predictions, reported, prepared.classes, self.say, facts, self.page)
-            if prepared.warning:
-                self.say(prepared.warning)
+            facts["copies"] = as_facts(prepared.copies)
+            report(self.folder, title, predictions, reported, prepared.classes, self.say, facts, self.page, prepared.warnings)
+            for text in prepared.warnings:
+                self.say(text)
             self.say(f"checkpoints: {self.last} and {self.best}")

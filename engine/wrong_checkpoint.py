@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from data_preprocessing.commands import quoted
-from data_preprocessing.split_folders import split_folders
+from data_preprocessing.split_names import split_folders
 from data_preprocessing.wrong_folders import is_image
 from engine import record
 

@@ -17,8 +17,9 @@ from models.foreign import stand_ins
 from models.identify import MOST_OUTPUTS, identify
 from models.migrate import migrate
 from models.safe_load import read_untrusted
-from models.weights import DEAD_KEYS, require_finite, without_prefix
+from models.weights import DEAD_KEYS, require_finite
 from models.wording import is_text, readable
+from models.wrappers import Weights, find_weights, unwrapped
 
 FORMAT = "poster-reproduction"
 VERSION = 2
@@ -33,7 +34,7 @@ class NetworkFile:
     """A checkpoint's network: arguments of `create_model`, weights, and what its outputs are called.
 
     classes: None in a published file. args: settings of its run, {} in a published file; of their values nothing is
-    checked. content: all that the file holds, ours as the newest version holds it.
+    checked. content: all that the file holds, ours as the newest version holds it. weights: how a published one stores them.
     """
 
     model: str
@@ -43,6 +44,7 @@ class NetworkFile:
     state_dict: dict[str, Tensor]
     args: dict
     content: dict
+    weights: Weights | None = None
 
     @property
     def dead_keys(self) -> re.Pattern | None:
@@ -86,7 +88,7 @@ def _ours(content: dict) -> NetworkFile:
         raise WeightsError("damaged: its checksum does not match; use another copy")
     content = migrate(content)
     _check(content)
-    classes, state = tuple(content["classes"]), without_prefix(content["state_dict"])
+    classes, state = tuple(content["classes"]), unwrapped(content["state_dict"]).tensors
     return NetworkFile(content["model"], len(classes), content["model_options"], classes, state, content["args"], content)
 
 
@@ -115,8 +117,8 @@ def _require(condition: bool, text: str) -> None:
 
 
 def _published(content: dict) -> NetworkFile:
-    """POSTER V2 and the study store state_dict, V1 and AdaFace model_state_dict, others bare weights."""
-    weights = next((content[name] for name in ("state_dict", "model_state_dict") if name in content), content)
-    state = without_prefix(weights)
-    identity = identify(state)
-    return NetworkFile(identity.model, identity.num_outputs, dict(identity.options), None, state, {}, content)
+    """POSTER V2 and the study store state_dict, V1 and AdaFace model_state_dict, others bare weights or what they like."""
+    weights = find_weights(content)
+    identity = identify(weights.tensors)
+    found = identity.model, identity.num_outputs, dict(identity.options)
+    return NetworkFile(*found, None, weights.tensors, {}, content, weights)

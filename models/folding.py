@@ -8,11 +8,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.cpu_operators import PackedConvolution, PackedProduct
+
 
 def scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """What a BatchNorm does in evaluation, (C,) each."""
     scale = norm.weight / (norm.running_var + norm.eps).sqrt()
     return scale, norm.bias - norm.running_mean * scale
+
+
+def _packs(x: Tensor) -> bool:
+    """Whether weights are packed for `x`: float64 is for exactness, and a compiler makes its own."""
+    return x.device.type == "cpu" and x.dtype != torch.float64 and not torch.compiler.is_compiling()
 
 
 class Convolution(nn.Module):
@@ -36,12 +43,15 @@ class Convolution(nn.Module):
             if extra.numel() and extra.abs().max() > 1e-12 * bias.abs().max():
                 self.edges.append(name)
                 self.register_buffer(name, extra)
-        self.packed: Tensor | None = None
+        self.packed: PackedConvolution | None = None
 
     def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         """residual: added; its memory is taken for the result."""
-        if x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) and not torch.compiler.is_compiling():
-            out = self._run_packed(x, residual)
+        if _packs(x):
+            if self.packed is None:
+                self.packed = PackedConvolution(self.weight, self.bias, self.options, x.shape)
+                self.weight = None
+            out = self.packed(x, residual)
         else:
             padding, stride, dilation, groups = self.options
             out = F.conv2d(x, self.weight, self.bias, stride, padding, dilation, groups)
@@ -49,15 +59,6 @@ class Convolution(nn.Module):
         for name in self.edges:
             out[(slice(None), slice(None), *EDGES[name])] += getattr(self, name)
         return out
-
-    def _run_packed(self, x: Tensor, residual: Tensor | None) -> Tensor:
-        if self.packed is None:
-            self.packed = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *self.options, list(x.shape))
-            self.weight = None
-        if residual is None:
-            return torch.ops.mkldnn._convolution_pointwise(x, self.packed, self.bias, *self.options, "none", [], "")
-        added = ("add", 1.0, None, [], None)
-        return torch.ops.mkldnn._convolution_pointwise_.binary(residual, x, self.packed, self.bias, *self.options, *added)
 
 
 # where the bias of a padded convolution may differ; no pixel is in two of them
@@ -77,14 +78,14 @@ class Product(nn.Module):
         self.gelu = gelu
         self.register_buffer("weight", linear.weight.detach())
         self.register_buffer("bias", linear.bias.detach())
-        self.packed: Tensor | None = None
+        self.packed: PackedProduct | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) and not torch.compiler.is_compiling():
+        if _packs(x):
             if self.packed is None:
-                self.packed = torch.ops.mkldnn._reorder_linear_weight(self.weight, x.numel() // x.shape[-1])
+                self.packed = PackedProduct(self.weight, self.bias, self.gelu, x.numel() // x.shape[-1])
                 self.weight = None
-            return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "gelu" if self.gelu else "none", [], "none")
+            return self.packed(x)
         out = F.linear(x, self.weight, self.bias)
         return F.gelu(out) if self.gelu else out
 

@@ -1,7 +1,8 @@
-"""Reading the published implementations' checkpoints, which are pickles, without running any code of theirs.
+"""Reading the checkpoints of other implementations, which are pickles, without running any code of theirs.
 
-They hold instances of classes of the training script (RecorderMeter, RecorderMeter1) and numpy arrays. Here both are
-read into inert stand-ins; any other class or function that a file asks for makes it refused.
+They hold instances of classes of the training script (RecorderMeter, RecorderMeter1), numpy arrays, and settings as Python
+keeps them (an argparse.Namespace, paths, times). All are read into inert stand-ins; any other class or function that a file
+asks for makes it refused.
 """
 
 import numpy as np
@@ -10,8 +11,32 @@ _KINDS = ("f2", "f4", "f8", "i4", "i8")
 LOSS_SCALE = 30  # the published recorders store losses times 30, for their plot
 
 
+# what a training script's settings are kept in, by module; pathlib's classes moved in Python 3.13
+_PATHS = ("Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath")
+_TYPES = ("bool", "dict", "float", "int", "list", "str", "tuple")
+_INERT = {
+    "argparse": ("Namespace",),
+    "types": ("SimpleNamespace",),
+    "datetime": ("date", "datetime", "time", "timedelta"),
+    "pathlib": _PATHS,
+    "pathlib._local": _PATHS,
+    "builtins": _TYPES,  # of a defaultdict, or of a setting
+    "__builtin__": (*_TYPES, "long", "unicode"),  # the same as Python 2 called them, which is how a protocol 2 names them
+}
+
+
 class Recorder:
     """Stand-in for the published recorders: keeps the attributes that the file sets, and has no behaviour."""
+
+
+class Inert:
+    """Stand-in for a setting that is no plain value: keeps the attributes that the file sets, and has no behaviour."""
+
+    def __new__(cls, *_):
+        return super().__new__(cls)
+
+    def __init__(self, *_):
+        pass
 
 
 class ForeignDtype:
@@ -46,6 +71,11 @@ class ForeignArray:
         except ValueError:
             return None
 
+    def to_integer(self) -> int | None:
+        """Its number where it is a single integer, otherwise None."""
+        array = self.to_numpy()
+        return int(array) if array is not None and array.shape == () and array.dtype.kind == "i" else None
+
 
 def _reconstruct(*_) -> ForeignArray:
     return ForeignArray()
@@ -57,9 +87,15 @@ def _scalar(dtype: ForeignDtype, data: bytes = b"") -> ForeignArray:
     return array
 
 
+def _default_dict(*_) -> dict:
+    return {}
+
+
 def stand_ins() -> list[tuple[object, str]]:
     """Pairs for torch.serialization.safe_globals: what a name in a pickle stands for here."""
     pairs = [(Recorder, f"__main__.{name}") for name in ("RecorderMeter", "RecorderMeter1")]
+    pairs += [(Inert, f"{module}.{name}") for module, names in _INERT.items() for name in names]
+    pairs += [(_default_dict, "collections.defaultdict")]
     pairs += [(ForeignArray, "numpy.ndarray"), (ForeignDtype, "numpy.dtype")]
     for package in ("numpy.core", "numpy._core"):  # numpy 2 renamed the package
         pairs += [(_reconstruct, f"{package}.multiarray._reconstruct"), (_scalar, f"{package}.multiarray.scalar")]

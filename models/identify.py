@@ -21,7 +21,7 @@ class Identity:
 
 
 def identify(state: dict[str, Tensor]) -> Identity:
-    """The network whose weights `state` holds, keys without `module.`.
+    """The network whose weights `state` holds, by its own names, as models.wrappers gives them.
 
     A margin head without AdaFace's statistics is taken as CosFace: ArcFace stores the same keys, and without labels both
     compute the same. Raises WeightsError where no known network has such keys.

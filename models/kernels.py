@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from models.cpu_operators import has_product, product, softmax_backward
 from models.recorder import is_recording, recorded
 
 MANY_SCORES = 2**19  # of one sample: 2 MiB in float32, beyond which a batch of them is far too much for the cache
@@ -22,7 +23,7 @@ def prefers_onednn() -> bool:
     serves with code for older ones. A question of the machine, not of a measurement: the same bits in every run."""
     name = torch.cpu.get_capabilities().get("cpu_name", "")
     present = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()
-    return present and name != "" and "intel" not in name.lower() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    return present and name != "" and "intel" not in name.lower() and has_product(torch.float32)
 
 
 def _on_cpu(x: Tensor) -> bool:
@@ -38,16 +39,11 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return F.linear(x, weight, bias)
 
 
-def _product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
-    """a (rows, k) · b (columns, k)ᵀ + bias by oneDNN."""
-    return torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
-
-
 class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return _product(x, weight, bias)
+        return product(x, weight, bias)
 
     @staticmethod
     @once_differentiable
@@ -56,8 +52,8 @@ class _Linear(torch.autograd.Function):
         rows = grad.reshape(-1, grad.shape[-1])
         for_x, for_weight, for_bias = ctx.needs_input_grad
         return (
-            _product(rows, weight.t()).view(x.shape) if for_x else None,
-            _product(rows.t(), x.reshape(-1, x.shape[-1]).t()) if for_weight else None,
+            product(rows, weight.t()).view(x.shape) if for_x else None,
+            product(rows.t(), x.reshape(-1, x.shape[-1]).t()) if for_weight else None,
             rows.sum(0) if for_bias else None,
         )
 
@@ -130,7 +126,7 @@ class _Attention(torch.autograd.Function):
             weights = _weights(q[i], k[i], bias)
             dv[i] = weights.transpose(1, 2) @ grad[i]
             dscores = grad[i] @ v[i].transpose(1, 2)
-            dscores = torch.ops.aten._softmax_backward_data(dscores, weights, -1, weights.dtype)
+            dscores = softmax_backward(dscores, weights)
             dk[i] = dscores.transpose(1, 2) @ (q[i] * scale)
             if for_q:
                 dq[i] = dscores @ (k[i] * scale)

@@ -5,10 +5,12 @@ storages, or hash and print structures that never end. Here the pickle is played
 torch knows is followed, nothing is built, and the first thing that no file of weights needs ends it.
 """
 
+import contextlib
 import math
 import pickletools
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from models.errors import WeightsError
 from models.wording import readable
@@ -27,12 +29,18 @@ ITEM_SIZES = {
 }
 _TENSOR, _TENSOR_V2 = "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"
 _PARAMETER, _DICT, _BYTES = "torch._utils._rebuild_parameter", "collections.OrderedDict", "_codecs.encode"
-_GLOBALS = {*ITEM_SIZES, _TENSOR, _TENSOR_V2, _PARAMETER, _DICT, _BYTES}
+_COUNTER, _DEVICE = "collections.Counter", "torch.device"
+_DTYPES = ["float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"]
+_FUNCTIONS = {_TENSOR, _TENSOR_V2, _PARAMETER, _DICT, _BYTES, _COUNTER, _DEVICE}
+_GLOBALS = {*ITEM_SIZES, *(f"torch.{name}" for name in _DTYPES), *_FUNCTIONS}
+_DICTS = ("collections.defaultdict",)  # of the caller's functions, those that give a dict
+_OF_A_MODULE = {"_parameters", "_modules"}  # attributes of every torch.nn.Module
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _LITERALS = ("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINSTRING")
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _MOST_INSTRUCTIONS, _MOST_DIMENSIONS, _MOST_KEY = 500_000, 16, 2**60
 REFUSED = "refused, not a file of weights; nothing of it was run"
+_WEIGHTS_ALONE = "where it was made, save the weights alone: torch.save(model.state_dict(), FILE)"
 
 
 class Refused(WeightsError):
@@ -40,6 +48,14 @@ class Refused(WeightsError):
 
     def __init__(self, text: str = REFUSED):
         super().__init__(text)
+
+
+class Unknown(Refused):
+    """A name that a pickle asks for and no file of weights needs."""
+
+    def __init__(self, name: str):
+        super().__init__(f"refused, the file wants to run {name}; nothing of it was run; {_WEIGHTS_ALONE}")
+        self.name = name
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +87,7 @@ class Tensor:
 
 
 class Instance:
-    """Stands for an instance of one of the caller's inert classes."""
+    """Stands for an instance of one of the caller's inert classes, or for a device."""
 
 
 class Scan:
@@ -91,17 +107,29 @@ class Scan:
         Raises WeightsError, Refused where it holds what a file of weights does not.
         """
         self._stack, self._marks, self._memo = [], [], {}
+        instructions = pickletools.genops(stream)
         try:
-            for opcode, argument, _ in pickletools.genops(stream):
+            for opcode, argument, _ in instructions:
                 self._left -= 1
                 if self._left < 0:
                     raise Refused(f"refused, it holds more than {_MOST_INSTRUCTIONS} values")
                 self._follow(opcode.name, argument)
             return self._stack.pop()
+        except Unknown as unknown:
+            if not self._is_module(instructions):
+                raise
+            text = f"refused, it holds a whole pickled network ({unknown.name}), which would run that class's code"
+            raise Refused(f"{text}; nothing of it was run; {_WEIGHTS_ALONE}") from None
         except WeightsError:
             raise
         except Exception:  # whatever a garbled pickle leads to
             raise Refused() from None
+
+    def _is_module(self, instructions: Iterator) -> bool:
+        """Whether the rest of a pickle names what every torch.nn.Module holds."""
+        with contextlib.suppress(Exception):  # whatever a garbled pickle leads to
+            return {text for _, text, _ in islice(instructions, self._left) if text in _OF_A_MODULE} == _OF_A_MODULE
+        return False
 
     def _follow(self, name: str, argument: object) -> None:
         stack = self._stack
@@ -157,7 +185,7 @@ class Scan:
         if argument.count(" ") == 1 and (name in _GLOBALS or name in self.allowed):
             return Global(name)
         name = readable(name.removeprefix("__builtin__.").removeprefix("builtins."))
-        raise Refused(f"refused, the file wants to run {name}; nothing of it was run")
+        raise Unknown(name)
 
     def _storage(self, identity: object) -> Storage:
         _require(type(identity) is tuple and len(identity) in (5, 6) and identity[5:] in ((), (None,)))
@@ -171,6 +199,12 @@ class Scan:
     def _call(self, function: object, arguments: object) -> object:
         _require(type(function) is Global and type(arguments) is tuple)
         if function.name in self.allowed:
+            return Dict() if function.name in _DICTS else Instance()
+        if function.name == _COUNTER:
+            _require(len(arguments) < 2 and all(type(counts) is Dict for counts in arguments))
+            return Dict()
+        if function.name == _DEVICE:
+            _require(1 <= len(arguments) <= 2 and type(arguments[0]) is str and all(map(_is_count, arguments[1:])))
             return Instance()
         if function.name == _DICT:
             for pair in arguments[0] if arguments else []:  # as Python 2 wrote them

@@ -2,7 +2,8 @@
 
 torch.load(weights_only=True) runs no code of a file. What is checked around it keeps the file from costing more time or
 memory than its size allows: the container before anything is unpacked, the pickle before torch plays it
-(models.pickle_scan), and what came out before anyone goes through it.
+(models.pickle_scan), and what came out before anyone goes through it. A safetensors file (models.safetensors_file) has no
+code to run.
 """
 
 import io
@@ -10,7 +11,7 @@ import os
 import pickle
 import struct
 import zipfile
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -19,7 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import WeightsError
+from models.other_files import BEGINNING, about_archive, require_no_other
 from models.pickle_scan import REFUSED, Refused, Scan
+from models.safetensors_file import is_safetensors, read_safetensors
 from models.wording import readable
 
 _ZIP = b"PK\x03\x04"
@@ -27,14 +30,14 @@ _END, _END64, _LOCATOR64 = struct.Struct("<4s4H2IH"), struct.Struct("<4sQ2H2I4Q"
 _MOST_DIRECTORY = 1 << 20  # bytes of a zip's table of contents, some 12,000 storages
 _PLAIN_FLAGS = 0x0808  # sizes after the data, names in UTF-8: what torch sets
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # how torch's format before 1.6 begins
-_TAR = (257, b"ustar")
 _MOST_DEPTH, _MOST_NODES, _MOST_INTEGER = 50, 1_000_000, 2**63
 _MOST_EXPANDED = 4  # bytes of all tensors a byte of the file; the published files hold a few expanded ones
-_SCALARS = (type(None), bool, float, str, bytes)
+_DICTS = (OrderedDict, Counter)
+_SCALARS = (type(None), bool, float, str, bytes, torch.dtype, torch.device)
 
 
 def read_untrusted(path: Path | str, allowed: Sequence[tuple[object, str]] = ()) -> object:
-    """What a file that torch.save wrote holds, on the CPU: dicts, lists, tuples, tensors, numbers and text.
+    """What a file holds that torch.save wrote, or a safetensors file, on the CPU: dicts, lists, tensors, numbers and text.
 
     allowed: pairs for torch.serialization.safe_globals, of inert classes and functions that may stand in for names in
     the file. Raises WeightsError with a short reason that names neither file nor flag.
@@ -42,10 +45,11 @@ def read_untrusted(path: Path | str, allowed: Sequence[tuple[object, str]] = ())
     try:
         with open(path, "rb") as file:
             size = file.seek(0, os.SEEK_END)
-            _check_file(file, size, Scan({name for _, name in allowed}, _MOST_EXPANDED * size))
-            file.seek(0)
-            with torch.serialization.safe_globals(list(allowed)):
-                content = torch.load(file, map_location="cpu", weights_only=True)
+            start = _beginning(file, size)
+            if is_safetensors(start):
+                content = read_safetensors(file, size)
+            else:
+                content = _read_pickled(file, size, start, allowed)
     except WeightsError:
         raise
     except OSError as error:
@@ -59,19 +63,23 @@ def read_untrusted(path: Path | str, allowed: Sequence[tuple[object, str]] = ())
     return content
 
 
-def _check_file(file: BinaryIO, size: int, scan: Scan) -> None:
-    file.seek(_TAR[0])
-    is_tar = file.read(len(_TAR[1])) == _TAR[1]
-    file.seek(0)
+def _beginning(file: BinaryIO, size: int) -> bytes:
+    """How the file begins. Raises WeightsError where it is known to be something else than weights."""
     if not size:
         raise _damaged("it is empty")
-    if is_tar:
-        raise WeightsError("is a tar archive, not a file of weights; unpack it first")
-    if file.read(len(_ZIP)) == _ZIP:
-        _check_zip(file, size, scan)
-    else:
-        file.seek(0)
-        _check_legacy(file, size, scan)
+    file.seek(0)
+    start = file.read(BEGINNING)
+    require_no_other(start)
+    return start
+
+
+def _read_pickled(file: BinaryIO, size: int, start: bytes, allowed: Sequence[tuple[object, str]]) -> object:
+    check = _check_zip if start.startswith(_ZIP) else _check_legacy
+    file.seek(0)
+    check(file, size, Scan({name for _, name in allowed}, _MOST_EXPANDED * size))
+    file.seek(0)
+    with torch.serialization.safe_globals(list(allowed)):
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _damaged(reason: str) -> WeightsError:
@@ -85,12 +93,12 @@ def _check_zip(file: BinaryIO, size: int, scan: Scan) -> None:
     _check_zip_end(file, size)
     with zipfile.ZipFile(file) as archive:
         entries = {info.filename: info for info in archive.infolist()}
-        root = next(iter(entries)).partition("/")[0]
+        root = next(iter(entries), "").partition("/")[0]
+        if f"{root}/data.pkl" not in entries and f"{root}/constants.pkl" not in entries:
+            raise WeightsError(about_archive(list(entries)))
         _check_entries(archive.infolist(), root, size)
         if f"{root}/constants.pkl" in entries:
             raise WeightsError("is a TorchScript archive, a program, not a file of weights; it was not run")
-        if f"{root}/data.pkl" not in entries:
-            raise WeightsError("is a zip archive without weights; unpack it first")
         for name in entries:
             with archive.open(name) as stream:
                 while stream.read(1 << 20):  # raises where the checksum differs
@@ -131,7 +139,7 @@ def _check_entries(entries: list[zipfile.ZipInfo], root: str, size: int) -> None
         if info.flag_bits & ~_PLAIN_FLAGS or info.extra or info.orig_filename != info.filename:
             raise _damaged("its table of contents is garbled")
         if not info.filename.isascii() or not info.filename.startswith(f"{root}/"):
-            raise WeightsError("is a zip archive without weights; unpack it first")
+            raise WeightsError(about_archive([entry.filename for entry in entries]))
 
 
 class _Bounded:
@@ -181,7 +189,7 @@ def _check_content(content: object, kinds: tuple[type, ...], most_bytes: int) ->
         elif type(value) is int:
             if abs(value) >= _MOST_INTEGER:
                 raise Refused("refused, it holds a number of more than 64 bits")
-        elif type(value) not in _SCALARS:
+        elif type(value) not in _SCALARS and not (isinstance(value, type) and value in kinds):
             children = _children(value, kinds)
             nodes += len(children)
             if depth == _MOST_DEPTH or nodes > _MOST_NODES:
@@ -201,9 +209,9 @@ def _children(value: object, kinds: tuple[type, ...]) -> list:
         return list(value)
     if type(value) is dict:
         return [*value, *value.values()]
-    attributes = vars(value) if type(value) in (OrderedDict, *kinds) else None
-    if type(value) is OrderedDict and attributes.keys() <= {"_metadata"}:  # another could stand before a method of dict
+    attributes = vars(value) if type(value) in (*_DICTS, *kinds) else None
+    if type(value) in _DICTS and attributes.keys() <= {"_metadata"}:  # another could stand before a method of dict
         return [*value, *value.values(), *attributes.values()]
-    if attributes is None or type(value) is OrderedDict:
+    if attributes is None or type(value) in _DICTS:
         raise Refused(f"refused, it holds a {type(value).__name__}, which is no weight")
     return list(attributes.values())

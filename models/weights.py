@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import WeightsError
+from models.foreign import stand_ins
 from models.safe_load import read_untrusted
 from models.wording import readable, some
+from models.wrappers import find_weights, unwrapped
 
 # Stored by the published networks and never run, by family: the one list of what is dropped when such a file loads.
 _BACKBONES = (
@@ -38,23 +40,14 @@ _IR50_UNUSED = re.compile(r"body\.(21|22|23)\..+|body4\..+|output_layer\..+")
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What a file gave: tensors loaded, and the keys that were dropped because nothing ever runs them."""
+    """What a file gave: tensors loaded, and the keys that were dropped because nothing ever runs them.
+
+    told: how they were stored, as the end of a line.
+    """
 
     loaded: int
     dropped: tuple[str, ...]
-
-
-def without_prefix(state: dict) -> dict:
-    """The same state dict without DataParallel's `module.`; WeightsError where it is no dict of named tensors."""
-    if not isinstance(state, dict) or not state:
-        raise WeightsError("holds no weights")
-    for key, value in state.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise WeightsError(f"is no state dict: entry {readable(str(key))!r} is a {type(value).__name__}, not a tensor")
-    plain = {key.removeprefix("module."): value for key, value in state.items()}
-    if len(plain) < len(state):
-        raise WeightsError("is no state dict: it holds a key both with and without 'module.'")
-    return plain
+    told: str = ""
 
 
 def require_finite(tensors: dict[str, Tensor]) -> None:
@@ -78,11 +71,11 @@ def load_exact(module: nn.Module, state: dict[str, Tensor], dead: re.Pattern | N
 
     Raises WeightsError naming missing, unexpected or mis-shaped keys; the module is then unchanged.
     """
-    state = without_prefix(state)
-    own = module.state_dict()
+    weights = unwrapped(state)
+    state, own = weights.tensors, module.state_dict()
     dropped = tuple(k for k in state if k not in own and dead and dead.fullmatch(k))
     problems = [("missing", [k for k in own if k not in state])]
-    problems += [("unexpected", [k for k in state if k not in own and k not in dropped])]
+    problems += [("unexpected", [*weights.left_out, *(k for k in state if k not in own and k not in dropped)])]
     wrong = [
         f"{k} {tuple(state[k].shape)} instead of {tuple(own[k].shape)}"
         for k in own
@@ -100,29 +93,13 @@ def load_exact(module: nn.Module, state: dict[str, Tensor], dead: re.Pattern | N
     return LoadReport(len(own), dropped)
 
 
-def read_tensors(path: Path) -> object:
-    """What a weight file holds, on the CPU; no code of the file runs. Raises WeightsError naming the file."""
-    if is_page(path):
-        raise WeightsError(f"{path}: is an HTML page and no weight file; {FETCH}")
-    try:
-        return read_untrusted(path)
-    except WeightsError as error:
-        raise WeightsError(f"{path}: cannot be read as a weight file ({error}); {FETCH}") from None
-
-
-def is_page(path: Path) -> bool:
-    """Whether a file is a web page: what a browser saves where a download link asks for something first. Raises OSError."""
-    with open(path, "rb") as file:
-        return file.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
-
-
 def ir50_keys(state: dict[str, Tensor], single_body: bool = False) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Any published naming of IR-50 -> one naming, and the keys of its fourth stage and output layer, which are dropped.
 
     single_body: name the blocks `body.0` to `body.20` as POSTER V1 does, otherwise by V2's three stages.
     """
     kept, dropped = {}, []
-    for key, value in without_prefix(state).items():
+    for key, value in state.items():
         if _IR50_UNUSED.fullmatch(key):
             dropped.append(key)
         else:
@@ -163,14 +140,21 @@ def load_backbone(module: nn.Module, path: Path, name: str) -> LoadReport:
 
     Raises WeightsError naming file and keys where it lacks a tensor or has one of another shape.
     """
-    content, unused = read_tensors(path), _UNUSED[name]
+    unused = _UNUSED[name]
     try:
-        state = content["state_dict"] if isinstance(content, dict) and "state_dict" in content else content
-        dropped = ()
+        weights = find_weights(_read(path))
+        state, dropped = weights.tensors, ()
         if name == IR50_FILE:
             state, dropped = ir50_keys(state, single_body=hasattr(module, "body"))
-        require_finite({key: value for key, value in without_prefix(state).items() if not (unused and unused.fullmatch(key))})
+        require_finite({key: value for key, value in state.items() if not (unused and unused.fullmatch(key))})
         report = load_exact(module, state, unused)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
-    return LoadReport(report.loaded, report.dropped + dropped)
+    return LoadReport(report.loaded, report.dropped + dropped, weights.told)
+
+
+def _read(path: Path) -> object:
+    try:
+        return read_untrusted(path, stand_ins())
+    except WeightsError as error:
+        raise WeightsError(f"{error}; {FETCH}") from None

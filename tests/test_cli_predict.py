@@ -1,7 +1,11 @@
 """--evaluate FILE --predict PATH...: pictures without labels, from the command line to the files that it leaves."""
 
+import errno
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -146,11 +150,74 @@ def test_a_file_without_class_names_shows_numbers_or_the_names_of_a_data_set(cap
     assert list(names[0])[2:] == [f"p_{name}" for name in order]
 
 
+def test_out_says_where_the_results_go_and_nothing_is_overwritten(work, tmp_path, capsys):
+    command = ["--evaluate", "best.pth", "--device", "cpu", "-j", 0, "--predict", "data/test/anger", "--draw", "--out"]
+    before = {str(path) for path in work.rglob("*")}
+    (tmp_path / "empty").mkdir()
+    for out in (tmp_path / "new/a", tmp_path / "empty"):
+        assert run(*command, out) == 0
+        names = {path.name for path in out.iterdir()}
+        assert names == {"predictions.csv", "pictures", "contact_sheet.png", "args.json", "log.txt"}
+        assert f"written: {out}/ (" in capsys.readouterr().out
+    assert (tmp_path / "new/a/predictions.csv").read_bytes() == (tmp_path / "empty/predictions.csv").read_bytes()
+    kept = (tmp_path / "empty/log.txt").read_bytes()
+    for out, words in ((tmp_path / "empty", "is not empty; choose"), ("best.pth", "cannot be read as a folder (Not a dir")):
+        assert run(*command, out) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: --out {out}: {words}") and error.count("\n") == 1
+    assert (tmp_path / "empty/log.txt").read_bytes() == kept
+    assert {str(path) for path in work.rglob("*")} == before
+
+
+def test_an_evaluation_goes_to_out_as_well(tmp_path):
+    assert run("--evaluate", "best.pth", "--data", "data", "--device", "cpu", "-j", 0, "--out", tmp_path / "e") == 0
+    assert {"predictions.csv", "result.json", "report.html", "log.txt"} <= {path.name for path in (tmp_path / "e").iterdir()}
+
+
+@pytest.mark.parametrize("more", [["--predict", "data/test"], ["--data", "data"]], ids=["predict", "evaluate"])
+@pytest.mark.parametrize("early", [True, False], ids=["seen at the start", "seen when it fails"])
+def test_a_folder_that_cannot_be_written_to_is_one_line_that_names_out(more, early, tmp_path, monkeypatch, capsys):
+    make, is_ours = os.mkdir, os.access
+
+    def refuse(path, *options) -> None:
+        if not Path(path).is_relative_to(tmp_path):
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        make(path, *options)
+
+    monkeypatch.setattr(os, "mkdir", refuse)  # a test that runs as root may write everywhere
+    monkeypatch.setattr(os, "access", lambda path, how: Path(path).is_relative_to(tmp_path) if early else is_ours(path, how))
+    shutil.rmtree("log", ignore_errors=True)
+    command = ["--evaluate", "best.pth", "--device", "cpu", "-j", 0, *more]
+    assert run(*command) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "choose by --out DIR where the results go" in error
+    assert run(*command, "--out", "below") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "--out below" in error and "choose another folder" in error
+    assert run(*command, "--out", tmp_path / "there") == 0
+    assert (tmp_path / "there/predictions.csv").exists() and not Path("log").exists()
+
+
+def test_a_closed_pipe_leaves_the_table_whole(work):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, main.__file__, "--evaluate", "best.pth", "--device", "cpu", "-j", "0", "--run", "piped"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*command, "--predict", "data/test", "bad"], env=environment, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")  # one picture could not be read
+    assert len(table("log/piped/predictions.csv")) == 9
+    assert Path("log/piped/log.txt").read_text(encoding="utf-8").count("nobody reads the output any more") == 1
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
         (["--predict", "data"], "--predict: name the checkpoint to predict with by --evaluate FILE"),
         (["--evaluate", "best.pth", "--draw"], "--draw"),
+        (["--out", "there"], "--out says where --evaluate FILE"),
+        (["--evaluate", "best.pth", "--predict", "data", "--out", "there", "--run", "r2"], "--out and --run exclude"),
+        (["--evaluate", "best.pth", "--predict", "data", "--out", "data"], "--out data: is not empty"),
         (["--evaluate", "best.pth", "--predict"], "--predict: expected at least one argument"),
         (["--evaluate", "best.pth", "--predict", "nowhere.jpg"], "--predict nowhere.jpg: no such file or folder"),
         (["--evaluate", "best.pth", "--predict", "data/*.xyz"], "--predict data/*.xyz: matches nothing"),

@@ -124,22 +124,24 @@ def test_without_a_name_the_series_has_the_time_and_the_network_and_one_run_a_se
     assert (series / "seeds.json").is_file() and not any("--seeds" in command for command in in_process)
 
 
-def test_sigterm_to_the_series_alone_saves_its_run_and_the_same_command_goes_on(work, in_process, capsys):
-    flags = [*SMALL, "-p", "1", "--seeds", "3,6", "--run", "cut", "--epochs"]
-    process = Fresh().start([*flags, "2000"], work, work / "cut.out", work / "cut.err")
-    last, end = Path("checkpoint/cut_seed3/last.pth"), time.monotonic() + 60
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_the_series_alone_saves_its_run_and_the_same_command_goes_on(number, work, in_process, capsys):
+    name = f"cut{number}"
+    flags = [*SMALL, "-p", "1", "--seeds", "3,6", "--run", name, "--epochs"]
+    process = Fresh().start([*flags, "2000"], work, work / f"{name}.out", work / f"{name}.err")
+    last, end = Path(f"checkpoint/{name}_seed3/last.pth"), time.monotonic() + 60
     while not last.exists() and time.monotonic() < end:
         time.sleep(0.05)
     process.send(signal.SIGUSR1)
-    process.send(signal.SIGTERM)
-    assert process.wait() == 143
+    process.send(number)
+    assert process.wait() == 128 + number
     assert not process.members_after(10)
-    [line] = Path("cut.err").read_text().splitlines()
-    assert "saved in checkpoint/cut_seed3/last.pth" in line and not Path("log/cut_seed6").exists()
+    [line] = Path(f"{name}.err").read_text().splitlines()
+    assert f"saved in checkpoint/{name}_seed3/last.pth" in line and not Path(f"log/{name}_seed6").exists()
     done = torch.load(last, weights_only=True)["epoch"]
     capsys.readouterr()
     assert run(*flags, done + 1, "--resume", "auto") == 0
-    assert f"resuming {last}" in capsys.readouterr().out and Path("log/cut/seeds.json").is_file()
+    assert f"resuming {last}" in capsys.readouterr().out and Path(f"log/{name}/seeds.json").is_file()
 
 
 def test_a_run_that_fails_ends_the_series_with_its_status(monkeypatch, capsys):

@@ -118,6 +118,36 @@ def test_broken_pretrained_file_is_named(tmp_path, capsys):
     refused(capsys, "--data", "d", "--pretrained", ".", words="ir50.pth")
 
 
+def test_what_is_named_and_not_there_is_refused(tmp_path, capsys, monkeypatch):
+    tree(tmp_path / "d")
+    for cuda in ("is_available", "device_count"):
+        monkeypatch.setattr(torch.cuda, cuda, lambda: 0)
+    for flags, words in (
+        (["--device", "cuda"], "finds no CUDA device; use --device cpu or auto"),
+        (["--gpu", "0"], "no CUDA GPU is available"),
+        (["--gpu", "0,1"], "with --device cpu it starts 2 CPU processes"),
+        (["--pretrained", "missing"], "--pretrained missing: no such folder"),
+        (["--pretrained", "d"], "--pretrained d: holds neither ir50.pth nor mobilefacenet_model_best.pth.tar"),
+        (["--pretrained", "d", "--model", "deep_emotion"], "deep_emotion has no pretrained backbones"),
+        (["--feature-lr-scale", "0.1", "--model", "deep_emotion"], "deep_emotion has no backbones"),
+    ):
+        refused(capsys, "--data", "d", *flags, words=words)
+
+
+def test_flags_that_change_nothing_are_said_once(tmp_path, capsys):
+    tree(tmp_path / "d")
+    deep = ("--data", "d", "--model", "deep_emotion", "--epochs", "1", "-b", "2", "-j", "0", "--cache", "off")
+    assert main.main([*deep, "--sync-bn", "--run", "r"]) == 0
+    assert capsys.readouterr().out.count("without effect: --sync-bn (one process") == 1
+    test = ("--evaluate", "checkpoint/r/best.pth", "-j", "0", "--device", "cpu")
+    assert main.main([*test, "--run", "t", "--lr", "1"]) == 0
+    assert capsys.readouterr().out.count("without effect: --lr (nothing is trained)") == 1
+    assert main.main([*test, "--run", "p", "--predict", "d/test", "--data", "d"]) == 0
+    assert capsys.readouterr().out.count("without effect: --data (the images are those that --predict names)") == 1
+    assert main.main([*test, "--run", "q"]) == 0  # what the checkpoint holds was not named
+    assert "without effect" not in capsys.readouterr().out
+
+
 def test_checkpoint_of_other_classes_outputs_or_format(tmp_path, capsys):
     tree(tmp_path / "d")
     state = create_model("deep_emotion", 2).state_dict()

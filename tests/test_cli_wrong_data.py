@@ -46,7 +46,15 @@ def test_kaggles_form_is_read_whole_by_all_three(capsys):
 
 def test_images_of_any_name_reach_training_prediction_audit_and_preparation(capsys):
     tree("d")
-    odd = {"a.jfif": "JPEG", "b.jpe": "JPEG", "c.avif": "AVIF", "d.jp2": "JPEG2000", "bare": "PNG", "k.jpg.1": "JPEG", "m.jpg ": "JPEG"}
+    odd = {
+        "a.jfif": "JPEG",
+        "b.jpe": "JPEG",
+        "c.avif": "AVIF",
+        "d.jp2": "JPEG2000",
+        "bare": "PNG",
+        "k.jpg.1": "JPEG",
+        "m.jpg ": "JPEG",
+    }
     for name, kind in odd.items():
         image(f"d/train/angry/{name}", kind)
     image("d/train/@eaDir/angry/0.jpg")
@@ -94,7 +102,9 @@ def test_persons_become_subjects_by_the_command_that_is_named(capsys):
     assert "split by subject" in capsys.readouterr().out
     with open("p/manifest.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {(row["class"], row["subject"]) for row in rows} == {(c, s) for c in ("angry", "happy") for s in ("s01", "s02", "s03")}
+    assert {(row["class"], row["subject"]) for row in rows} == {
+        (c, s) for c in ("angry", "happy") for s in ("s01", "s02", "s03")
+    }
 
 
 def test_tree_of_several_data_sets_is_refused(capsys):
@@ -102,3 +112,14 @@ def test_tree_of_several_data_sets_is_refused(capsys):
     tree("all/jaffe")
     assert prepare.main(["folder", "--source", "all", "--out", "p"]) == 2
     assert "several data sets; give one, as all/ck" in capsys.readouterr().err
+
+
+def test_one_split_given_to_prepare_tells_of_the_others(capsys):
+    tree("d", count=4)
+    assert prepare.main(["folder", "--source", "d/train", "--out", "p", "--workers", "1"]) == 0
+    assert "d/train is one split: valid/, test/ beside it not read; --source d has all" in capsys.readouterr().out
+    assert prepare.main(["jaffe", "--source", "d", "--out", "q"]) == 2
+    assert "NAME folder fits" in capsys.readouterr().err
+    tree("people", ("s01", "s02"))
+    assert prepare.main(["jaffe", "--source", "people", "--out", "q"]) == 2
+    assert "folder fits" not in capsys.readouterr().err

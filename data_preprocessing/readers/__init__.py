@@ -10,10 +10,14 @@ from data_preprocessing.trees import Tree
 
 @dataclass(frozen=True)
 class Reader:
-    """One data set's reader: the module of this package it lies in, and the options that mean something to it."""
+    """One data set's reader: the module of this package it lies in, and the options that mean something to it.
+
+    beside: of a data set that is tables alone, the names of those that belong to a given one; None where it has images.
+    """
 
     module: str
     options: tuple[str, ...] = ()
+    beside: tuple[str, ...] | None = None
 
     @property
     def description(self) -> str:
@@ -28,6 +32,11 @@ class Reader:
         """Whether the files called `names` look like this data set, told by their names alone."""
         return self._module().fits(names)
 
+    def by_list(self, names: list[str]) -> bool:
+        """Whether among `names` is a list of this data set's that gives the labels, so that folders are no classes."""
+        module = self._module()
+        return hasattr(module, "by_list") and module.by_list(names)
+
     def _module(self) -> ModuleType:
         return importlib.import_module(f"{__name__}.{self.module}")
 
@@ -38,8 +47,9 @@ READERS = {
     "caer-s": Reader("caer_s"),
     "aihub": Reader("aihub", ("label",)),
     "vr": Reader("vr"),
-    "fer2013": Reader("fer2013"),
-    "ferplus": Reader("ferplus"),
+    "fer2013": Reader("fer2013", beside=("test.csv",)),
+    "ferplus": Reader("ferplus", beside=("fer2013new.csv", "fer2013.csv", "icml_face_data.csv")),
+    "expw": Reader("expw"),
     "ck+": Reader("ckplus", ("neutral",)),
     "jaffe": Reader("jaffe"),
     "ferg": Reader("ferg"),

@@ -11,11 +11,13 @@ import numpy as np
 
 from data_preprocessing.errors import DataError
 from data_preprocessing.listed import count_of, few, folders_of, is_picture, keyed, matched, read_list, stem, wrong_layout
+from data_preprocessing.readers import affectnet_original, affectnet_yolo
 from data_preprocessing.records import Listing, Record
 from data_preprocessing.trees import Tree
 
 DESCRIPTION = (
-    "train_set/ and val_set/ (or valid_set/) with images/N.jpg and annotations/N_exp.npy, or with train_annotations.txt"
+    "train_set/ and val_set/ (or valid_set/) with images/N.jpg and annotations/N_exp.npy, or with train_annotations.txt; "
+    "Manually_Annotated_Images/ with training.csv and validation.csv; or YOLO's images/, labels/ and data.yaml"
 )
 CLASSES = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")  # by its labels, 0 to 7
 SETS = {"train_set": "train", "val_set": "test", "valid_set": "test"}
@@ -41,6 +43,9 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     Left out and counted in the notes: pictures without a label, labels without a picture, labels 8 to 10 (no expression).
     Raises DataError where there is no such set, where one has no labels or no pictures, and for unreadable labels.
     """
+    for other in (affectnet_original, affectnet_yolo):
+        if other.fits(tree.names()):
+            return _noted(other.read(tree, CLASSES, options.num_classes), options.num_classes)
     sets = _find_sets(tree)
     records: list[Record] = []
     notes: list[str] = []
@@ -55,16 +60,30 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
         records += [Record(picture, CLASSES[label], None, SETS[name]) for picture, label in kept]
     if not records:
         raise DataError(f"{tree.root}: no picture is labelled with an expression ({'; '.join(notes)})")
-    if options.num_classes == 8 and all(record.label != CLASSES[7] for record in records):
+    return _noted(Listing(tree, tuple(records), tuple(notes)), options.num_classes)
+
+
+def _noted(listing: Listing, num_classes: int) -> Listing:
+    """The listing with notes on what of AffectNet it holds; YOLO's form has a test split of its own."""
+    notes = list(listing.notes)
+    if num_classes == 8 and all(record.label != CLASSES[7] for record in listing.records):
         notes.append(f"no picture is labelled {CLASSES[7]}: there are 7 classes")
-    if any(record.split == "test" for record in records):
+    own = affectnet_yolo.fits(listing.tree.names())
+    if not own and any(record.split == "test" for record in listing.records):
         notes.append("the official validation set is the split test, which published results are reported on")
-    return Listing(tree, tuple(records), tuple(notes))
+    return Listing(listing.tree, listing.records, tuple(notes))
 
 
 def fits(names: list[str]) -> bool:
-    """Whether one of the sets' folders holds a list file or an annotation N_exp.npy."""
-    return any((n.endswith("_exp.npy") or _LIST.fullmatch(n.rpartition("/")[2])) and _set_of(n) for n in names)
+    """Whether one of the sets' folders holds a list file or an annotation N_exp.npy, or another form's lists are there."""
+    return by_list(names) or any(n.endswith("_exp.npy") and _set_of(n) for n in names)
+
+
+def by_list(names: list[str]) -> bool:
+    """Whether lists give the labels, in whichever form."""
+    if affectnet_original.fits(names) or affectnet_yolo.fits(names):
+        return True
+    return any(_LIST.fullmatch(n.rpartition("/")[2]) and _set_of(n) for n in names)
 
 
 def _find_sets(tree: Tree) -> dict[str, _Set]:
@@ -83,7 +102,8 @@ def _find_sets(tree: Tree) -> dict[str, _Set]:
             raise DataError(f"{tree.root}: has two lists, {files.lists[bool(match[2])]} and {name}; keep one")
     if not any(files.pictures for files in sets.values()):
         raise wrong_layout(tree, "AffectNet's train_set/images/N.jpg with train_set/annotations/N_exp.npy or "
-                                 "train_set/train_annotations.txt, and the same under val_set/ or valid_set/")  # fmt: skip
+                                 "train_set/train_annotations.txt, and the same under val_set/ or valid_set/; training.csv "
+                                 "with Manually_Annotated_Images/; or YOLO's images/, labels/ and data.yaml")  # fmt: skip
     if "val_set" in sets and "valid_set" in sets:
         raise DataError(f"{tree.root}: has both val_set/ and valid_set/; keep one")
     return dict(sorted(sets.items()))

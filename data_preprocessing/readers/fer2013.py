@@ -1,4 +1,4 @@
-"""FER2013's CSV file in a folder or archive, whichever of its three forms (see data_preprocessing.fer2013)."""
+"""FER2013's CSV file, alone or in a folder or archive (see data_preprocessing.fer2013), or its images as files."""
 
 import tempfile
 from collections.abc import Callable
@@ -8,25 +8,32 @@ from types import SimpleNamespace
 from data_preprocessing.errors import DataError
 from data_preprocessing.fer2013 import CsvSplit, read_fer2013
 from data_preprocessing.files import MOST_TABLE, reason
-from data_preprocessing.readers.layouts import base_name, counted, wrong_layout
+from data_preprocessing.readers import fer2013_images
+from data_preprocessing.readers.layouts import base_name, counted, pictures, wrong_layout
 from data_preprocessing.records import Listing, Record
 from data_preprocessing.trees import Tree
 
-DESCRIPTION = "fer2013.csv, icml_face_data.csv, or Kaggle's train.csv with test.csv"
-FILES = ("fer2013.csv", "icml_face_data.csv", "train.csv")  # the complete ones first: Kaggle's archive holds all three
+DESCRIPTION = (
+    "fer2013.csv, icml_face_data.csv, ckextended.csv, or Kaggle's train.csv with test.csv; or images CLASS/PublicTest_1.jpg"
+)
+# the complete ones first: Kaggle's archive holds three
+FILES = ("fer2013.csv", "icml_face_data.csv", "train.csv", "ckextended.csv")
 
 
 def fits(names: list[str]) -> bool:
-    """Whether a CSV file of FER2013 is among the files `names`."""
-    return any(base_name(name).lower() in FILES for name in names)
+    """Whether a CSV file of FER2013, or an image called as its images are, is among the files `names`."""
+    return any(base_name(name).lower() in FILES for name in names) or fer2013_images.fits(names)
 
 
 def read(tree: Tree, options: SimpleNamespace) -> Listing:
     """One record a row, with its pixels and the split its Usage names; rows with wrong pixels are left out and counted.
 
-    Raises DataError where there is no such file, or one that cannot be read as such (see read_fer2013).
+    Of a tree without such a file: its images, see fer2013_images. options: not used. Raises DataError where there is no such file, or one that cannot be read as such (see read_fer2013).
     """
-    name = find_table(tree, FILES)
+    names = tree.names()
+    if fer2013_images.fits(names) and not any(base_name(name).lower() in FILES for name in names):
+        return fer2013_images.read(tree)
+    name = _only_table(names) or find_table(tree, FILES)
     notes = [f"read: {name}"]
     splits = read_table(tree, name, notes.append)
     records, wrong = [], []
@@ -38,6 +45,13 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
             if path not in split.problems:
                 records.append(Record(prefix + path, split.classes[label], split=split.name, pixels=row_pixels(split, path)))
     return Listing(tree, tuple(records), (*notes, *counted("rows with wrong pixels, left out", wrong)))
+
+
+def _only_table(names: list[str]) -> str | None:
+    """The one CSV file, whatever it is called, where there are no images; a test.csv goes with another."""
+    tables = [name for name in names if name.lower().endswith(".csv")]
+    others = [name for name in tables if base_name(name).lower() != "test.csv"] or tables
+    return others[0] if len(others) == 1 and not pictures(names) else None
 
 
 def find_table(tree: Tree, files: tuple[str, ...]) -> str:

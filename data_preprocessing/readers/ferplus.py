@@ -6,17 +6,19 @@ https://github.com/microsoft/FERPlus: fer2013new.csv, whose row k belongs to row
 
 import csv
 import io
+from functools import partial
 from types import SimpleNamespace
 
 from data_preprocessing.errors import DataError
 from data_preprocessing.fer2013 import USAGES, CsvSplit
 from data_preprocessing.files import MOST_TEXT
+from data_preprocessing.readers import ferplus_images
 from data_preprocessing.readers.fer2013 import find_table, read_table, row_pixels
 from data_preprocessing.readers.layouts import base_name, counted
 from data_preprocessing.records import Listing, Record
 from data_preprocessing.trees import Tree
 
-DESCRIPTION = "fer2013new.csv and fer2013.csv: the emotion with the most votes"
+DESCRIPTION = "fer2013new.csv and fer2013.csv, or FER2013Train/fer0000000.png ...: the emotion with the most votes"
 VOTES = "fer2013new.csv"
 PICTURES = ("fer2013.csv", "icml_face_data.csv")
 EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
@@ -26,8 +28,13 @@ _MEND = "unpack the file anew"
 
 
 def fits(names: list[str]) -> bool:
-    """Whether the file of votes is among the files `names`."""
-    return any(base_name(name).lower() == VOTES for name in names)
+    """Whether the file of votes is among the files `names`, or the images' folders are."""
+    return any(base_name(name).lower() == VOTES for name in names) or ferplus_images.fits(names)
+
+
+def by_list(names: list[str]) -> bool:
+    """Whether the labels of images are in lists of votes."""
+    return ferplus_images.fits(names)
 
 
 def read(tree: Tree, options: SimpleNamespace) -> Listing:
@@ -35,9 +42,14 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
 
     The label is the choice with the most votes of all ten. Rows are dropped and counted where two or more share the most
     votes, where unknown or NF has the most, where there is no image name, and where the pixels are wrong. (The authors' own
-    code demands more: over half of the votes, single ones taken off before.)
+    code demands more: over half of the votes, single ones taken off before.) Without fer2013.csv: its images, see
+    ferplus_images.
     Raises DataError where a file is absent or broken, or where the two do not belong together.
     """
+    has = {base_name(name).lower() for name in tree.names()}
+    if ferplus_images.fits(tree.names()) and not has.intersection(PICTURES):
+        by_name = partial(_votes_by_name, tree) if VOTES in has else None
+        return ferplus_images.read(tree, by_name, _judge)
     voted = find_table(tree, (VOTES,))
     table = find_table(tree, PICTURES)
     rows = _in_file_order(read_table(tree, table, lambda text: None))
@@ -50,8 +62,8 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
         if usage != split.name:
             raise DataError(f"{tree.root}: Usage of {table}, {path}, is not that of {voted}, row {row}; {_MEND}")
         reason = "wrong pixels" if path in split.problems else "no image name" if not image else ""
-        label, tied = _winner(counts)
-        reason = reason or tied or (label not in EMOTIONS and f"{label} has the most votes")
+        label, none = _judge(counts)
+        reason = reason or none
         if reason:
             dropped.setdefault(reason, []).append(path)
         else:
@@ -60,10 +72,23 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     return Listing(tree, tuple(records), (f"read: {table}, {voted}", *notes))
 
 
-def _winner(counts: list[int]) -> tuple[str, str]:
-    """The choice with the most votes, and why it is none ("" where it is one)."""
+def _judge(counts: list[int]) -> tuple[str, str]:
+    """The choice with the most votes, and why it is no label ("" where it is one)."""
     most = max(counts)
-    return _CHOICES[counts.index(most)], "tie of votes" if counts.count(most) > 1 else ""
+    label = _CHOICES[counts.index(most)]
+    if counts.count(most) > 1:
+        return label, "tie of votes"
+    return label, "" if label in EMOTIONS else f"{label} has the most votes"
+
+
+def _votes_by_name(tree: Tree) -> dict[str, tuple[str, list[int]]]:
+    """(split, votes) of every image that the file of votes names."""
+    voted = find_table(tree, (VOTES,))
+    found: dict[str, tuple[str, list[int]]] = {}
+    for row, usage, image, counts in _read_votes(tree, voted):
+        if image and found.setdefault(image, (usage, counts)) != (usage, counts):
+            raise DataError(f"{tree.root / voted}, row {row}: {image[:40]!r} has other votes above; remove one of the rows")
+    return found
 
 
 def _in_file_order(splits: dict[str, CsvSplit]) -> list[tuple[CsvSplit, str]]:

@@ -1,13 +1,14 @@
 """Any tree of class folders: [split/]class/**/picture, with the splits' folders called as in split_names."""
 
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 from data_preprocessing.errors import DataError
 from data_preprocessing.listed import below_shared, few, folders_of, images_of, is_picture
 from data_preprocessing.nesting import outer_folders, refuse_outer_folders
 from data_preprocessing.records import Listing, Record
-from data_preprocessing.split_names import SPLITS, split_of
+from data_preprocessing.split_names import SPLITS, split_folders, split_of
 from data_preprocessing.trees import Tree
 
 DESCRIPTION = "class folders, [train|valid|test/]CLASS/**/*.jpg, of any data set"
@@ -33,15 +34,16 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     records = [_record(tree, name, folders, all(in_split)) for name, folders in parts.items()]
     if len({record.label for record in records}) < 2:
         raise DataError(f"{tree.root}: only one class folder, {records[0].label}; {_EXPECTED}")
-    return Listing(tree, tuple(records), (*_other_files(tree, pictures), *persons))
+    return Listing(tree, tuple(records), (*_other_files(tree, pictures), *persons, *_other_splits(tree.root)))
 
 
 def fits(names: list[str]) -> bool:
-    """Whether the pictures lie in at least two class folders."""
+    """Whether the pictures lie in at least two class folders, which are not those of persons or data sets."""
     pictures = {name: folders_of(name) for name in names if is_picture(name)}
     parts = below_shared(pictures, SPLITS).values()
     depth = 1 if all(folders and folders[0].lower() in SPLITS for folders in parts) else 0
-    return all(len(folders) > depth for folders in parts) and len({folders[depth] for folders in parts}) > 1
+    in_classes = all(len(folders) > depth for folders in parts) and len({folders[depth] for folders in parts}) > 1
+    return in_classes and not outer_folders(folders[depth:] for folders in parts)[0]
 
 
 def _record(tree: Tree, name: str, folders: tuple[str, ...], in_split: bool) -> Record:
@@ -63,6 +65,18 @@ def _below_persons(
         name: parts[name][:in_split] + folders[bool(folders) and folders[0] in outer :] for name, folders in inside.items()
     }
     return without, (f"the classes are the folders called {few(inner)} below {few(outer)}: persons by --subject-regex",)
+
+
+def _other_splits(root: Path) -> list[str]:
+    """A note where `root` is the folder of one split, and others lie beside it."""
+    try:
+        splits = split_folders(root.resolve().parent)[0] if split_of(root.resolve().name) and root.is_dir() else {}
+    except OSError:
+        splits = {}
+    beside = [f"{folder.name}/" for found in splits.values() for folder in found if folder.name != root.resolve().name]
+    return [f"warning: {root} is one split: {', '.join(beside)} beside it not read; --source {root.parent} has all"] * bool(
+        beside
+    )
 
 
 def _other_files(tree: Tree, pictures: list[str]) -> tuple[str, ...]:

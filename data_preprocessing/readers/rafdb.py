@@ -56,6 +56,11 @@ def fits(names: list[str]) -> bool:
     return {number for _, _, number in class_folders(names)} == {str(n) for n in _NUMBERS}
 
 
+def by_list(names: list[str]) -> bool:
+    """Whether the list file gives the labels: there are no class folders 1 to 7."""
+    return bool(find_lists(names)) and not any(number.isdecimal() for _, _, number in class_folders(names))
+
+
 def find_lists(names: list[str]) -> list[str]:
     """The list files among `names`."""
     return [name for name in names if name.rpartition("/")[2].lower() in LISTS]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from data_preprocessing.command_line import OneLineParser, escape_output, path
+from data_preprocessing.command_line import OneLineParser, path
 from data_preprocessing.errors import one_line, printable
 from data_preprocessing.files import reason, replacing
 from engine.compare import recording, report, results_table
@@ -43,7 +43,6 @@ def get_args_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, 1 with --check and another table, 2 for wrong arguments or runs."""
     args = get_args_parser().parse_args(argv)
-    escape_output()
     try:
         _check(args)
         if args.record:

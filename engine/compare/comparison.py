@@ -13,7 +13,8 @@ from engine.compare.runs import Run
 from engine.compare.statistics import McNemar, SeedSummary, Welch
 from engine.compare.wording import FIGURES
 from engine.flags import configures
-from engine.metrics import compute_metrics
+from engine.metrics import Metrics, compute_metrics
+from engine.report.statistics import macro_f1_interval
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,9 @@ def compare(runs: list[Run], progress: Callable[[Iterable], Iterable] = iter) ->
     intervals = {
         run.name: {
             "accuracy": compute_metrics(labels, run.predicted, len(run.classes)).interval,
-            "macro_f1": statistics.percentile_interval(samples["macro_f1"][k]),
+            "macro_f1": macro_f1_interval(_own_metrics(run)),
         }
-        for k, run in enumerate(runs)
+        for run in runs
     }
     configurations = find_configurations(runs)
     pairs = _pairs(runs, labels, samples)
@@ -112,6 +113,13 @@ def _pairs(runs: list[Run], labels: np.ndarray, samples: dict[str, np.ndarray]) 
         )
         for k, ((a, b), (accuracy_p, macro_f1_p)) in enumerate(zip(numbers, raised))
     ]
+
+
+def _own_metrics(run: Run) -> Metrics:
+    """The run's figures with the classes in its own order, so that its interval is the one of its report."""
+    own = run.facts["classes"]
+    index = np.array([own.index(name) for name in run.classes])
+    return compute_metrics(index[run.labels], index[run.predicted], len(own))
 
 
 def configuration_settings(run: Run) -> dict:

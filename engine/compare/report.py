@@ -117,7 +117,8 @@ def _runs(found: Comparison) -> Section:
         rows.append([run.name, *("-" if value is None else str(value) for value in about), *cells.values()])
     first = found.runs[0]
     where = f"{len(first.paths):,} pictures of {first.result['split']}, {len(first.classes)} classes; the same for every run."
-    return Section("Runs", [where], header, rows)
+    warnings = [f"{run.name}: warning: {text}" for run in found.runs for text in run.result.get("warnings") or []]
+    return Section("Runs", [where, *warnings], header, rows)
 
 
 def _configurations(found: Comparison) -> Section:

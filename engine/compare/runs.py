@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from data_preprocessing.class_names import match_names
+from data_preprocessing.errors import DataError
 from data_preprocessing.files import MOST_TABLE, MOST_TEXT, read_file, reason
 from engine import record
 from engine.compare.wording import FIGURES
@@ -180,13 +182,23 @@ def _read_history(path: Path) -> tuple[dict[str, float], ...]:
         raise UsageError(f"{path}: is damaged ({error})") from None
 
 
+def _class_names(run: Run, first: Run) -> tuple[str, ...]:
+    """The classes of `run` as `first` writes them: one network's run has "happiness" where another's folders say "happy"."""
+    try:
+        matches = match_names(first.classes, run.classes)
+    except DataError:
+        return run.classes
+    return tuple(matches.get(name, name) for name in run.classes)
+
+
 def _aligned(run: Run, first: Run) -> Run:
     """`run` with classes, pictures and labels in the order of `first`. Raises UsageError naming what differs."""
     pair = f"{first.name} and {run.name} cannot be compared"
     split, other = first.result["split"], run.result["split"]
     if split != other:
         raise UsageError(f"{pair}: they are of {split} and of {other}; test both on one split with --evaluate --split")
-    if set(run.classes) != set(first.classes):
+    names = _class_names(run, first)
+    if set(names) != set(first.classes):
         only = [sorted(set(a) - set(b)) for a, b in ((first.classes, run.classes), (run.classes, first.classes))]
         said = [f"{name} alone has {', '.join(more)}" for name, more in zip((first.name, run.name), only) if more]
         raise UsageError(f"{pair}: their classes differ, {' and '.join(said)}")
@@ -202,7 +214,7 @@ def _aligned(run: Run, first: Run) -> Run:
     if None not in contents and contents[0] != contents[1]:
         raise UsageError(f"{pair}: their {split} pictures have the same names and other contents (fingerprints in args.json)")
     order = np.array([position[path] for path in first.paths])
-    index = np.array([first.classes.index(name) for name in run.classes])
+    index = np.array([first.classes.index(name) for name in names])
     labels, predicted = index[run.labels[order]], index[run.predicted[order]]
     if (labels != first.labels).any():
         k = int((labels != first.labels).argmax())

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from data_preprocessing.class_names import display_order
 from engine.metrics import Metrics
 from engine.report.faces import cell_title, class_name
 from engine.report.selection import Cell
@@ -28,19 +29,18 @@ def confusion_table(metrics: Metrics, cells: Sequence[Cell], classes: Sequence[s
     if len(classes) > MOST_CLASSES:
         return _pairs(metrics, cells, classes)
     by_place = {(cell.true, cell.predicted): cell for cell in cells}
-    head = "".join(f'<th scope="col"><span>{class_name(name)}</span></th>' for name in classes)
+    order = display_order(classes)
+    head = "".join(f'<th scope="col"><span>{class_name(classes[k])}</span></th>' for k in order)
     lines = []
-    for row, name in enumerate(classes):
+    for row in order:
         total = int(metrics.support[row])
-        entries = "".join(
-            _entry(by_place.get((row, column)), row == column, total, classes, column) for column in range(len(classes))
-        )
+        entries = "".join(_entry(by_place.get((row, column)), row == column, total, classes, column) for column in order)
         lines.append(
-            f'<tr><th scope="row"><span>{class_name(name)}</span> <small>{total:,}</small></th>{entries}'
+            f'<tr><th scope="row"><span>{class_name(classes[row])}</span> <small>{total:,}</small></th>{entries}'
             f'<td class="rate">{_percent(metrics.recall[row], total)}</td></tr>'
         )
     called = metrics.confusion.sum(axis=0)
-    last = "".join(f'<td class="rate">{_percent(share, count)}</td>' for share, count in zip(metrics.precision, called))
+    last = "".join(f'<td class="rate">{_percent(metrics.precision[k], called[k])}</td>' for k in order)
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix">'
         '<table class="matrix"><caption>Rows: true class. Columns: taken for.</caption>'

@@ -4,6 +4,7 @@ import contextlib
 import shlex
 from pathlib import Path
 
+from engine.leaks import Copies
 from models import MODELS
 
 _MARKS = ("warning: ", "unreadable pictures dropped: ")
@@ -23,7 +24,7 @@ _TRAINING = (
 )
 
 _NO_LEAKAGE = (
-    "no leakage between the splits is on record: either audit.json beside the data found none, or there is no audit "
+    "no leakage on record: either audit.json beside the data reports none, or there is no audit "
     "(python -m data_preprocessing.audit DIR makes one)"
 )
 
@@ -78,6 +79,7 @@ def what_ran(record: dict, result: dict | None) -> list[tuple[str, str]]:
         ("versions", ", ".join(f"{name} {number}" for name, number in record.get("versions", {}).items())),
         ("program", _program(record.get("git"))),
         *((f"pictures of {name}", f"SHA-256 {digest}") for name, digest in record.get("fingerprints", {}).items()),
+        ("copies", _copies(record)),
         ("audit", record.get("audit") or _NO_LEAKAGE),
     ]
     return [(name, str(value)) for name, value in rows if value not in (None, "")]
@@ -85,6 +87,15 @@ def what_ran(record: dict, result: dict | None) -> list[tuple[str, str]]:
 
 def _earlier(one: dict) -> str:
     return f"{one.get('started')}: {shlex.join(map(str, one.get('command') or []))}"
+
+
+def _copies(record: dict) -> str | None:
+    """Images that splits share, as engine.leaks found them; None for records that do not say."""
+    found = record.get("copies")
+    if found is None:
+        return None
+    whose = " of the checkpoint's run" * bool(record.get("tests"))
+    return "; ".join(Copies(**one).said(whose) for one in found) or f"no image is also in another split{whose} (SHA-256)"
 
 
 def _weights(facts: dict, key: str) -> str:

@@ -97,7 +97,7 @@ class RunPage:
             status=status,
             record=record.read_json(self._folder / record.ARGUMENTS),
             weights=weights,
-            warnings=[*self._warnings.read(), *(text.removeprefix("warning: ") for text in warnings)],
+            warnings=record.unmarked([*self._warnings.read(), *warnings]),
             history=state.history if state else (),
             selection=self._selection,
             best=state.best["epoch"] if state and state.best else None,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from data_preprocessing.class_names import display_order
 from data_preprocessing.html_page import escaped, table
 from engine.metrics import Metrics
 from engine.report.faces import class_name
@@ -17,11 +18,17 @@ def headline(metrics: Metrics, macro_f1: tuple[float, float], calibration: Calib
     cards = [
         ("accuracy", f"{100 * metrics.accuracy:.2f} %", _percent_range(metrics.interval)),
         ("macro F1", f"{metrics.macro_f1:.4f}", f"{macro_f1[0]:.4f} to {macro_f1[1]:.4f}"),
-        ("balanced accuracy", f"{100 * metrics.balanced_accuracy:.2f} %", "mean recall of the classes"),
+        ("balanced accuracy", f"{100 * metrics.balanced_accuracy:.2f} %", f"mean recall of the {_scored(metrics)}"),
         ("calibration error", f"{100 * calibration.ece:.2f} %", "ECE, 15 bins"),
     ]
     items = "".join(f"<div><dt>{name}</dt><dd><b>{value}</b><small>{more}</small></dd></div>" for name, value, more in cards)
     return f'<dl class="cards">{items}</dl>'
+
+
+def _scored(metrics: Metrics) -> str:
+    """The classes that balanced accuracy and macro F1 are means over."""
+    present, every = int((metrics.support > 0).sum()), len(metrics.support)
+    return "classes" if present == every else f"{present} of {every} classes that have pictures"
 
 
 def warnings(texts: Sequence[str]) -> str:
@@ -83,7 +90,7 @@ def _epochs(history: Sequence[dict], selection: str) -> str:
 
 def class_figures(metrics: Metrics, intervals: Sequence[ClassIntervals], classes: Sequence[str]) -> str:
     """Precision, recall and F1 of each class with their intervals."""
-    shown = range(len(classes))
+    shown = display_order(classes)
     more = ""
     if len(classes) > _MOST_ROWS:
         shown = sorted(shown, key=lambda k: (metrics.support[k] == 0, metrics.f1[k]))[:_MOST_ROWS]

@@ -1,6 +1,7 @@
 """What stands beside the figures of a split: 95 % intervals of a class's figures, and calibration. No drawing."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from engine.metrics import Metrics, wilson_interval
 
 BINS = 15  # as in Guo et al. (2017)
 RESAMPLES = 10_000
+_PART = 500  # of them at a time, to bound the memory
+_IMAGES_PER_CELL = 10  # with fewer, drawing images one by one is faster than drawing the counts of cells
 Interval = tuple[float, float] | None  # None: no picture to tell it from
 
 
@@ -37,10 +40,10 @@ class Calibration:
 
 
 def class_intervals(metrics: Metrics) -> list[ClassIntervals]:
-    """Of every class: Wilson's interval of precision and recall, f1_interval of F1."""
+    """Of every class: Wilson's interval of precision and recall, f1_interval of F1; of a class without pictures no F1."""
     hits, actual, predicted = np.diag(metrics.confusion), metrics.confusion.sum(axis=1), metrics.confusion.sum(axis=0)
     return [
-        ClassIntervals(_wilson(h, p), _wilson(h, a), f1_interval(int(h), int(p - h), int(a - h)))
+        ClassIntervals(_wilson(h, p), _wilson(h, a), f1_interval(int(h), int(p - h), int(a - h)) if a else None)
         for h, a, p in zip(hits, actual, predicted)
     ]
 
@@ -59,15 +62,34 @@ def f1_interval(hits: int, false: int, missed: int) -> Interval:
 def macro_f1_interval(metrics: Metrics, seed: int = 0) -> tuple[float, float]:
     """95 % interval of the macro F1: percentile bootstrap (Efron, 1979, Ann. Stat. 7:1) over the pictures, 10,000 resamples.
 
-    Only the cells of the confusion matrix matter to it, so a resample is one multinomial draw of them.
+    Only the cells of the confusion matrix matter to it, so a resample is one multinomial draw of those that hold images.
     """
-    number = len(metrics.confusion)
-    share = metrics.confusion.ravel() / metrics.confusion.sum()
-    drawn = np.random.default_rng(seed).multinomial(metrics.confusion.sum(), share, RESAMPLES).reshape(-1, number, number)
-    hits, actual, called = np.einsum("rii->ri", drawn), drawn.sum(axis=2), drawn.sum(axis=1)
-    means = (2 * hits / np.maximum(actual + called, 1)).sum(axis=1) / (actual > 0).sum(axis=1)
-    low, high = np.percentile(means, (2.5, 97.5))
+    return _bootstrapped_macro_f1(len(metrics.confusion), tuple(metrics.confusion.ravel().tolist()), seed)
+
+
+@lru_cache(maxsize=4)  # the page and result.json show the same interval
+def _bootstrapped_macro_f1(number: int, cells: tuple[int, ...], seed: int) -> tuple[float, float]:
+    """cells: the (number, number) confusion matrix, row by row."""
+    counts = np.array(cells)
+    held = np.flatnonzero(counts)
+    true, called = np.eye(number)[held // number], np.eye(number)[held % number]  # (K, C) each
+    rng, means = np.random.default_rng(seed), []
+    for _ in range(0, RESAMPLES, _PART):
+        drawn = _resampled(rng, counts[held]).astype(np.float64)  # (resamples, K)
+        support, total = drawn @ true, drawn @ (true + called)
+        f1 = 2 * (drawn @ (true * called)) / np.maximum(total, 1)
+        means.append(f1.sum(axis=1) / (support > 0).sum(axis=1))
+    low, high = np.percentile(np.concatenate(means), (2.5, 97.5))
     return float(low), float(high)
+
+
+def _resampled(rng: np.random.Generator, counts: np.ndarray) -> np.ndarray:
+    """_PART draws of as many images as there are, from cells of counts (K,) images: (_PART, K) counts."""
+    number, cells = counts.sum(), len(counts)
+    if number >= _IMAGES_PER_CELL * cells:
+        return rng.multinomial(number, counts / number, _PART)
+    image_cells = np.repeat(np.arange(cells), counts)
+    return np.stack([np.bincount(image_cells[rng.integers(number, size=number)], minlength=cells) for _ in range(_PART)])
 
 
 def calibration(predictions: Predictions) -> Calibration:

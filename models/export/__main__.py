@@ -10,7 +10,7 @@ onnx needs the packages of requirements-extras.txt. docs/deploying.md shows how 
 import argparse
 import sys
 
-from data_preprocessing.command_line import OneLineParser, escape_output, path, path_text
+from data_preprocessing.command_line import OneLineParser, path, path_text
 from data_preprocessing.errors import DataError, one_line
 from models.export.errors import Differs, ExportError
 
@@ -49,7 +49,6 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, 2 for a wrong flag, checkpoint, folder or a missing package, 3 where
     the written file does not compute what the network computes, which is then removed."""
     args = get_args_parser().parse_args(argv)
-    escape_output()
     try:
         from models.export.command import export  # imports torch: not before wrong usage is answered
 

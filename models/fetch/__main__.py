@@ -13,7 +13,7 @@ import importlib.util
 import sys
 from collections.abc import Callable
 
-from data_preprocessing.command_line import OneLineParser, escape_output
+from data_preprocessing.command_line import OneLineParser
 from data_preprocessing.errors import one_line
 from models.published_files import FILES
 
@@ -32,7 +32,6 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, 1 where a file could not be had, 2 for wrong usage."""
     parser = get_args_parser()
     args = parser.parse_args(argv)
-    escape_output()
     if args.list == bool(args.names):
         parser.error("name the files to download, or give --list alone")
     if unknown := [name for name in args.names if name not in (*FILES, "all")]:

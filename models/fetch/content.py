@@ -8,7 +8,7 @@ from models.ir50 import IR50
 from models.mobilefacenet import MobileFaceNet
 from models.poster_v2 import PosterV2
 from models.published_files import LABEL_ORDERS, PublishedFile
-from models.weights import IR50_FILE, is_page, load_backbone, load_exact
+from models.weights import IR50_FILE, load_backbone, load_exact
 
 
 def check_content(path: Path, file: PublishedFile) -> str:
@@ -16,8 +16,6 @@ def check_content(path: Path, file: PublishedFile) -> str:
 
     Raises WeightsError with a reason that does not name the file where it is another one, damaged, or a web page.
     """
-    if is_page(path):
-        raise WeightsError("is an HTML page and no weight file")
     try:
         return _check_network(path, file.data_type) if file.data_type else _check_backbone(path, file.path.name)
     except DAMAGE as error:

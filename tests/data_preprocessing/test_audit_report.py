@@ -6,10 +6,12 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from audit_files import SUBJECT, audit, make_set
 from html_pages import Page
 from PIL import Image
 
-from data_preprocessing.audit import audit, main
+from data_preprocessing.audit import audit as examine
+from data_preprocessing.audit import main
 from data_preprocessing.audit_report import _SHOWN_PAIRS, find_verdict, render, write_report
 
 
@@ -23,12 +25,12 @@ def faces(tmp_path, make_faces) -> Path:
 
 
 def page(root: Path, subject_regex: str | None = None) -> Page:
-    return Page(render(audit(root, subject_regex), root))
+    return Page(render(audit(root, subject_regex), root, root))
 
 
 def test_page_says_what_was_found(faces):
     found = page(faces)
-    assert "leakage." in found.text and "1 of 6 pictures of test with a near copy" in found.text
+    assert "leakage." in found.text and "1 of 6 images of test has a near copy" in found.text
     assert "test/b/broken.png" in found.text and "test lacks c" in found.text
     assert {"train/a/0.png", "test/a/copy.jpg"} == {image["alt"] for image in found.all("img")}
 
@@ -46,7 +48,7 @@ def test_page_is_usable_by_all_and_loads_nothing(faces):
         assert not [name for name in attributes if name.startswith("on")]
         assert attributes.get("src", "data:image/jpeg;base64,").startswith("data:image/jpeg;base64,"), tag
         assert "href" not in attributes and "style" not in attributes
-    source = render(audit(faces), faces)
+    source = render(audit(faces), faces, faces)
     assert "http:" not in source and "https:" not in source and "url(" not in source and "@import" not in source
     assert "prefers-color-scheme: dark" in source
 
@@ -63,7 +65,7 @@ def test_number_of_thumbnails_is_bounded(tmp_path, make_faces):
     root = make_faces(tmp_path, {"train": {"a": 30, "b": 1}, "test": {"a": 1, "b": 1}}, (300, 300))
     for k in range(30):
         Image.open(root / f"train/a/{k}.png").save(root / f"test/a/{k}.jpg")
-    text = render(audit(root), root)
+    text = render(audit(root), root, root)
     assert len(Page(text).all("img")) == 2 * _SHOWN_PAIRS
     assert max(int(image["width"]) for image in Page(text).all("img")) == 120
     assert len(text) / (2 * _SHOWN_PAIRS) * (2 * _SHOWN_PAIRS * 9) < 5e6
@@ -103,18 +105,19 @@ def test_file_names_that_are_no_utf8_are_shown_by_their_bytes(faces, capfd):
     assert "set\\udcff" in capfd.readouterr().out
 
 
-def test_both_files_or_none(faces, tmp_path, monkeypatch):
-    figures = audit(faces)
-    real = Path.write_bytes
+@pytest.mark.parametrize("name", ["html", "csv", "json"])
+def test_all_files_or_none(faces, tmp_path, monkeypatch, name):
+    real = open
 
-    def full(self, data):
-        if "html" in self.name:
+    def full(file, *arguments, **named):
+        if f"audit.{name}" in str(file):
             raise OSError(28, "No space left on device")
-        return real(self, data)
+        return real(file, *arguments, **named)
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("builtins.open", full)
+    monkeypatch.setattr("io.open", full)
     with pytest.raises(OSError):
-        write_report(figures, faces, tmp_path / "out")
+        write_report(*examine(faces), faces, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -122,10 +125,29 @@ def test_verdict_is_found_where_there_is_leakage_alone(faces):
     assert find_verdict(faces) is None
     main([str(faces)])
     warning = find_verdict(faces)
-    assert "leakage" in warning and "1 of 6 pictures of test" in warning and "\n" not in warning
+    assert "leakage" in warning and "1 of 6 images of test" in warning and "\n" not in warning
     (faces / "test/a/copy.jpg").unlink()
     main([str(faces)])
     assert find_verdict(str(faces)) is None
+
+
+def test_verdict_names_the_command_that_leaves_the_copies_out(faces):
+    main([str(faces)])
+    command = f"python -m data_preprocessing.prepare folder --source {faces} --out {faces}-clean --size 0 --format same"
+    assert find_verdict(faces).endswith(f"To leave the copies out: {command} --without {faces / 'audit.csv'}")
+    assert f"{command} --without {faces / 'audit.csv'}" in Page((faces / "audit.html").read_text()).text
+
+
+def test_few_people_in_test_are_told_beside_the_verdict_and_again_by_its_reader(tmp_path, make_picture, capsys):
+    for number, few in ((1, "1 person: a claim about new people rests on this one"), (9, "9 people"), (10, "")):
+        root = make_set(tmp_path / str(number), make_picture, {"train": 2, "test": number})
+        assert main([str(root), "--subject-regex", SUBJECT, "--strict"]) == 0
+        said = f"The test split shows only {few}"
+        assert "supported: Yes" in (out := capsys.readouterr().out) and (said in out) == bool(few)
+        assert (said in (root / "audit.html").read_text()) == bool(few)
+        assert (find_verdict(root) or "").startswith(f"audit.json: {said}" * bool(few)) and bool(find_verdict(root)) == bool(
+            few
+        )
 
 
 LEAKAGE = {"format": 1, "verdict": "leakage", "text": "No:\nmany."}

@@ -5,10 +5,10 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from audit_files import PEOPLE, SUBJECT, make_set, write_manifest
+from audit_files import PEOPLE, SUBJECT, audit, make_set, write_manifest
 from PIL import Image, ImageOps
 
-from data_preprocessing.audit import audit, main
+from data_preprocessing.audit import main
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_subjects_come_from_the_manifest_first(faces):
 def test_manifest_without_some_subjects_leaves_it_unknown_unless_file_names_help(faces):
     write_manifest(faces, lambda path: "" if "s11" in path.name else path.name.split("_")[0])
     figures = audit(faces)
-    assert figures["verdict"] == "unknown" and "2 pictures" in figures["text"]
+    assert figures["verdict"] == "unknown" and "2 images" in figures["text"]
     assert audit(faces, SUBJECT)["verdict"] == "supported"
 
 

@@ -8,7 +8,7 @@ from fer2013_files import HEADER, USAGES, expected, pixels, text_of, write, writ
 from refusals import failure
 
 from data_preprocessing.fer2013 import CLASSES, VALID_ROWS, read_fer2013
-from data_preprocessing.folders import check_pictures, check_same_classes
+from data_preprocessing.folders import check_pictures
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_usage_decides_the_split(usual):
 
 def test_splits_share_the_seven_classes_in_label_order(usual):
     splits = read_fer2013(usual)
-    check_same_classes(splits.values())
+    assert {split.classes for split in splits.values()} == {CLASSES}
     assert splits["valid"].classes == ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
     assert splits["valid"].counts() == {name: int(name == "fear") for name in CLASSES}
 
@@ -123,7 +123,7 @@ def test_test_file_without_labels_is_left_out_and_said(tmp_path):
 
 def test_broken_test_file_beside_is_refused(tmp_path):
     path = write(tmp_path / "train.csv", "emotion,pixels", *(f"{k},{text_of(k)}" for k in range(3)))
-    beside = write(tmp_path / "test.csv", "emotion,pixels", f"7,{text_of(8)}")
+    beside = write(tmp_path / "test.csv", "emotion,pixels", f"8,{text_of(8)}")
     assert failure(read_fer2013, path, valid_rows=1).startswith(f"{beside}, row 2: ")
     write(beside, "emotion,picture", f"6,{text_of(8)}")
     assert failure(read_fer2013, path, valid_rows=1).startswith(f"{beside}: no column pixels")
@@ -172,11 +172,11 @@ def test_missing_columns_are_named_beside_those_found(tmp_path, header, parts):
     assert all(part in message for part in parts)
 
 
-@pytest.mark.parametrize("label", ["7", "-1", "3.0", "", "happy", "3" * 5000, "nan"])
+@pytest.mark.parametrize("label", ["8", "-1", "3.0", "", "happy", "3" * 5000, "nan"])
 def test_wrong_label_is_named_with_its_row(tmp_path, label):
     path = write(tmp_path / "a.csv", HEADER, f"0,{text_of(0)},Training", f"{label},{text_of(1)},Training")
     message = failure(read_fer2013, path)
-    assert message.startswith(f"{path}, row 3: ") and repr(label)[:10] in message and "6 neutral" in message
+    assert message.startswith(f"{path}, row 3: ") and repr(label)[:10] in message and "7 contempt" in message
 
 
 @pytest.mark.parametrize("usage", ["", " ", "Test", "Train\u2028ing"])
@@ -228,3 +228,21 @@ def test_quote_left_open_is_named_where_it_begins(tmp_path):
 @pytest.mark.parametrize("name", ["absent.csv", "."])
 def test_file_that_cannot_be_opened_is_refused(tmp_path, name):
     assert str(tmp_path / name) in failure(read_fer2013, tmp_path / name)
+
+
+def test_label_7_is_contempt_and_makes_eight_classes_in_every_split(tmp_path):
+    said = []
+    rows = ["7,Training", "0,Training", "6,PublicTest", "7,PrivateTest"]
+    lines = [f"{label},{text_of(k)},{usage}" for k, (label, usage) in enumerate(row.split(",") for row in rows)]
+    splits = read_fer2013(write(tmp_path / "ckextended.csv", "emotion,pixels,Usage", *lines), said.append)
+    eight = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt")
+    assert {split.classes for split in splits.values()} == {eight}
+    assert [split.labels for split in splits.values()] == [(7, 0), (6,), (7,)]
+    assert len(said) == 1 and "label 7, contempt, occurs 2 times: 8 classes" in said[0] and ", ".join(eight) in said[0]
+
+
+def test_label_7_of_the_test_file_beside_makes_eight_classes_too(tmp_path):
+    path = write(tmp_path / "train.csv", "emotion,pixels", *(f"{k},{text_of(k)}" for k in range(3)))
+    write(tmp_path / "test.csv", "emotion,pixels", f"7,{text_of(8)}")
+    splits = read_fer2013(path, valid_rows=1)
+    assert {len(split.classes) for split in splits.values()} == {8} and splits["test"].labels == (7,)

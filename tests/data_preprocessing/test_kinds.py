@@ -72,8 +72,8 @@ def test_file_that_cannot_be_opened_is_told_by_its_name():
 def test_note_counts_names_and_says_what_to_do():
     names = {"other": ["d"], "HEIC": [f"{k}.heic" for k in range(5)]}
     assert left_out_note(names, "train") == (
-        "warning: train: 6 files are left out: 5 HEIC (0.heic, 1.heic, 2.heic and 2 more; convert them to JPEG, for example with the "
-        "Python package pillow-heif), 1 other (d; no images)"
+        "warning: train: 6 files are left out: 5 HEIC (0.heic, 1.heic, 2.heic and 2 more; convert them to JPEG, for example "
+        "with the Python package pillow-heif), 1 other (d; no images)"
     )
     assert left_out_note({"other": ["m\n"]}, "d") == "d: 1 file is left out: 1 other ('m\\n'; no images)"
     assert left_out_note({}) == ""

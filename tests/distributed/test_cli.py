@@ -93,6 +93,22 @@ def test_a_killed_process_ends_the_others_with_a_line(work):
         assert not Path(f"/proc/{pid}").exists()
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_the_launcher_alone_saves_and_ends_with_a_line(number, work):
+    process = start(work, *SMALL, "--epochs", "2000", "--run", f"stopped{number}", "--gpu", "0,1")
+    for line in process.stdout:
+        if "epoch 2 step" in line:
+            break
+    process.send_signal(signal.SIGUSR1)  # a job scheduler's to every process: the launcher is no one to save
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    last = f"checkpoint/stopped{number}/last.pth"
+    assert process.returncode == 128 + number
+    assert len(err.splitlines()) == 1 and f"saved in {last}; go on with --resume {last}" in err
+    assert state(work, f"stopped{number}")["epoch"] >= 1
+
+
 def test_a_wrong_flag_is_told_once(work):
     status, _, err = run(work, *SMALL, "--run", "wrong", "--gpu", "0,1", "--data", "nowhere")
     assert status == 2 and err.count("nowhere") == 1

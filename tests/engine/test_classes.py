@@ -44,15 +44,58 @@ def test_own_checkpoint_keeps_its_class_order(data_type):
 
 
 def test_own_checkpoint_with_other_classes_is_refused_naming_them():
-    message = refusal(own("anger", "fear", "joy"), folders("anger", "happy", "joy"), None)
+    message = refusal(own("anger", "fear", "joy"), folders("anger", "calm", "joy"), None)
     assert "own.pth" in message and str(Path("data") / "test") in message
-    assert "without fear" in message and "with happy" in message
+    assert "without fear" in message and "with calm" in message
 
 
-@pytest.mark.parametrize("classes", [("anger", "fear"), ("anger", "fear", "joy", "sadness")])
-def test_own_checkpoint_with_more_or_fewer_classes_is_refused(classes):
-    message = refusal(own("anger", "fear", "joy"), folders(*classes), None)
-    assert ("without joy" if len(classes) == 2 else "with sadness") in message
+def test_own_checkpoint_with_more_classes_is_refused():
+    assert "with sadness" in refusal(own("anger", "fear", "joy"), folders("anger", "fear", "joy", "sadness"), None)
+
+
+def test_own_checkpoint_takes_fewer_classes_in_its_own_places():
+    names, _ = output_classes(own("joy", "anger", "fear"), folders("anger", "joy"), None)
+    assert names == ("joy", "anger", "fear")
+
+
+def test_own_checkpoint_takes_synonyms_and_cases_as_the_folders_are_written():
+    names, explanation = output_classes(own("anger", "happiness", "기쁨"), folders("Angry", "HAPPY", "기쁨"), None)
+    assert names == ("Angry", "HAPPY", "기쁨")
+    assert "Angry as anger, HAPPY as happiness" in explanation and "기쁨 as" not in explanation
+
+
+@pytest.mark.parametrize("pair", [("happy", "joy"), ("happiness", "Happy"), ("sad", "SAD")])
+def test_two_folders_for_one_class_of_an_own_checkpoint_are_refused_and_named(pair):
+    message = refusal(own("anger", "happiness", "sadness"), folders("anger", *pair), None)
+    assert pair[0] in message and pair[1] in message and "same class" in message
+
+
+def test_classes_of_an_own_checkpoint_that_mean_the_same_go_by_their_own_names():
+    assert output_classes(own("joy", "happy", "sad"), folders("happy", "Joy"), None)[0] == ("Joy", "happy", "sad")
+
+
+FOLDERS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")  # CAER-S's order, when sorted
+
+
+@pytest.mark.parametrize("data_type", [None, "VR"])
+def test_a_bare_file_on_known_names_warns_of_the_data_sets_with_another_order(data_type):
+    names, explanation = output_classes(foreign(7), folders(*FOLDERS), data_type)
+    assert names == FOLDERS  # the order is not changed silently
+    assert explanation.startswith("warning: ") and "--data_type RAF-DB or AffectNet-7 or FER2013" in explanation
+    assert "CAER-S" not in explanation
+
+
+@pytest.mark.parametrize("split", [folders("1", "2", "3", "4", "5", "6", "7"), folders("a", "b", "c", "d", "e", "f", "g")])
+def test_a_bare_file_on_names_of_no_known_data_set_does_not_warn(split):
+    assert not output_classes(foreign(7), split, None)[1].startswith("warning")
+
+
+def test_a_data_type_that_names_the_order_does_not_warn():
+    assert not output_classes(foreign(7), folders(*FOLDERS), "CAER-S")[1].startswith("warning")
+
+
+def test_a_refused_number_of_outputs_names_the_data_type_that_fits():
+    assert "--data_type AffectNet-8" in refusal(foreign(8), folders(*FOLDERS), None)
 
 
 def test_raf_db_outputs_are_mapped_by_folder_names():

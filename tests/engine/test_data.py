@@ -7,10 +7,10 @@ import torch
 
 from data_preprocessing.errors import DataError
 from data_preprocessing.folders import read_split
-from data_preprocessing.split_folders import find_splits
 from data_preprocessing.sources import open_source
+from data_preprocessing.split_folders import find_splits
 from data_preprocessing.transforms import MEAN, STD
-from engine.data import evaluation_loader, training_loader, training_splits
+from engine.data import absence, evaluation_loader, training_loader, training_splits
 from engine.protocols import DATA_TYPES
 from engine.settings import resolve
 from models import MODELS
@@ -80,9 +80,9 @@ def test_channel_order_swaps_red_and_blue(split):
 )
 def test_roles_of_the_splits(present, roles, optimistic, make_faces, tmp_path):
     make_faces(tmp_path / "d", {name: {"a": 1, "b": 1} for name in present})
-    splits, warning = training_splits("d", open_source(tmp_path / "d"))
+    splits, said = training_splits("d", open_source(tmp_path / "d"))
     assert [split.name for split in splits] == roles
-    assert ("optimistic" in warning) is optimistic
+    assert any("optimistic" in text for text in said) is optimistic
 
 
 def test_training_needs_a_training_and_a_selection_split(make_faces, tmp_path):
@@ -90,3 +90,36 @@ def test_training_needs_a_training_and_a_selection_split(make_faces, tmp_path):
         make_faces(tmp_path / present, {present: {"a": 1, "b": 1}})
         with pytest.raises(DataError):
             training_splits(present, open_source(tmp_path / present))
+
+
+def test_splits_of_one_data_set_may_write_a_class_in_two_ways(make_faces, tmp_path):
+    make_faces(tmp_path, {"train": {"Angry": 1, "happy": 1}, "valid": {"angry": 2, "happiness": 1}, "test": {"Angry": 1}})
+    (train, valid, test), said = training_splits("d", open_source(tmp_path))
+    assert train.classes == valid.classes == test.classes == ("Angry", "happy")
+    assert valid.counts() == {"Angry": 2, "happy": 1} and test.counts() == {"Angry": 1, "happy": 0}
+    assert any("angry as Angry, happiness as happy" in text for text in said)
+    assert valid.picture(0).size == (40, 40)  # still found under its own folder
+
+
+@pytest.mark.parametrize(
+    ("tree", "words"),
+    [
+        ({"train": {"a": 1, "b": 1}, "valid": {"a": 1, "c": 1}}, "adds c and lacks b"),
+        (
+            {"train": {"happy": 1, "sad": 1}, "valid": {"joy": 1, "happy": 1}},
+            "joy and happy are the same class|happy and joy are",
+        ),
+        ({"train": {"a": 1, "b": 0}, "valid": {"a": 1, "b": 1}}, "no pictures in this class folder"),
+        ({"train": {"a": 1, "b": 1}, "valid": {"a": 0, "b": 0}}, "no pictures in its class folders"),
+    ],
+)
+def test_classes_that_cannot_be_trained_or_scored_are_refused(make_faces, tmp_path, tree, words):
+    with pytest.raises(DataError, match=words):
+        training_splits("d", open_source(make_faces(tmp_path, tree)))
+
+
+def test_an_empty_class_folder_of_a_scored_split_is_an_absent_class(make_faces, tmp_path):
+    make_faces(tmp_path, {"train": {"a": 1, "b": 1, "c": 1}, "valid": {"a": 2, "b": 0}})
+    (_, valid, _), _ = training_splits("d", open_source(tmp_path))
+    assert valid.counts() == {"a": 2, "b": 0, "c": 0}
+    assert "valid has no image of b, c" in absence(valid) and "over the 1 class that" in absence(valid)

@@ -6,9 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from engine.precision import PRECISIONS, autocast, choose_precision, has_arithmetic
+from engine.precision import PRECISIONS, autocast, choose_precision, why_imitated
 from engine.sam import SAM
 from engine.scaling import LossScaler
+from models import cpu_operators
 
 CPU = torch.device("cpu")
 
@@ -21,20 +22,53 @@ def test_products_are_in_the_precision_and_weights_stay_float32(name):
     assert layer.weight.dtype == torch.float32
 
 
-@pytest.mark.parametrize(("flags", "expected"), [({"amx_bf16": True}, "bf16"), ({"avx512_fp16": True}, "fp32")])
-def test_auto_is_bf16_where_the_processor_has_it(monkeypatch, flags, expected):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags)
+@pytest.fixture
+def processor(monkeypatch):
+    """Give the processor these flags and ATen this level, and let oneDNN's operators work in every type."""
+
+    def give(*flags: str, level: str = "AVX512", limit: str = "") -> None:
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(flags, True) | {"architecture": "x86_64"})
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: level)
+        monkeypatch.setattr(cpu_operators, "has_product", lambda dtype: True)
+        monkeypatch.setattr(cpu_operators, "has_convolution", lambda dtype: True)
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+
+    return give
+
+
+@pytest.mark.parametrize(
+    ("flags", "options", "expected", "reason"),
+    [
+        (["amx_bf16"], {}, "bf16", "has bfloat16 arithmetic"),
+        (["avx512_bf16"], {"level": "AVX2"}, "bf16", "has bfloat16 arithmetic"),
+        (["avx512_bf16"], {"limit": "AVX512_CORE_BF16"}, "bf16", "has bfloat16 arithmetic"),
+        (["avx512_fp16"], {}, "fp32", "this processor has no bfloat16 arithmetic"),
+        (["avx512_bf16"], {"limit": "avx2"}, "fp32", "oneDNN is held to avx2"),
+        (["avx512_bf16"], {"limit": "AVX512_CORE"}, "fp32", "oneDNN is held to AVX512_CORE"),
+        (["avx512_bf16"], {"level": "DEFAULT"}, "fp32", "not vectorised"),
+    ],
+)
+def test_auto_is_bf16_where_the_kernels_in_force_have_it(processor, flags, options, expected, reason):
+    processor(*flags, **options)
     said = []
     assert choose_precision("auto", CPU, said.append) == PRECISIONS[expected]
-    assert expected in said[0]
+    assert len(said) == 1 and said[0].startswith(f"precision: {expected} (") and reason in said[0]
 
 
-def test_imitated_arithmetic_is_announced(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_fp16": True})
+def test_auto_is_fp32_where_the_operators_fail_in_bf16(processor, monkeypatch):
+    processor("avx512_bf16")
+    monkeypatch.setattr(cpu_operators, "has_convolution", lambda dtype: False)
+    said = []
+    assert choose_precision("auto", CPU, said.append) == torch.float32 and "do not work" in said[0]
+
+
+def test_imitated_arithmetic_is_announced(processor):
+    processor("avx512_fp16")
     said = []
     assert choose_precision("fp16", CPU, said.append) == torch.float16 and not said
-    assert choose_precision("bf16", CPU, said.append) == torch.bfloat16 and "slower" in said[0]
-    assert has_arithmetic(torch.float32, CPU)
+    assert choose_precision("bf16", CPU, said.append) == torch.bfloat16
+    assert len(said) == 1 and said[0].startswith("warning: --precision bf16 is imitated and several times slower")
+    assert not why_imitated(torch.float32, CPU)
 
 
 class Small(torch.nn.Module):

@@ -1,4 +1,4 @@
-"""What signals do to a training run: SIGTERM and SIGINT save and stop, SIGUSR1 saves and goes on."""
+"""What signals do to a training run: SIGTERM, SIGINT and SIGHUP save and stop, SIGUSR1 saves and goes on."""
 
 import random
 import signal
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine import saving
-from engine.signals import Interrupted, Requests
+from engine.signals import Interrupted, Requests, stopping
 from tests.faults.moments import in_a_step, inode, until
 from tests.faults.trials import differences
 
@@ -110,6 +110,26 @@ def test_the_same_signal_twice_at_once_is_one_request_and_later_a_second_one():
         signal.raise_signal(signal.SIGTERM)
         pytest.fail("the second one waits")
     assert stopped.value.number == signal.SIGTERM
+
+
+def test_sighup_is_never_a_second_request():
+    requests = Requests()
+    with requests.installed(), pytest.raises(Interrupted) as stopped, requests.deferred():
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGHUP)
+        requests._asked -= 1
+        signal.raise_signal(signal.SIGHUP)
+    assert stopped.value.number == signal.SIGTERM
+
+
+def test_what_nohup_ignores_stays_ignored():
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Requests().installed():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.SIGHUP not in stopping()
+    finally:
+        signal.signal(signal.SIGHUP, former)
 
 
 def test_sigusr1_only_asks_and_the_former_handlers_come_back():

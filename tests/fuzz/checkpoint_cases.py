@@ -7,6 +7,7 @@ False, or "equal", where it may only load as what it was before it was damaged.
 import copy
 import gzip
 import io
+import json
 import pickle
 import struct
 import tarfile
@@ -15,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from checkpoint_files import file_bytes, rezipped, signed, with_pickle
+from checkpoint_files import file_bytes, rezipped, signed, with_header, with_pickle
 from hostile_pickles import (
     TARGETS,
     before_1_6,
@@ -200,6 +201,40 @@ def recorders(draw, number, sound):
     payload = b"\x80\x02}(" + parts("epoch", epoch, "state_dict") + sound.pickle_in("bare")[2:-1]
     payload += parts("recorder") + odd_recorder(draw) + b"u."
     return rezipped(sound.files["bare"], {"data.pkl": payload}), True
+
+
+@family
+def safetensors(draw, number, sound):
+    """Cut, flipped, and under headers that lie."""
+    data = sound.safetensors
+    length = int.from_bytes(data[:8], "little")
+    header, payload = json.loads(data[8 : 8 + length]), data[8 + length :]
+    names = [name for name in header if name != "__metadata__"]
+    entry, odd = header[draw.choice(names)], [None, True, -1, 0, 1, 2**40, 2**63, 1e9, "x", [], {}, [2**62], [0, 2**62]]
+    match number % 8:
+        case 0:
+            return data[: draw.choice([8, 9, 15, 16, 100, 8 + length, len(data) - 1, draw.randrange(len(data))])], False
+        case 1:
+            return struct.pack("<Q", draw.choice([0, 1, length - 1, length + 8, 2**31, 2**63, 2**64 - 1])) + data[8:], False
+        case 2:
+            entry[draw.choice(list(entry))] = draw.choice(odd)
+        case 3:
+            entry["dtype"] = draw.choice(["F8_E4M3", "U64", "f32", "BOOL", "F16", "C64", ""])
+        case 4:
+            other = header[draw.choice(names)]
+            begin, end = other["data_offsets"]
+            odd = [[0, 2**33], [begin, begin], [end, begin], [begin + 4, end + 4], [0], [0, 4, 8]]
+            entry["data_offsets"] = draw.choice(odd)
+        case 5:
+            payload = draw.choice([payload + b"\0" * 8, payload[8:], b"", payload * 2])
+        case 6:
+            nested = draw.choice([b"[" * 100_000, b'{"a":' * 100_000, b'{"a":1,"a":2}', b"{" + b'"b":' + b"9" * 100_000 + b"}"])
+            return with_header(b"{" + b'"x":' + nested, payload), False
+        case 7:
+            flipped = bytearray(data)
+            flipped[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+            return bytes(flipped), True
+    return with_header(header, payload), number % 8 in (2, 4)  # what was drawn may be what stood there
 
 
 @family

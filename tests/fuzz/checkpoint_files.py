@@ -1,6 +1,8 @@
 """Contents of checkpoints and files of them, sound and hostile, for the tests of reading."""
 
 import io
+import json
+import struct
 import zipfile
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -106,6 +108,24 @@ def rezipped(data: bytes, change: dict[str, bytes], compression: int = zipfile.Z
     return stream.getvalue()
 
 
+def safetensors_bytes(tensors: dict[str, Tensor], metadata: dict | None = None) -> bytes:
+    """What the safetensors library writes of contiguous float32 and int64 tensors."""
+    header, data = ({"__metadata__": metadata} if metadata else {}), b""
+    for name, tensor in tensors.items():
+        end = len(data) + tensor.numel() * tensor.element_size()
+        kind = {torch.float32: "F32", torch.int64: "I64"}[tensor.dtype]
+        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [len(data), end]}
+        data += tensor.numpy().tobytes()
+    return with_header(header, data)
+
+
+def with_header(header: object, data: bytes = b"", length: int | None = None) -> bytes:
+    """A safetensors file of any header, an object or bytes. length: what it claims to have, by default the truth."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text) if length is None else length) + text + data
+
+
 def with_pickle(payload: bytes) -> bytes:
     """A zip archive as torch writes it, whose data.pkl is `payload`."""
     return rezipped(file_bytes({}), {"data.pkl": payload})
@@ -113,7 +133,7 @@ def with_pickle(payload: bytes) -> bytes:
 
 @dataclass
 class Sound:
-    """A checkpoint's content, and sound files: ours, bare weights, both in the format before torch 1.6.
+    """A checkpoint's content, and sound files: ours, bare weights, both in the format before torch 1.6, and as safetensors.
 
     canary: a path that the code in a hostile pickle would leave something at.
     """
@@ -129,6 +149,7 @@ class Sound:
             "ours, old": file_bytes(self.content, legacy=True),
             "bare, old": file_bytes(bare, legacy=True),
         }
+        self.safetensors = safetensors_bytes(bare, {"format": "pt"})
 
     def pickle_in(self, name: str) -> bytes:
         """data.pkl of the file `name`."""

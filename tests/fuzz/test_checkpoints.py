@@ -1,6 +1,6 @@
 """Hostile, damaged and wrong checkpoints: each is used whole or refused in one line, at once, in little memory.
 
-FUZZ_CASES (here over all families together, 104 without it) are made from fixed seeds; with the variable given the
+FUZZ_CASES (here over all families together, 112 without it) are made from fixed seeds; with the variable given the
 outcomes are counted on the terminal, with FUZZ_SHOW=N also the N most frequent refusals of each family.
 """
 
@@ -31,7 +31,7 @@ from engine.setup import build_model, load_weights, model_options
 from engine.train import Progress
 from models.checksum import checksum
 
-CASES = int(os.environ.get("FUZZ_CASES", 104))
+CASES = int(os.environ.get("FUZZ_CASES", 112))
 MOST_MEMORY = 250 << 20  # bytes that a case may take beyond a few times its file's size
 
 
@@ -136,6 +136,13 @@ def test_every_file_is_used_whole_or_refused_in_one_line(family, sound, tmp_path
 def test_the_sound_files_are_used(name, sound, tmp_path):
     (tmp_path / "case.pth").write_bytes(sound.files[name])
     assert outcome(tmp_path / "case.pth")[0] == "loaded"
+
+
+def test_the_sound_safetensors_file_is_used(sound, tmp_path):
+    (tmp_path / "case.safetensors").write_bytes(sound.safetensors)
+    text, checkpoint = outcome(tmp_path / "case.safetensors")
+    assert text == "loaded"
+    assert all(torch.equal(value, checkpoint.state_dict[key]) for key, value in sound.content["state_dict"].items())
 
 
 def test_a_folder_and_a_pipe_are_refused(tmp_path):

@@ -16,9 +16,9 @@ from tree_files import FILES, PICTURE, grown, inside, planted, read_splits, read
 from data_preprocessing.audit import main as audit
 from data_preprocessing.errors import DataError
 from data_preprocessing.folders import check_pictures, read_split
-from data_preprocessing.split_folders import find_splits
 from data_preprocessing.prepare import main as prepare
 from data_preprocessing.sources import open_source
+from data_preprocessing.split_folders import find_splits
 from data_preprocessing.trees import open_tree
 
 

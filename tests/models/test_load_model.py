@@ -151,7 +151,7 @@ def test_what_is_no_checkpoint_is_named(content, picture, tmp_path):
     torch.save({"state": {}, "param_groups": []}, tmp_path / "optimiser.pth")
     torch.save(content | {"epoch": 7}, tmp_path / "changed.pth")
     for path, words in (
-        (picture, "refused|damaged"),
+        (picture, "is a PNG image, not weights"),
         (tmp_path, "is a folder"),
         (tmp_path / "missing.pth", "no such file"),
         (tmp_path / "list.pth", "is no checkpoint, it holds a list"),

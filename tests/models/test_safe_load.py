@@ -101,7 +101,7 @@ def test_what_is_no_weight_is_refused(value, tmp_path):
 @pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
 def test_a_plain_pickle_is_refused(protocol, tmp_path):
     (tmp_path / "a.pth").write_bytes(pickle.dumps({"a": 1}, protocol))
-    with pytest.raises(WeightsError, match="refused, not a file of weights"):
+    with pytest.raises(WeightsError, match="not a file of weights"):
         read_untrusted(tmp_path / "a.pth")
 
 

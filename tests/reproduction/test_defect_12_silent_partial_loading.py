@@ -61,5 +61,8 @@ def test_our_run_stops_at_a_pretrained_file_that_does_not_fit(work, capsys):
 def test_our_run_says_which_file_it_trains_without(work, tmp_path, capsys):
     (tmp_path / "last.pth").touch()  # stops the run before it trains
     assert run("--data", "data", *SMALL, "--pretrained", tmp_path, "--checkpoint_path", tmp_path / "last.pth") == 2
+    assert "holds neither ir50.pth nor mobilefacenet_model_best.pth.tar" in capsys.readouterr().err
+    arguments = [word for word in SMALL if word not in ("--pretrained", "none")]  # a folder that was not named is warned of
+    assert run("--data", "data", *arguments, "--checkpoint_path", tmp_path / "last.pth") == 2
     out = capsys.readouterr().out
     assert "ir50.pth" in out and "mobilefacenet_model_best.pth.tar" in out and "random weights" in out

@@ -1,0 +1,20 @@
+"""How a message says a number of things."""
+
+_IRREGULAR = {"person": "people"}
+
+
+def quantity(number: int, noun: str) -> str:
+    """The number and the noun in singular or plural: "1 class", "2,000 classes", "0 people". Only the last word is inflected."""
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """The plural of a noun, or of a group of words that ends in one."""
+    before, _, last = noun.rpartition(" ")
+    if last in _IRREGULAR:
+        last = _IRREGULAR[last]
+    elif last.endswith("y") and last[-2:-1] not in "aeiou":
+        last = last[:-1] + "ies"
+    else:
+        last += "es" if last.endswith(("s", "x", "ch", "sh")) else "s"
+    return f"{before} {last}".lstrip()
