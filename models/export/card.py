@@ -11,7 +11,7 @@ from models.export.source import ALIGNMENT, Source
 
 LICENCES = {  # of the data sets whose names --data_type knows; their owners' pages decide
     "RAF-DB": "RAF-DB: non-commercial research only, by application to its authors; its images are not to be passed on.",
-    "AffectNet-7": "AffectNet: non-commercial research only, by agreement with its authors; its images are not to be passed on.",
+    "AffectNet-7": "AffectNet: non-commercial research only, by agreement; its images are not to be passed on.",
     "CAER-S": "CAER-S: non-commercial research only; its frames are of TV shows whose owners keep their rights.",
     "AI-Hub": "AI Hub (Korea): under AI Hub's terms of use, which need an application and limit use abroad and passing on.",
     "VR": "AI Hub (Korea), faces covered by drawn headsets: under AI Hub's terms of use, as without headsets.",
@@ -121,11 +121,11 @@ def _figures(evidence: Evidence) -> str:
         )
     rows = ["| data, split | images | accuracy | macro F1 | calibration error | leakage |", "|---|---|---|---|---|---|"]
     for result in evidence.results:
-        rows.append(
-            f"| {_cell(result['data'])}, {result['split']} | {result['pictures']} "
-            f"| {_share(result['accuracy'], result['interval'])} | {_share(result['macro_f1'], result.get('macro_f1_interval'))} | {100 * result['calibration']['ece']:.2f} % "
-            f"| {_cell(result['leakage'])} |"
-        )
+        accuracy = _share(result["accuracy"], result["interval"])
+        macro_f1 = _share(result["macro_f1"], result.get("macro_f1_interval"))
+        cells = [f"{result['data']}, {result['split']}", str(result["pictures"]), accuracy, macro_f1]
+        cells += [f"{100 * result['calibration']['ece']:.2f} %", result["leakage"]]
+        rows.append(f"| {' | '.join(map(_cell, cells))} |")
     return "\n".join(
         ["## Figures", "", "Of the checkpoint, before the export; with 95 % intervals.", "", *rows, *_classes(evidence)]
     )
@@ -136,11 +136,14 @@ def _classes(evidence: Evidence) -> list[str]:
     result = evidence.results[0]
     rows = [f"| {_cell(name)} | {one['support']} | {100 * one['recall']:.1f} % |" for name, one in result["classes"].items()]
     return [
-        "", f"Per class on {_cell(result['data'])}, {result['split']}:", "", "| class | images | recall |", "|---|---|---|", *rows,
+        f"\nPer class on {_cell(result['data'])}, {result['split']}:\n",
+        "| class | images | recall |",
+        "|---|---|---|",
+        *rows,
         "",
         "Who is in the test set: the images per class are all that is on record. Age, sex, origin and skin colour of the "
         "people are not, so that the figures say nothing about any group of them.",
-    ]  # fmt: skip
+    ]
 
 
 def _data(source: Source, evidence: Evidence) -> str:

@@ -148,6 +148,9 @@ def test_safetensors_hold_the_checkpoints_weights(half, checkpoint):
     for name, value in state.items():
         expected = value.half() if half and value.is_floating_point() else value
         assert tensors[name].shape == tuple(value.shape) and np.array_equal(tensors[name], expected.numpy())
+    if not half:  # and the file is read again as a checkpoint
+        faces = [Image.new("RGB", (50, 50), color) for color in ("red", "green")]
+        assert np.array_equal(predict(load_model("a.safetensors"), faces), predict(load_model(checkpoint), faces))
 
 
 @pytest.mark.parametrize("fit", ["plain", "pad"])
