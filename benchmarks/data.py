@@ -27,6 +27,7 @@ from data_preprocessing.face_drawing import draw_face
 from data_preprocessing.face_parameters import EXPRESSIONS, Identity
 from data_preprocessing.folders import Split
 from data_preprocessing.images import load_image
+from data_preprocessing.pictures import EVEN224
 from data_preprocessing.reduced import ReducedDataset, create_dataset, plan_reduced, stored_for
 from data_preprocessing.transforms import create_transform
 
@@ -68,9 +69,9 @@ def seconds_cached(dataset: ReducedDataset, batch_size: int, total: int) -> floa
 def compare(title: str, split: Split, folder: Path, args: argparse.Namespace) -> None:
     """Print a line: the rates of both, in turns, and how long the cache took."""
     begin = time.perf_counter()
-    pictures = open_cache(split, title, stored_for(args.transform), folder)
+    pictures = open_cache(split, title, stored_for(args.transform, EVEN224), folder)
     built = (time.perf_counter() - begin) / len(split.paths)
-    ours = create_dataset(split, args.transform, "rgb224", "rgb", 0, pictures)
+    ours = create_dataset(split, args.transform, EVEN224, "rgb", 0, pictures)
     transform = create_transform(args.transform)
     theirs = FaceDataset(split, transform, 0)
     for index in range(min(len(split.paths), 50)):
@@ -102,12 +103,12 @@ class Drawn(Split):
 def print_memory(count: int, folder: Path, args: argparse.Namespace) -> None:
     """Build a cache of `count` pictures, read all of it, and print the process's peak memory before and after each."""
     split = Drawn("train", folder, ("a", "b"), tuple(f"{k}.jpg" for k in range(count)), (0,) * count)
-    stored, peaks = stored_for(args.transform), [_peak()]
+    stored, peaks = stored_for(args.transform, EVEN224), [_peak()]
     begin = time.perf_counter()
     pictures = open_cache(split, "made up", stored, folder)
     peaks.append(_peak())
     built = time.perf_counter() - begin
-    seconds_cached(create_dataset(split, args.transform, "rgb224", "rgb", 0, pictures), args.batch_size, count)
+    seconds_cached(create_dataset(split, args.transform, EVEN224, "rgb", 0, pictures), args.batch_size, count)
     peaks.append(_peak())
     print(
         f"{count} pictures, cache of {pictures.path.stat().st_size / 1e6:.0f} MB built in {built:.1f} s: peak memory "

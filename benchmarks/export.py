@@ -80,8 +80,7 @@ def main() -> None:
     device = torch.device("cpu")
     print(f"{args.model}, batch {args.batch}, {args.repeats} turns, torch {torch.__version__}, {measure.machine(device)}")
     print(f"load of the machine before the run: {os.getloadavg()[0]:.1f} processes\n")
-    side, channels = (224, 3) if MODELS[args.model].picture == "rgb224" else (48, 1)
-    images = np.random.default_rng(0).normal(size=(args.batch, channels, side, side)).astype(np.float32)
+    images = np.random.default_rng(0).normal(size=(args.batch, *MODELS[args.model].picture.shape)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         ways = dict.fromkeys(["eager", *(way for way in args.ways if way not in absent)])
         times = measure.interleave({way: prepare(way, args.model, images, Path(folder)) for way in ways}, args.repeats, device)

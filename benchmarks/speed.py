@@ -141,7 +141,7 @@ def print_peaks(args: argparse.Namespace) -> None:
 def main() -> None:
     """Print machine, rates, and both tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__.splitlines()[0])
-    posters = [name for name in MODELS if name.startswith("poster")]
+    posters = [name for name, architecture in MODELS.items() if architecture.has_landmark_branch]
     parser.add_argument("--model", choices=posters, default="poster_v2", help="(default: %(default)s)")
     parser.add_argument("--batch", type=int, default=16, metavar="N", help="at least 2 (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="turns, at least 1 (default: %(default)s)")

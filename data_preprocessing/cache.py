@@ -95,7 +95,7 @@ def open_cache(
     """
     key = _key(split, fingerprint, stored)
     digest = hashlib.sha256(key.encode()).hexdigest()
-    path = Path(folder) / f"{split.name}-{stored.kind}-{stored.fit}{'-whole' * stored.whole}-{digest[:16]}.cache"
+    path = Path(folder) / f"{split.name}-{stored.picture.kind}-{stored.fit}{'-whole' * stored.whole}-{digest[:16]}.cache"
     size = HEADER + len(split.paths) * stored.nbytes
     try:
         if _problem(path, key, size):
@@ -116,7 +116,7 @@ def _key(split: Split, fingerprint: str, stored: Stored) -> str:
     """All that the file's content depends on, as JSON. The names are there for a split made smaller after its check."""
     names = hashlib.sha256("\n".join(split.paths).encode("utf-8", "surrogateescape")).hexdigest()
     libraries = {"PIL": PIL.__version__, "jpeg": features.version("jpg"), "torchvision": torchvision.__version__}
-    layout = dict(kind=stored.kind, fit=stored.fit, shape=stored.shape, count=len(split.paths))
+    layout = dict(kind=stored.picture.kind, fit=stored.fit, shape=stored.shape, count=len(split.paths))
     return json.dumps(dict(format=FORMAT, pictures=fingerprint, names=names, **layout, **libraries), sort_keys=True)
 
 

@@ -18,8 +18,9 @@ from data_preprocessing.cache import CachedPictures
 from data_preprocessing.datasets import FaceDataset, Reading, mix_seed
 from data_preprocessing.folders import Split
 from data_preprocessing.occlusion import HeadsetOcclusion
-from data_preprocessing.stored import FITS, REDUCTION, Stored
-from data_preprocessing.transforms import PICTURES, TRANSFORMS, create_transform
+from data_preprocessing.pictures import RGB224, Picture
+from data_preprocessing.stored import FITS, Stored
+from data_preprocessing.transforms import TRANSFORMS, create_transform
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right in kept rows and columns, the last two exclusive
 
@@ -49,45 +50,43 @@ class Plan:
 
     def _unreduced(self) -> Tensor:
         """Of the plain pipeline's shape, (C, S, S), without memory of its own."""
-        kind = PICTURES[self.stored.kind]
-        return torch.empty(1).expand(len(kind.mean), kind.size, kind.size)
+        return torch.empty(1).expand(self.stored.picture.shape)
 
     def _box(self, rectangle: dict) -> list[Box]:
         if rectangle["v"] is None:  # torchvision found no rectangle that fits
             return []
-        top, left, step = rectangle["i"], rectangle["j"], REDUCTION[self.stored.kind]
+        top, left, step = rectangle["i"], rectangle["j"], self.stored.picture.step
         edges = top, left, top + rectangle["h"], left + rectangle["w"]
         return [tuple(-(-edge // step) for edge in edges)]  # row r is kept as row r / step where step divides r
 
 
-def plan_reduced(name: str, kind: str = "rgb224") -> Plan | None:
-    """How transform `name` of TRANSFORMS is computed on reduced pictures of `kind`; None where it cannot be."""
-    before, after = TRANSFORMS[name](PICTURES[kind].size)
-    fit = _fit(before, kind)
+def plan_reduced(name: str, picture: Picture = RGB224) -> Plan | None:
+    """How transform `name` of TRANSFORMS is computed on the part of `picture` that is read; None where it cannot be."""
+    before, after = TRANSFORMS[name](picture.size)
+    fit = _fit(before, picture)
     flips, erasings = tuple(before[1:]), tuple(after)
     simple = all(type(step) is v2.RandomHorizontalFlip for step in flips) and all(
         type(step) is v2.RandomErasing and step.value == [0.0] for step in erasings
     )
-    return Plan(Stored(kind, fit), flips, erasings) if fit and simple else None
+    return Plan(Stored(picture, fit), flips, erasings) if fit and simple else None
 
 
-def _fit(before: list, kind: str) -> str | None:
+def _fit(before: list, picture: Picture) -> str | None:
     """The name in FITS of the step that `before` begins with, None where it is no such step."""
     for fit, name in FITS.items():
-        if type(TRANSFORMS[name](PICTURES[kind].size)[0][0]) is type(before[0]):
+        if type(TRANSFORMS[name](picture.size)[0][0]) is type(before[0]):
             return fit
     return None
 
 
-def normalise(values: Tensor, kind: str) -> Tensor:
+def normalise(values: Tensor, picture: Picture) -> Tensor:
     """values: (B, C, H, W) uint8 -> float32 as the plain pipeline has them, by the same torchvision operations."""
-    picture = PICTURES[kind]
     floats = v2.functional.to_dtype(values, torch.float32, scale=True)
     return v2.functional.normalize(floats, picture.mean, picture.std, inplace=True)
 
 
 class ReducedDataset(Dataset):
-    """One split as reduced tensors: create_transform(name)(picture)[:, ::r, ::r] for the reduction r of the kind.
+    """One split as reduced tensors: create_transform(name)(picture)[:, ::r, ::r] for the step r of plan.stored.picture.
 
     A key is (epoch, index), and the draws depend on (seed, epoch, index) alone, as those of FaceDataset do.
     pictures: a cache of plan.stored, by the same index as `split`. channel_order: as in create_transform.
@@ -97,7 +96,7 @@ class ReducedDataset(Dataset):
         self.split = split
         self.pictures = pictures
         self.plan = plan
-        self.swap = channel_order == "bgr" and PICTURES[plan.stored.kind].mode == "RGB"
+        self.swap = channel_order == "bgr" and plan.stored.picture.mode == "RGB"
         self.seed = seed
         self.reading = Reading(0)
 
@@ -118,7 +117,7 @@ class ReducedDataset(Dataset):
             self.pictures.read_into(out, index, view=int(flipped))
         self.reading.done()
         values = torch.from_numpy(values)
-        pictures = normalise(values.flip(1) if self.swap else values, self.plan.stored.kind)
+        pictures = normalise(values.flip(1) if self.swap else values, self.plan.stored.picture)
         for picture, (_, boxes) in zip(pictures.numpy(), draws):
             for top, left, bottom, right in boxes:
                 picture[:, top:bottom, left:right] = 0
@@ -153,17 +152,17 @@ class _ResizedSplit(Split):
         return Image.fromarray(self.pictures[index])
 
 
-def stored_for(name: str, kind: str = "rgb224") -> Stored | None:
+def stored_for(name: str, picture: Picture = RGB224) -> Stored | None:
     """What a cache has to keep for transform `name` of TRANSFORMS; None where it needs the picture as it was decoded."""
-    plan = plan_reduced(name, kind)
-    fit = _fit(TRANSFORMS[name](PICTURES[kind].size)[0], kind)
-    return plan.stored if plan else Stored(kind, fit, whole=True) if fit else None
+    plan = plan_reduced(name, picture)
+    fit = _fit(TRANSFORMS[name](picture.size)[0], picture)
+    return plan.stored if plan else Stored(picture, fit, whole=True) if fit else None
 
 
 def create_dataset(
     split: Split,
     name: str,
-    kind: str,
+    picture: Picture,
     channel_order: str,
     seed: int,
     pictures: CachedPictures | None,
@@ -171,11 +170,11 @@ def create_dataset(
 ) -> FaceDataset | ReducedDataset:
     """The split under transform `name`, channel_order and occlusion as in create_transform; an occluded one has no cache.
 
-    pictures: the cache of this split's `stored_for(name, kind)`; None decodes every picture anew. Tensors are reduced
+    pictures: the cache of this split's `stored_for(name, picture)`; None decodes every picture anew. Tensors are reduced
     where the cache is (ReducedDataset); the values that are there are the same bits in each case.
     """
     if pictures is not None and not pictures.stored.whole:
-        return ReducedDataset(split, pictures, plan_reduced(name, kind), channel_order, seed)
+        return ReducedDataset(split, pictures, plan_reduced(name, picture), channel_order, seed)
     if pictures is not None:
         split = _ResizedSplit(split.name, split.folder, split.classes, split.paths, split.labels, pictures)
-    return FaceDataset(split, create_transform(name, kind, channel_order, occlusion), seed)
+    return FaceDataset(split, create_transform(name, picture, channel_order, occlusion), seed)

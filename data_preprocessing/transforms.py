@@ -1,34 +1,17 @@
 """What happens to a picture between file and network, by name, as the published protocols do it.
 
-A pipeline is put together from what the network takes (`PICTURES`: size, colours, normalisation) and a named transform
+A pipeline is put together from what the network takes (`Picture`: size, colours, normalisation) and a named transform
 (`TRANSFORMS`): torchvision steps before and after the conversion to a tensor.
 """
-
-from dataclasses import dataclass
 
 import torch
 from PIL import Image, ImageOps
 from torchvision.transforms import v2
 
 from data_preprocessing.occlusion import HeadsetOcclusion
+from data_preprocessing.pictures import RGB224, Picture
 
-IMAGE_SIZE = 224
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
 CHANNEL_ORDERS = ("rgb", "bgr")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """What a network takes: side in pixels, PIL mode, and mean and deviation by channel of values from 0 to 1."""
-
-    size: int
-    mode: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-
-PICTURES = {"rgb224": Picture(IMAGE_SIZE, "RGB", MEAN, STD), "grey48": Picture(48, "L", (0.5,), (0.5,))}
 
 
 class FitAndPad:
@@ -99,17 +82,16 @@ TRANSFORMS = {
 
 
 def create_transform(
-    name: str, picture: str = "rgb224", channel_order: str = "rgb", occlusion: HeadsetOcclusion | None = None
+    name: str, picture: Picture = RGB224, channel_order: str = "rgb", occlusion: HeadsetOcclusion | None = None
 ) -> v2.Compose:
-    """The pipeline `name` of TRANSFORMS for a network that takes `picture` of PICTURES.
+    """The pipeline `name` of TRANSFORMS for a network that takes `picture`.
 
     occlusion: covers the picture before anything else, so that it looks the same to every network. channel_order: "bgr"
     swaps red and blue then; without meaning for grey pictures.
-    PIL RGB picture -> float32 tensor (3, 224, 224), or (1, 48, 48) for grey48. Raises KeyError for an unknown name.
+    PIL RGB picture -> float32 tensor of picture.shape. Raises KeyError for an unknown name.
     """
-    kind = PICTURES[picture]
     cover = [occlusion] if occlusion else []
-    first = [v2.Grayscale()] if kind.mode == "L" else [swap_channels] if channel_order == "bgr" else []
-    before, after = TRANSFORMS[name](kind.size)
-    finish = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(kind.mean, kind.std)]
+    first = [v2.Grayscale()] if picture.mode == "L" else [swap_channels] if channel_order == "bgr" else []
+    before, after = TRANSFORMS[name](picture.size)
+    finish = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(picture.mean, picture.std)]
     return v2.Compose([*cover, *first, *before, *finish, *after])

@@ -45,6 +45,7 @@ class Checkpoint:
     """A checkpoint file's content. classes, optimizer and rng are None where a published file does not hold them.
 
     told: how a published file stores its weights, as the end of a line.
+    channel_order: of a published file that in which its authors' code reads pictures, None for ours, whose args hold it.
     """
 
     path: Path
@@ -65,13 +66,14 @@ class Checkpoint:
     pictures: dict = field(default_factory=dict)
     scaler: dict | None = None
     told: str = ""
+    channel_order: str | None = None
 
     @property
     def settings(self) -> dict:
         """The settings that the file tells: arguments of its run, its network and that network's options."""
         told = {**self.args, "model": self.model, **self.model_options}
-        if self.is_foreign and self.model_options.get("variant") == "affectnet":
-            told["channel_order"] = "rgb"  # V1's AffectNet code converts, its RAF-DB code does not
+        if self.is_foreign and self.channel_order == "rgb":
+            told["channel_order"] = "rgb"  # V1's AffectNet code converts; for its RAF-DB code's BGR the recipe decides
         return told
 
     @property
@@ -130,6 +132,7 @@ def _from_published(path: Path, network: NetworkFile) -> Checkpoint:
     if type(epoch) is not int or not 0 <= epoch < 2**31:
         raise UsageError("its epoch is no number")
     checkpoint = Checkpoint(path, network.state_dict, network.num_outputs, model=network.model, epoch=epoch)
-    checkpoint.model_options, checkpoint.told = network.options, network.weights.told
+    checkpoint.model_options, checkpoint.channel_order = network.options, network.channel_order
+    checkpoint.told = network.weights.told
     checkpoint.history = recorder_history(content.get("recorder"), epoch)
     return checkpoint

@@ -180,11 +180,11 @@ def first_batch(loader: DataLoader, epoch: int, most: int = 32) -> tuple[Tensor,
 
 
 def _dataset(split: Split, name: str, settings: Settings, cached: Cached, occlusion: HeadsetOcclusion | None) -> Dataset:
-    kind = MODELS[settings.model].picture
+    picture = MODELS[settings.model].picture
     # a headset is drawn on the picture as it was decoded, each time another one in training
-    stored = stored_for(name, kind) if cached and not occlusion else None
+    stored = stored_for(name, picture) if cached and not occlusion else None
     pictures = cached(split, stored) if stored else None
-    return create_dataset(split, name, kind, settings.channel_order, settings.seed, pictures, occlusion)
+    return create_dataset(split, name, picture, settings.channel_order, settings.seed, pictures, occlusion)
 
 
 def _occlusion(name: str, fixed: bool = False) -> HeadsetOcclusion | None:

@@ -73,7 +73,7 @@ class Settings:
         "-j --workers", "data", "decoding processes", 2, metavar="N", least=0, most=1024, lifetime=MACHINE
     )
 
-    model: str = with_default("--model", "model", "", "poster_v2", choices=tuple(MODELS))
+    model: str = with_default("--model", "model", "", "poster_v2", choices=MODELS)
     head: str = with_default("--head", "model", "of a POSTER", "linear", choices=tuple(HEADS))
     margin: float | None = flag("--margin", "model", f"of a margin head (default: {_MARGINS})", metavar="X", least=0)
     scale: float = with_default("--scale", "model", "factor of a margin head's cosines", 64.0, metavar="X", above=0)

@@ -4,21 +4,22 @@ import torch
 from torch import Tensor, nn
 
 from engine.sam import SAM
+from models import contract
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
 
 def parameter_groups(model: nn.Module, feature_lr_scale: float) -> list[dict]:
-    """The parameters that are not frozen: the network's trunk (`model.trunk`, key prefixes), then all that feeds it.
+    """The parameters that are not frozen: the network's trunk (`trunk` of models.contract), then all that feeds it.
 
     feature_lr_scale: rate of the features as a fraction of the trunk's; kept as the group's `lr_scale`. Where the network
-    names the layers that weight decay is for (`model.decayed`, key prefixes), the others are in groups without any.
+    names the layers that weight decay is for (`decayed`, likewise), the others are in groups without any.
     """
-    groups = {}
+    groups, trunk, decayed = {}, contract.trunk(model), contract.decayed(model)
     for key, parameter in model.named_parameters():
         if parameter.requires_grad:
-            feature = not key.startswith(getattr(model, "trunk", ""))
-            exempt = not key.startswith(getattr(model, "decayed", ""))
+            feature = not key.startswith(trunk)
+            exempt = not key.startswith(decayed)
             group = groups.setdefault((feature, exempt), dict(params=[], lr_scale=feature_lr_scale if feature else 1.0))
             group["params"].append(parameter)
             if exempt:

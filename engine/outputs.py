@@ -6,7 +6,6 @@ from pathlib import Path
 from torch import Tensor
 
 from data_preprocessing.folders import Split
-from data_preprocessing.transforms import PICTURES
 from engine import record
 from engine.batch_picture import draw_batch
 from engine.checkpoint import Checkpoint
@@ -32,7 +31,7 @@ def draw(folder: Path, model: str, predictions: Predictions, split: str, classes
 
 def draw_first_batch(folder: Path, settings: Settings, batch: tuple[Tensor, Tensor], classes: tuple[str, ...]) -> None:
     """train_batch.png: `batch` (pictures, labels) as the network sees it."""
-    picture = PICTURES[MODELS[settings.model].picture]
+    picture = MODELS[settings.model].picture
     draw_batch(*batch, classes, folder / record.FIRST_BATCH, picture.mean, picture.std)
 
 

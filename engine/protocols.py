@@ -8,6 +8,7 @@ built on POSTER V2's. REPRODUCTION.md lists where we deviate.
 from dataclasses import dataclass, field, replace
 
 from models import MODELS
+from models.contract import OTHER
 from models.published_files import LABEL_ORDERS
 
 
@@ -39,7 +40,6 @@ class Recipe:
 LOSSES = ("ce", "2ls+ce")
 TRANSFORMS = ("plain", "pad", "flip", "flip-erase", "flip-erase-always", "flip-noise-erase", "jitter-affine-erase")
 SYNTHETIC = "synthetic"  # our own, for the drawn faces that serve where there is no --data
-OTHER = "other"  # row for a data type that the network was not published on
 
 _V2 = Recipe(lr=3.5e-5, batch_size=144, epochs=200)
 _V2_AFFECTNET = replace(_V2, lr=1e-6, transform="flip-erase-always", sampler="balanced")
@@ -47,6 +47,7 @@ _STUDY = replace(_V2, batch_size=64, epochs=50, transform="jitter-affine-erase",
 _V1 = Recipe(lr=4e-5, batch_size=200, epochs=300, loss="2ls+ce", transform="flip-noise-erase")
 _DEEP = Recipe(lr=5e-3, batch_size=128, epochs=100, rho=0.0, lr_decay=1.0, transform="plain")
 _DEEP_PAPER = replace(_DEEP, weight_decay=1e-3)
+_ANY = Recipe(lr=1e-3, batch_size=64, epochs=100, rho=0.0, transform="flip")  # of a network without a recipe of its own
 _DRAWN = dict(batch_size=8, epochs=2, rho=0.0, transform="flip")
 
 RECIPES = {
@@ -72,6 +73,7 @@ RECIPES = {
     },
     "deep_emotion": {SYNTHETIC: replace(_DEEP, lr=1e-3, batch_size=32, epochs=20), OTHER: _DEEP},
     "deep_emotion_paper": {SYNTHETIC: replace(_DEEP_PAPER, lr=1e-3, batch_size=32, epochs=20), OTHER: _DEEP_PAPER},
+    OTHER: {SYNTHETIC: replace(_ANY, batch_size=32, epochs=20), OTHER: _ANY},
 }
 
 

@@ -141,7 +141,7 @@ def resolve(flags: dict, stored: dict) -> Settings:
 def check_model(settings: Settings, flags: dict) -> None:
     """Raises UsageError for a flag that the chosen network or head has no use for."""
     architecture = MODELS[settings.model]
-    if "head" not in architecture.options and settings.head != "linear":
+    if not architecture.has_heads and settings.head != "linear":
         raise UsageError(f"--head {settings.head}: {settings.model} has no head to replace; only the POSTERs have")
     for name in _OF_MARGIN_HEADS:
         if name in flags and settings.head == "linear":
@@ -149,9 +149,10 @@ def check_model(settings: Settings, flags: dict) -> None:
             raise UsageError(f"{flag_of(name)}: the head is linear, without a margin; it goes with --head {with_margin}")
     if "h" in flags and settings.head != "adaface":
         raise UsageError(f"--h: {settings.head} has no h; it goes with --head adaface")
-    if "freeze_landmark_bn" in flags and "freeze_landmark_bn" not in architecture.options:
+    if "freeze_landmark_bn" in flags and not architecture.has_landmark_branch:
         raise UsageError(f"--freeze-landmark-bn: {settings.model} has no landmark network")
-    if settings.init == "positions" and architecture.family != "poster_v2":
-        raise UsageError(f"--init positions: {settings.model} has no such start; only poster_v2 has")
-    if architecture.picture == "grey48" and settings.channel_order == "bgr":
+    if settings.init not in architecture.inits:
+        with_it = [name for name, other in MODELS.items() if settings.init in other.inits]
+        raise UsageError(f"--init {settings.init}: {settings.model} has no such start; only {', '.join(with_it)} has")
+    if architecture.picture.mode == "L" and settings.channel_order == "bgr":
         raise UsageError(f"--channel-order bgr: {settings.model} takes grey pictures")

@@ -12,11 +12,9 @@ from engine.distributed import SINGLE, Group
 from engine.errors import UsageError
 from engine.flags import Settings
 from engine.settings import gpu_numbers
-from models import MODELS, create_model
+from models import MODELS, contract, create_model
 from models.errors import WeightsError
-from models.initialization import spread_positions_
-from models.poster import Poster
-from models.weights import DEAD_KEYS, FETCH, IR50_FILE, MOBILEFACENET_FILE, load_exact, load_pretrained
+from models.weights import FETCH, IR50_FILE, MOBILEFACENET_FILE, load_exact
 
 BGR = "channel order: BGR, as the published POSTER V1 reads RAF-DB (--channel-order rgb for RGB)"
 
@@ -65,15 +63,15 @@ def build_model(name: str, num_classes: int, options: dict, device: torch.device
 
 
 def start_from_scratch(model: nn.Module, init: str) -> None:
-    """Change the random start as --init says: reference leaves it, positions lets the transformer tell places apart."""
-    if init == "positions":
-        spread_positions_(model.VIT)
+    """Change the random start as --init says: reference leaves it, others are the network's own."""
+    if init != "reference":
+        model.start(init)
 
 
 def load_weights(model: nn.Module, checkpoint: Checkpoint, flag: str, say: Callable[[str], None]) -> None:
     """Load a checkpoint's weights exactly. Raises UsageError naming file and keys where they do not fit."""
     try:
-        dead = DEAD_KEYS.get(MODELS[checkpoint.model].family) if checkpoint.is_foreign else None
+        dead = MODELS[checkpoint.model].dead_keys if checkpoint.is_foreign else None
         report = load_exact(model, checkpoint.state_dict, dead)
     except WeightsError as error:
         raise UsageError(f"{flag} {checkpoint.path}: does not fit {checkpoint.model}: {error}") from None
@@ -86,11 +84,17 @@ def tested_network(
 ) -> nn.Module:
     """The network of `--evaluate FILE` with its weights; says what was loaded, `explanation` and the channel order.
 
-    Raises UsageError naming file and keys where they do not fit.
+    Raises UsageError naming file and keys where they do not fit, or a flag that draws what the network does not have.
     """
     with memory.explained(device, settings.batch_size, settings.workers):
         model = build_model(checkpoint.model, checkpoint.num_outputs, model_options(settings), device)
         load_weights(model, checkpoint, "--evaluate", say)
+        flag = "--explain" * bool(settings.explain) or "--draw" * bool(settings.draw)
+        if flag:
+            from engine.explain.grad_cam import require_maps  # only here: without the flags nothing of it is needed
+
+            shape = (1, *MODELS[checkpoint.model].picture.shape)
+            require_maps(model, torch.zeros(shape, device=device), checkpoint.model, flag)
     say(explanation)
     if settings.channel_order == "bgr":
         say(BGR)
@@ -102,11 +106,11 @@ def load_backbones(model: nn.Module, folder: str, say: Callable[[str], None], na
 
     named: whether the user gave the folder. Then UsageError is raised where it holds neither file.
     """
-    if folder == "none" or not isinstance(model, Poster):
+    if folder == "none" or not contract.declared(model, "load_pretrained"):
         return
     if named and not Path(folder).is_dir():
         raise UsageError(f"--pretrained {folder}: no such folder; give one that holds {_BOTH}, or none")
-    reports, missing = load_pretrained(model, Path(folder))
+    reports, missing = model.load_pretrained(Path(folder))
     if named and not reports:
         raise UsageError(f"--pretrained {folder}: holds neither {' nor '.join(missing)}; give another folder, or none")
     for name, report in reports.items():

@@ -12,6 +12,7 @@ from engine.compiling import Compiled
 from engine.precision import autocast
 from engine.sam import SAM
 from engine.scaling import LossScaler
+from models import contract
 
 
 class Step(NamedTuple):
@@ -64,7 +65,7 @@ def train_step(
                 scaler.scale(share * weight).backward()
             # a loss kept with its graph would keep the whole pass's memory through the epoch
             loss = loss + share.detach()
-            hits = hits + (_without_margin(model, logits).argmax(dim=1) == part[1]).sum()
+            hits = hits + (contract.logits_without_margin(_plain(model), logits).argmax(dim=1) == part[1]).sum()
         scaler.unscale(optimizer)
         return loss, hits
 
@@ -85,7 +86,7 @@ def train_step(
 
 def _landmarks(model: nn.Module, parts: list[tuple[Tensor, Tensor]], precision: torch.dtype) -> list[dict]:
     """The frozen branch's maps of every part, for both of SAM's passes; no maps where the network has no such branch."""
-    branch = getattr(_plain(model), "landmark_features", None)
+    branch = contract.landmark_branch(_plain(model))
     if branch is None:
         return [{}] * len(parts)
     with autocast(parts[0][0].device, precision):
@@ -107,9 +108,3 @@ def _without_averaging(model: nn.Module, really: bool) -> AbstractContextManager
 def _gradient_norm(optimizer: torch.optim.Optimizer) -> Tensor:
     gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
     return torch.nn.utils.get_total_norm(gradients)
-
-
-def _without_margin(model: nn.Module, logits: Tensor) -> Tensor:
-    """The last pass's logits as they would be without labels: a margin makes the true class look worse than it is."""
-    plain = getattr(getattr(_plain(model), "classifier", None), "plain_logits", None)
-    return logits.detach() if plain is None else plain

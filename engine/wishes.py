@@ -17,7 +17,7 @@ _OF_A_START = {"pretrained", "init"}
 
 def require_backbones(settings: Settings, flags: dict) -> None:
     """Raises UsageError for a flag about backbones where the network has none."""
-    if "freeze_landmark_bn" in MODELS[settings.model].options:
+    if MODELS[settings.model].pretrained_files:
         return
     if flags.get("pretrained", "none") != "none":
         raise UsageError(f"--pretrained {flags['pretrained']}: {settings.model} has no pretrained backbones; leave it out")

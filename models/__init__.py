@@ -3,46 +3,51 @@
 Importing this package does not import torch, so that the command line can list the names at once.
 """
 
-from dataclasses import dataclass, field
 from importlib import import_module
+
+from data_preprocessing.pictures import EVEN224, GREY48
+from models.contract import Architecture, taking_labels
 
 # of every POSTER (models.heads), with the margin that the published code starts from
 HEADS = {"linear": None, "adaface": 0.4, "arcface": 0.5, "cosface": 0.4}
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """Where a network is, and what the rest of the program must know of it.
-
-    family: row of the recipes. picture: "rgb224" or "grey48", see data_preprocessing.transforms. fixed: what the name
-    stands for, as arguments of the constructor; options: further arguments that a user chooses.
-    """
-
-    module: str
-    cls: str
-    family: str
-    picture: str = "rgb224"
-    fixed: dict = field(default_factory=dict)
-    options: tuple[str, ...] = ()
-
-
+_POSTER = dict(picture=EVEN224, pretrained_files=("ir50.pth", "mobilefacenet_model_best.pth.tar"))
 _POSTER_OPTIONS = ("freeze_landmark_bn", "head", "margin", "scale", "h")
 
 
 def _poster_v1(depth: int) -> Architecture:
     return Architecture(
-        "models.poster_v1", "PosterV1", "poster_v1", fixed={"depth": depth}, options=("variant", *_POSTER_OPTIONS)
+        "models.poster_v1",
+        "PosterV1",
+        "poster_v1",
+        fixed={"depth": depth},
+        options=("variant", *_POSTER_OPTIONS),
+        title="POSTER V1",
+        **_POSTER,
     )
 
 
-# a new architecture is one file and one line here
+def _deep_emotion(cls: str, family: str) -> Architecture:
+    return Architecture("models.deep_emotion", cls, family, GREY48, title="Deep-Emotion")
+
+
+# a new network is one file and one line here: docs/extending.md
 MODELS = {
-    "poster_v2": Architecture("models.poster_v2", "PosterV2", "poster_v2", options=_POSTER_OPTIONS),
+    "poster_v2": Architecture(
+        "models.poster_v2",
+        "PosterV2",
+        "poster_v2",
+        options=_POSTER_OPTIONS,
+        inits=("reference", "positions"),
+        title="POSTER V2",
+        **_POSTER,
+    ),
     "poster_v1_small": _poster_v1(depth=4),
     "poster_v1_base": _poster_v1(depth=6),
     "poster_v1_large": _poster_v1(depth=8),
-    "deep_emotion": Architecture("models.deep_emotion", "DeepEmotion", "deep_emotion", picture="grey48"),
-    "deep_emotion_paper": Architecture("models.deep_emotion", "DeepEmotionPaper", "deep_emotion_paper", picture="grey48"),
+    "deep_emotion": _deep_emotion("DeepEmotion", "deep_emotion"),
+    "deep_emotion_paper": _deep_emotion("DeepEmotionPaper", "deep_emotion_paper"),
 }
 
 
@@ -51,7 +56,8 @@ def create_model(name: str, num_classes: int, **options):
 
     num_classes: number of outputs, at least 2. options: those that MODELS[name] names, such as head="adaface".
     Returns a torch module with forward(pictures (B, C, H, W), labels (B,) or None) -> logits (B, num_classes); the labels
-    are for margin heads in training. Pictures are (B, 3, 224, 224), for Deep-Emotion (B, 1, 48, 48).
+    are for margin heads in training. Pictures are as MODELS[name].picture has them: for a POSTER (B, 3, 224, 224), for
+    Deep-Emotion (B, 1, 48, 48).
     Raises ValueError for an unknown name, head or variant, or fewer than two classes, TypeError for an unknown option.
     """
     if name not in MODELS:
@@ -62,8 +68,7 @@ def create_model(name: str, num_classes: int, **options):
     unknown = sorted(set(options) - set(architecture.options))
     if unknown:
         raise TypeError(f"{name} has no {', '.join(unknown)}; it takes {', '.join(architecture.options) or 'no options'}")
-    cls = getattr(import_module(architecture.module), architecture.cls)
-    return cls(num_classes, **architecture.fixed, **options)
+    return taking_labels(architecture.make(num_classes=num_classes, **architecture.fixed, **options))
 
 
 def optimize_for_inference(model, precision):

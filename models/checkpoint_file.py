@@ -17,7 +17,7 @@ from models.foreign import stand_ins
 from models.identify import MOST_OUTPUTS, identify
 from models.migrate import migrate
 from models.safe_load import read_untrusted
-from models.weights import DEAD_KEYS, require_finite
+from models.weights import require_finite
 from models.wording import is_text, readable
 from models.wrappers import Weights, find_weights, unwrapped
 
@@ -34,7 +34,8 @@ class NetworkFile:
     """A checkpoint's network: arguments of `create_model`, weights, and what its outputs are called.
 
     classes: None in a published file. args: settings of its run, {} in a published file; of their values nothing is
-    checked. content: all that the file holds, ours as the newest version holds it. weights: how a published one stores them.
+    checked. channel_order: of a published file that in which its authors' code reads pictures. content: all that the file
+    holds, ours as the newest version holds it. weights: how a published one stores them.
     """
 
     model: str
@@ -44,12 +45,13 @@ class NetworkFile:
     state_dict: dict[str, Tensor]
     args: dict
     content: dict
+    channel_order: str = "rgb"
     weights: Weights | None = None
 
     @property
     def dead_keys(self) -> re.Pattern | None:
         """What its weights may hold beside the network's own: of a published file what was stored and never run."""
-        return DEAD_KEYS.get(MODELS[self.model].family) if self.classes is None else None
+        return MODELS[self.model].dead_keys if self.classes is None else None
 
 
 def read_network(path: Path) -> NetworkFile:
@@ -119,6 +121,6 @@ def _require(condition: bool, text: str) -> None:
 def _published(content: dict) -> NetworkFile:
     """POSTER V2 and the study store state_dict, V1 and AdaFace model_state_dict, others bare weights or what they like."""
     weights = find_weights(content)
-    identity = identify(weights.tensors)
-    found = identity.model, identity.num_outputs, dict(identity.options)
-    return NetworkFile(*found, None, weights.tensors, {}, content, weights)
+    model, identity = identify(weights.tensors)
+    found = model, identity.num_outputs, dict(identity.options)
+    return NetworkFile(*found, None, weights.tensors, {}, content, identity.channel_order, weights)

@@ -9,6 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models import folding
+from models.identify import Identity, outputs_of
+
 PICTURE_SIZE = 48
 
 
@@ -43,7 +46,8 @@ class _DeepEmotion(nn.Module):
     localization_sizes: kernels of its convolutions, side: of the map that they leave.
     """
 
-    trunk = ("",)  # every layer counts as the part after the features: there is no backbone
+    head_layer = "fc2"
+    least_dtype = torch.float32  # nothing is gained from fewer bits in so small a network, and a warp needs all of them
 
     def __init__(self, num_classes: int, localization_sizes: tuple[int, int], side: int):
         super().__init__()
@@ -54,6 +58,16 @@ class _DeepEmotion(nn.Module):
         self.fc2 = nn.Linear(50, num_classes)
         self.localization = make_localization(localization_sizes)
         self.fc_loc = make_affine(10 * side**2)
+
+    @classmethod
+    def identify(cls, state: dict[str, Tensor]) -> Identity | None:
+        """See `models.identify`: both forms have these keys, and the one of the public code a BatchNorm beside them."""
+        is_either = "localization.0.weight" in state and "fc2.weight" in state
+        is_this = is_either and ("norm.weight" in state) == cls.has_norm
+        return Identity(outputs_of(state["fc2.weight"])) if is_this else None
+
+    def fold(self) -> None:
+        """Nothing beyond what `models.inference.optimize` does with every layer."""
 
     def affine(self, picture: Tensor) -> Tensor:
         """(B, 2, 3): where each place of the warped picture is taken from, in coordinates from -1 to 1."""
@@ -87,6 +101,7 @@ class DeepEmotion(_DeepEmotion):
     x: (B, 1, 48, 48), grey, mean and deviation ½; labels are ignored -> logits (B, num_classes)
     """
 
+    has_norm = True
     last_maps = ("norm",)  # the layer whose map is the last that has places, for Grad-CAM
 
     def __init__(self, num_classes: int):
@@ -99,6 +114,9 @@ class DeepEmotion(_DeepEmotion):
         x = F.relu(F.max_pool2d(self.conv2(F.relu(self.conv1(x))), 2))
         x = F.relu(F.max_pool2d(self.norm(self.conv4(F.relu(self.conv3(x)))), 2))
         return self.fc2(F.relu(self.fc1(self.dropout(x).flatten(1))))
+
+    def fold(self) -> None:
+        self.conv4, self.norm = folding.followed(self.conv4, self.norm), nn.Identity()
 
     def unwarp(self, maps: Tensor, picture: Tensor) -> Tensor:
         """maps: (B, H, W) over the warped `picture` -> over the picture itself; 0 where the warp looks at nothing."""
@@ -115,6 +133,7 @@ class DeepEmotionPaper(_DeepEmotion):
     x: (B, 1, 48, 48), grey, mean and deviation ½; labels are ignored -> logits (B, num_classes)
     """
 
+    has_norm = False
     last_maps = ("conv4",)
     decayed = ("fc1.", "fc2.")  # the paper decays the weights of the last two layers only
 

@@ -1,6 +1,9 @@
-"""Which network a bare state dict is of, by the names and shapes that it holds."""
+"""Which network a bare state dict is of, by the names and shapes that it holds: each network's class is asked.
 
-import re
+A network's `identify(state, **fixed)`, a classmethod that gets the `fixed` arguments of its name, returns an `Identity`
+where the keys are its own and None otherwise.
+"""
+
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -13,45 +16,45 @@ MOST_OUTPUTS = 10_000  # of a file that anyone may have written: a network of so
 
 @dataclass(frozen=True)
 class Identity:
-    """A network by its name for `create_model`, the options that its keys tell, and its number of outputs."""
+    """The number of outputs of a bare file's network, the options that its keys tell, and the channel order that the
+    published code reads pictures in."""
 
-    model: str
     num_outputs: int
     options: dict = field(default_factory=dict)
+    channel_order: str = "rgb"
 
 
-def identify(state: dict[str, Tensor]) -> Identity:
-    """The network whose weights `state` holds, by its own names, as models.wrappers gives them.
+def identify(state: dict[str, Tensor]) -> tuple[str, Identity]:
+    """The name, for `create_model`, of the network whose weights `state` holds, keys without `module.`, and its identity.
+
+    Raises WeightsError where no network that can be told by its keys has such keys, naming those.
+    """
+    asked = {}
+    for name, architecture in MODELS.items():
+        ask = getattr(architecture.make, "identify", None)
+        if ask:
+            found = ask(state, **architecture.fixed)
+            if found:
+                return name, found
+            asked[architecture.title or name] = True
+    raise WeightsError(f"holds no network known here (none of {', '.join(asked)} by its keys)")
+
+
+def head_of(state: dict[str, Tensor], name: str) -> tuple[str, int]:
+    """The kind and the outputs of the head `name` (models.heads). Raises WeightsError where it is none known here.
 
     A margin head without AdaFace's statistics is taken as CosFace: ArcFace stores the same keys, and without labels both
-    compute the same. Raises WeightsError where no known network has such keys.
+    compute the same.
     """
-    if "VIT.cls_token" in state:
-        head, outputs = _head(state, "VIT.head")
-        return Identity("poster_v2", outputs, {"head": head})
-    if "pyramid_fuse.pos_embed" in state:
-        blocks = {match[1] for match in (re.match(r"pyramid_fuse\.blocks\.(\d+)\.", key) for key in state) if match}
-        depths = {architecture.fixed.get("depth"): name for name, architecture in MODELS.items()}
-        if len(blocks) not in depths:
-            raise WeightsError(f"holds a POSTER V1 of {len(blocks)} blocks; known: {sorted(filter(None, depths))}")
-        head, outputs = _head(state, "head")
-        variant = "rafdb" if "pyramid_fuse.blocks.0.block_l.conv.weight" in state else "affectnet"
-        return Identity(depths[len(blocks)], outputs, {"head": head, "variant": variant})
-    if "localization.0.weight" in state and "fc2.weight" in state:
-        name = "deep_emotion" if "norm.weight" in state else "deep_emotion_paper"
-        return Identity(name, _size(state["fc2.weight"], 0))
-    raise WeightsError("holds no network known here (none of POSTER V2, POSTER V1, Deep-Emotion by its keys)")
-
-
-def _head(state: dict[str, Tensor], name: str) -> tuple[str, int]:
     if f"{name}.linear.weight" in state:
-        return "linear", _size(state[f"{name}.linear.weight"], 0)
+        return "linear", outputs_of(state[f"{name}.linear.weight"], 0)
     if f"{name}.kernel" in state:
-        return "adaface" if f"{name}.batch_mean" in state else "cosface", _size(state[f"{name}.kernel"], 1)
+        return "adaface" if f"{name}.batch_mean" in state else "cosface", outputs_of(state[f"{name}.kernel"], 1)
     raise WeightsError(f"has no head known here (neither {name}.linear.weight nor {name}.kernel among its keys)")
 
 
-def _size(weight: Tensor, dimension: int) -> int:
+def outputs_of(weight: Tensor, dimension: int = 0) -> int:
+    """The outputs of a head with this weight, which are along `dimension`. Raises WeightsError where it is no classifier's."""
     if weight.dim() != 2 or not 2 <= weight.shape[dimension] <= MOST_OUTPUTS:
         raise WeightsError(f"its head has the shape {tuple(weight.shape)}, which is no classifier's")
     return weight.shape[dimension]

@@ -1,6 +1,8 @@
 """A network made ready for evaluation: no BatchNorms, weights in one precision and in the order that the machine wants.
 
-`models.optimize_for_inference` is its door.
+`models.optimize_for_inference` is its door. A network takes part by its class's `fold()`, which turns a copy in evaluation
+mode and float64 into its faster form, by `head_layer`, the name of its last layer, which stays in float32 at least, and by
+`least_dtype`, where it has one: the precision below which nothing of it is computed. One without `fold` stays as it is.
 """
 
 import copy
@@ -8,10 +10,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from models import folding, ir50, layers, mobilefacenet, window_attention
-from models.deep_emotion import DeepEmotion
-from models.poster import IMAGE_SIZE, Poster
-from models.poster_v2 import SIDES, PosterV2
+from models import contract, folding, ir50, layers, mobilefacenet, window_attention
 
 CHUNK = 4  # pictures at a time on a CPU: a stage's maps then stay in the cache, and their memory is used again
 
@@ -75,7 +74,7 @@ class OptimizedNetwork(nn.Module):
 
     @torch.no_grad()
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        if isinstance(self.network, Poster):
+        if contract.declared(self.network, "reduce"):
             x = self.network.reduce(x)
         with torch.autocast(x.device.type, enabled=False):
             x = x.to(self.dtype, memory_format=torch.channels_last)
@@ -86,29 +85,40 @@ class OptimizedNetwork(nn.Module):
             return torch.cat([self.network(some) for some in x.split(CHUNK)])
 
 
-def optimize(model: nn.Module, dtype: torch.dtype) -> OptimizedNetwork:
+class UnfoldedNetwork(nn.Module):
+    """A network that says nothing of a faster form: the plain one, its products in 16 bits where that is asked for."""
+
+    def __init__(self, network: nn.Module, dtype: torch.dtype):
+        super().__init__()
+        self.network, self.dtype = network.to(torch.promote_types(dtype, torch.float32)), dtype
+
+    @torch.no_grad()
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        x = x.to(torch.promote_types(self.dtype, torch.float32), memory_format=torch.channels_last)
+        short = self.dtype.itemsize == 2
+        with torch.autocast(x.device.type, dtype=self.dtype if short else None, enabled=short):
+            return self.network(x, labels).to(x.dtype)
+
+
+def optimize(model: nn.Module, dtype: torch.dtype) -> OptimizedNetwork | UnfoldedNetwork:
     """See `models.optimize_for_inference`."""
-    network = copy.deepcopy(model).eval().requires_grad_(False).double()
-    if isinstance(network, Poster):
-        network.face_landback = _convert(network.face_landback)
-        _convert_stages(network.ir_back)
-        if isinstance(network, PosterV2):
-            _convert_fusion(network)
-        owner, name = (network.VIT, "head") if isinstance(network, PosterV2) else (network, "head")
-    else:  # nothing is gained from fewer bits in so small a network, and a warp needs all of them
-        dtype = torch.promote_types(dtype, torch.float32)
-        if isinstance(network, DeepEmotion):
-            network.conv4, network.norm = folding.followed(network.conv4, network.norm), nn.Identity()
-        owner, name = network, "fc2"
+    network = copy.deepcopy(model).eval().requires_grad_(False)
+    if not contract.declared(network, "fold"):
+        return UnfoldedNetwork(network, dtype).eval()
+    network.double().fold()
+    if contract.declared(network, "least_dtype"):
+        dtype = torch.promote_types(dtype, network.least_dtype)
+    *path, name = network.head_layer.split(".")
+    owner = network.get_submodule(".".join(path))
     head = getattr(owner, name)
     setattr(owner, name, nn.Identity())
-    _convert(network)
+    convert(network)
     network.to(dtype)
     setattr(owner, name, ExactHead(head.to(torch.promote_types(dtype, torch.float32))))
     return OptimizedNetwork(network, dtype).eval()
 
 
-def _convert(module: nn.Module) -> nn.Module:
+def convert(module: nn.Module) -> nn.Module:
     """`module` with what it holds converted, or what takes its place."""
     if isinstance(module, mobilefacenet.DepthWise):
         return DepthWise(module)
@@ -121,7 +131,7 @@ def _convert(module: nn.Module) -> nn.Module:
     if isinstance(module, layers.Linear):
         return folding.Product(module)
     for name, child in module.named_children():
-        setattr(module, name, _convert(child))
+        setattr(module, name, convert(child))
     return module
 
 
@@ -130,20 +140,17 @@ def _block(block: mobilefacenet.LinearBlock) -> nn.Module:
     return nn.Sequential(conv, block.prelu) if isinstance(block, mobilefacenet.ConvBlock) else conv
 
 
-def _convert_stages(backbone: ir50.IR50 | ir50.IR50SingleBody) -> None:
+def convert_stages(backbone: ir50.IR50 | ir50.IR50SingleBody, side: int) -> None:
+    """Convert an IR-50 in place. side: of its pictures, in pixels."""
     conv, norm, prelu = backbone.input_layer
     backbone.input_layer = nn.Sequential(folding.followed(conv, norm), prelu)
-    side = IMAGE_SIZE // 2
     for stage in (m for name, m in backbone.named_children() if name.startswith("body")):
         for k, block in enumerate(stage):
             stage[k] = Bottleneck(block, side)
             side //= block.stride
 
 
-def _convert_fusion(network: PosterV2) -> None:
-    network.embed_q = folding.in_a_row(*network.embed_q, SIDES[0])
-    for module in network.modules():
-        if isinstance(module, window_attention.WindowCrossAttention):
-            module.register_buffer("bias", module.relative_position_bias())
-            module.__class__ = WindowCrossAttention
-    network.VIT.blocks[-1].attn.qkv.__class__ = nn.Linear  # not to be converted: the block uses its weights in parts
+def look_up_bias(attention: window_attention.WindowCrossAttention) -> None:
+    """Turn the layer, in place, into one whose relative-position bias is looked up once."""
+    attention.register_buffer("bias", attention.relative_position_bias())
+    attention.__class__ = WindowCrossAttention

@@ -2,11 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from models import inference
+from models.weights import LoadReport, load_pretrained
+
 IMAGE_SIZE = 224
+DEAD_BACKBONE_KEYS = (  # of every published POSTER's file: stored by its backbones and never run
+    r"ir_back\.output_layer\.(0|3|4)\.(weight|bias|running_mean|running_var|num_batches_tracked)"
+    r"|face_landback\.output_layer\..+"
+)
 LandmarkMaps = tuple[Tensor, Tensor, Tensor]  # (B, 64, 28, 28), (B, 128, 14, 14), (B, 512, 7, 7)
 
 
@@ -41,6 +49,15 @@ class Poster(nn.Module):
         if self.freeze_landmark_bn:
             self.face_landback.eval()
         return self
+
+    def load_pretrained(self, folder: Path) -> tuple[dict[str, LoadReport], tuple[str, ...]]:
+        """Load both backbones' published files; see `models.weights.load_pretrained`."""
+        return load_pretrained(self, folder)
+
+    def fold(self) -> None:
+        """Of both backbones the form for evaluation, as `models.inference.optimize` asks for it."""
+        self.face_landback = inference.convert(self.face_landback)
+        inference.convert_stages(self.ir_back, IMAGE_SIZE // 2)
 
     def landmark_features(self, x: Tensor, passes: int = 1) -> LandmarkMaps:
         """x: pictures as for `forward` -> the landmark backbone's three maps, which `forward` takes as `landmarks`.

@@ -5,25 +5,33 @@ arXiv:2204.04083, figures 2 and 3; what the published code computes. Attribute n
 Legend: 100 tokens are 50 of the image (the first is their mean), then 50 of the landmarks; D is a stream's width.
 """
 
+import re
+
 import torch
 from torch import Tensor, nn
 
+from models.contract import Attention
+from models.errors import WeightsError
 from models.heads import create_head
+from models.identify import Identity, head_of
 from models.ir50 import IR50SingleBody
 from models.kernels import attention
 from models.layers import DropPath, Linear, Mlp, SEGate
 from models.mobilefacenet import MobileFaceNet
-from models.poster import LandmarkMaps, Poster
+from models.poster import DEAD_BACKBONE_KEYS, LandmarkMaps, Poster
 
 DIM = 512
 TOKENS = 50  # of one stream: 7 × 7 places and their mean
 NUM_HEADS = 8
 DROP_PATH = 0.1
 VARIANTS = ("rafdb", "affectnet")
+DEPTHS = (4, 6, 8)
 
 
 class CrossAttention(nn.Module):
     """Multi-head attention with queries (B, N, D) of the other stream, not projected, over tokens (B, N, D)."""
+
+    records_attention = True
 
     def __init__(self, dim: int):
         super().__init__()
@@ -108,6 +116,8 @@ class PosterV1(Poster):
 
     last_maps = ("ir_back",)  # the layer whose map is the last that has places, for Grad-CAM
     trunk = ("pyramid_fuse.", "se_block.", "head.")  # what the features feed, by the prefixes of its keys
+    head_layer = "head"
+    dead_keys = re.compile(rf"pyramid_fuse\.cls_token|head\.t|{DEAD_BACKBONE_KEYS}")
 
     def __init__(
         self,
@@ -127,6 +137,29 @@ class PosterV1(Poster):
         self.pyramid_fuse = PyramidFusion(depth, token_conv=variant == "rafdb")
         self.se_block = SEGate(DIM)
         self.head = create_head(head, DIM, num_classes, **head_options)
+
+    @classmethod
+    def identify(cls, state: dict[str, Tensor], depth: int) -> Identity | None:
+        """See `models.identify`. Raises WeightsError for a POSTER V1 of another depth than there are, or another head."""
+        if "pyramid_fuse.pos_embed" not in state:
+            return None
+        blocks = {match[1] for match in (re.match(r"pyramid_fuse\.blocks\.(\d+)\.", key) for key in state) if match}
+        if len(blocks) not in DEPTHS:
+            raise WeightsError(f"holds a POSTER V1 of {len(blocks)} blocks; known: {list(DEPTHS)}")
+        if len(blocks) != depth:
+            return None
+        head, outputs = head_of(state, "head")
+        rafdb = "pyramid_fuse.blocks.0.block_l.conv.weight" in state
+        variant, order = ("rafdb", "bgr") if rafdb else ("affectnet", "rgb")
+        return Identity(outputs, {"head": head, "variant": variant}, order)
+
+    @property
+    def attention(self) -> Attention:
+        """At each width landmark queries look at the image's tokens; the class token looks at nothing that has a place."""
+        blocks = range(len(self.pyramid_fuse.blocks))
+        cross = tuple(tuple(f"pyramid_fuse.blocks.{k}.block_{width}.attn_lm" for k in blocks) for width in "lms")
+        headings = tuple(f"width {DIM // k}" for k in (1, 2, 4))
+        return Attention(cross, headings, skipped=1)  # the first token is the mean of the others
 
     @property
     def classifier(self) -> nn.Module:

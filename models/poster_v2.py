@@ -4,13 +4,19 @@ Source: Mao et al., 2023, "POSTER V2: A simpler and stronger facial expression r
 arXiv:2301.12149, figure 3. Attribute names follow the keys of the published weights.
 """
 
+import re
+
 import torch
 from torch import Tensor, nn
 
+from models import folding, inference
+from models.contract import Attention
 from models.heads import create_head
+from models.identify import Identity, head_of
+from models.initialization import spread_positions_
 from models.ir50 import IR50
 from models.mobilefacenet import MobileFaceNet
-from models.poster import LandmarkMaps, Poster
+from models.poster import DEAD_BACKBONE_KEYS, LandmarkMaps, Poster
 from models.vit import VisionTransformer
 from models.window_attention import FeedForward, WindowCrossAttention, WindowNorm
 
@@ -42,6 +48,13 @@ class PosterV2(Poster):
 
     last_maps = "embed_q", "embed_k", "embed_v"  # the layers whose maps are the last that have places, for Grad-CAM
     trunk = ("VIT.",)  # what the backbones and the fusion feed: what the features feed, by the prefixes of its keys
+    head_layer = "VIT.head"
+    dead_keys = re.compile(
+        r"VIT\.(patch_embed\.proj|IRLinear1|IRLinear2)\.(weight|bias)"
+        r"|VIT\.(CON1|eca_block\.conv)\.weight"
+        r"|VIT\.blocks\.[01]\.conv\.(weight|bias)"
+        rf"|VIT\.head\.t|{DEAD_BACKBONE_KEYS}"
+    )
 
     def __init__(self, num_classes: int, freeze_landmark_bn: bool = False, head: str = "linear", **head_options):
         super().__init__(MobileFaceNet(), IR50(), freeze_landmark_bn)
@@ -59,6 +72,38 @@ class PosterV2(Poster):
         self.embed_v = PatchProjection(DIMS[2], EMBED_DIM)
         self.VIT = VisionTransformer(
             num_tokens=3 * SIDES[2] ** 2, make_head=lambda dim: create_head(head, dim, num_classes, **head_options)
+        )
+
+    @classmethod
+    def identify(cls, state: dict[str, Tensor]) -> Identity | None:
+        """See `models.identify`. Raises WeightsError where the head is none known here."""
+        if "VIT.cls_token" not in state:
+            return None
+        head, outputs = head_of(state, "VIT.head")
+        return Identity(outputs, {"head": head})
+
+    def start(self, init: str) -> None:
+        """positions: let the transformer tell places apart from the first step."""
+        if init == "positions":
+            spread_positions_(self.VIT)
+
+    def fold(self) -> None:
+        """The form for evaluation of backbones and fusion, as `models.inference.optimize` asks for it."""
+        super().fold()
+        self.embed_q = folding.in_a_row(*self.embed_q, SIDES[0])
+        for level in (self.attn1, self.attn2, self.attn3):
+            inference.look_up_bias(level)
+        self.VIT.blocks[-1].attn.qkv.__class__ = nn.Linear  # not to be converted: the block uses its weights in parts
+
+    @property
+    def attention(self) -> Attention:
+        """At each level landmark queries look at the image's places, then the class token at 49 places of each level."""
+        return Attention(
+            cross=tuple((f"attn{level}",) for level in (1, 2, 3)),
+            headings=tuple(f"level {k + 1}, {side}²" for k, side in enumerate(SIDES)),
+            class_token=f"VIT.blocks.{len(self.VIT.blocks) - 1}.attn",
+            class_levels=(len(SIDES), SIDES[-1], SIDES[-1]),
+            added=("ffn1", "ffn2", "ffn3"),
         )
 
     @property

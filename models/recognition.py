@@ -13,6 +13,7 @@ from torch import nn
 from data_preprocessing.errors import DataError
 from data_preprocessing.files import reason
 from data_preprocessing.images import load_image, to_rgb
+from data_preprocessing.pictures import Picture
 from data_preprocessing.transforms import CHANNEL_ORDERS, TRANSFORMS, create_transform
 from models import MODELS, create_model
 from models.checkpoint_file import DAMAGE, NetworkFile, read_network
@@ -20,15 +21,15 @@ from models.errors import WeightsError
 from models.weights import load_exact
 from models.wording import readable
 
-Picture = str | Path | Image.Image | np.ndarray
+Given = str | Path | Image.Image | np.ndarray
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """What happens to an image before the network. fit: in TRANSFORMS; picture: in PICTURES; channel_order: rgb or bgr."""
+    """What happens to an image before the network. fit: a name of TRANSFORMS; channel_order: rgb or bgr."""
 
     fit: str
-    picture: str
+    picture: Picture
     channel_order: str
 
 
@@ -57,15 +58,14 @@ def open_checkpoint(path: Path) -> tuple[NetworkFile, nn.Module]:
 
 def preparation(network: NetworkFile) -> Preparation:
     """How the checkpoint's run evaluated; of a published one as its authors' code does. Raises WeightsError."""
-    as_opencv = MODELS[network.model].family == "poster_v1" and network.options.get("variant") == "rafdb"
-    order = network.args.get("channel_order", "bgr" if as_opencv else "rgb")
+    order = network.args.get("channel_order", network.channel_order)
     fit = network.args.get("eval_transform", "plain")
     if order not in CHANNEL_ORDERS or fit not in TRANSFORMS:
         raise WeightsError("damaged checkpoint: its args name no channel order or transform")
     return Preparation(fit, MODELS[network.model].picture, order)
 
 
-def predict(model: nn.Module, images: Picture | Iterable[Picture], batch_size: int) -> np.ndarray:
+def predict(model: nn.Module, images: Given | Iterable[Given], batch_size: int) -> np.ndarray:
     """See `models.predict`."""
     if not hasattr(model, "prepare"):
         raise TypeError("predict takes a network that load_model gave; another does not know how its pictures are prepared")
@@ -80,7 +80,7 @@ def predict(model: nn.Module, images: Picture | Iterable[Picture], batch_size: i
     return np.concatenate(found) if found else np.zeros((0, model.num_outputs), np.float32)
 
 
-def _rgb(picture: Picture) -> Image.Image:
+def _rgb(picture: Given) -> Image.Image:
     if isinstance(picture, np.ndarray):
         if picture.dtype != np.uint8 or not (picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 3)):
             shown = f"{picture.dtype} of shape {picture.shape}"

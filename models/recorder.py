@@ -1,4 +1,7 @@
-"""Keeping the attention weights that a forward computes anyway; `models.attention_maps.recording` is its door."""
+"""Keeping the attention weights that a forward computes anyway; `models.attention_maps.recording` is its door.
+
+A layer that hands its weights to `recorded` says so by `records_attention = True` on its class.
+"""
 
 from torch import Tensor
 

@@ -16,6 +16,8 @@ from models.recorder import recorded
 class Attention(nn.Module):
     """Multi-head self-attention, (B, N, dim) -> (B, N, dim), or with `first_only` (B, 1, dim): the first token alone asks."""
 
+    records_attention = True
+
     def __init__(self, dim: int, num_heads: int):
         super().__init__()
         self.num_heads = num_heads

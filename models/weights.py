@@ -16,20 +16,6 @@ from models.safe_load import read_untrusted
 from models.wording import readable, some
 from models.wrappers import find_weights, unwrapped
 
-# Stored by the published networks and never run, by family: the one list of what is dropped when such a file loads.
-_BACKBONES = (
-    r"ir_back\.output_layer\.(0|3|4)\.(weight|bias|running_mean|running_var|num_batches_tracked)"
-    r"|face_landback\.output_layer\..+"
-)
-DEAD_KEYS = {
-    "poster_v2": re.compile(
-        r"VIT\.(patch_embed\.proj|IRLinear1|IRLinear2)\.(weight|bias)"
-        r"|VIT\.(CON1|eca_block\.conv)\.weight"
-        r"|VIT\.blocks\.[01]\.conv\.(weight|bias)"
-        rf"|VIT\.head\.t|{_BACKBONES}"
-    ),
-    "poster_v1": re.compile(rf"pyramid_fuse\.cls_token|head\.t|{_BACKBONES}"),
-}
 IR50_FILE = "ir50.pth"
 MOBILEFACENET_FILE = "mobilefacenet_model_best.pth.tar"
 FETCH = "python -m models.fetch ir50 mobilefacenet downloads the published files"

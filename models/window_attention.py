@@ -37,6 +37,8 @@ class WindowCrossAttention(nn.Module):
     tokens: (B, N, dim) image tokens, queries: (B, dim, side, side) landmark map -> (B, N, dim)
     """
 
+    records_attention = True
+
     def __init__(self, dim: int, side: int, num_heads: int):
         super().__init__()
         self.num_heads = num_heads

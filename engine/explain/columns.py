@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.explain.maps import class_token_map, grad_cam_map, in_chunks, scaled, to_picture
+from models import contract
 from models.attention_maps import class_token, class_token_layer, cross_attention, cross_attention_layers, recording
-from models.poster_v2 import PosterV2
 
 CLASS_TOKEN, CROSS_ATTENTION, GRAD_CAM = "class token", "cross-attention", "Grad-CAM"
 
@@ -26,7 +26,7 @@ class Column:
 
 
 def named_maps(model: nn.Module) -> dict[str, Callable[[nn.Module, Tensor], Tensor]]:
-    """By name what gives (B, H, W) maps of a network's pictures: of a POSTER attention, of any Grad-CAM."""
+    """By name what gives (B, H, W) maps of a network's pictures: of attention where the network says so, and Grad-CAM."""
     attention = {CLASS_TOKEN: class_token_map} if class_token_layer(model) else {}
     if not attention and cross_attention_layers(model):
         attention = {CROSS_ATTENTION: _all_widths}
@@ -49,11 +49,8 @@ def columns(model: nn.Module, images: Tensor) -> list[Column]:
     with torch.no_grad(), recording(model) as recorded, _Added(model) as added:
         model(images)
     levels = cross_attention(model, recorded)
-    names = [f"level {k + 1}, {m.shape[1]}²" for k, m in enumerate(levels)]
-    if not added.shares:
-        names = [f"width {width}" for width in (512, 256, 128)]
     found = []
-    for k, (cells, name) in enumerate(zip(levels, names)):
+    for k, (cells, name) in enumerate(zip(levels, contract.attention(model).headings)):
         peaks = cells.amax(dim=(1, 2)) / cells.mean(dim=(1, 2))
         notes = [f"peak {float(peak):.2f} × even" for peak in peaks]
         heading = CROSS_ATTENTION, name, f"adds {100 * added.shares[k]:.2g} %" if added.shares else "to landmark tokens"
@@ -66,7 +63,7 @@ def _class_token_columns(model: nn.Module, recorded: dict[str, Tensor], images: 
     layer = class_token_layer(model)
     if layer is None:
         return []
-    levels = class_token(recorded[layer])  # (B, 3, side, side)
+    levels = class_token(model, recorded[layer])  # (B, levels, side, side)
     maps = [to_picture(model, cells, images) for cells in levels.unbind(dim=1)]
     shares = levels.sum(dim=(2, 3))
     common = scaled(torch.cat(maps, dim=1)).split(images.shape[2], dim=1)
@@ -82,9 +79,9 @@ def _class_token_columns(model: nn.Module, recorded: dict[str, Tensor], images: 
 
 
 class _Added:
-    """Inside, what POSTER V2's cross-attention adds to the tokens that it is added to, as the ratio of their norms a level.
+    """Inside, what cross-attention adds to the tokens that it is added to, as the ratio of their norms a level.
 
-    It starts at 1e-5 times the attention's output (the layer scale γ1): where that has not grown, the cross-attention
+    POSTER V2's starts at 1e-5 times the attention's output (the layer scale γ1): where that has not grown, the cross-attention
     is nothing to the answer, whatever its maps look like.
     """
 
@@ -92,9 +89,8 @@ class _Added:
         self.model, self.shares, self._handles = model, [], []
 
     def __enter__(self) -> "_Added":
-        if isinstance(self.model, PosterV2):
-            for level in (self.model.ffn1, self.model.ffn2, self.model.ffn3):
-                self._handles.append(level.register_forward_hook(self._measure))
+        for name in contract.attention(self.model).added:
+            self._handles.append(self.model.get_submodule(name).register_forward_hook(self._measure))
         return self
 
     def _measure(self, level: nn.Module, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from engine.explain.grad_cam import grad_cam
+from engine.explain.grad_cam import grad_cam, last_maps
+from models import contract
 from models.attention_maps import class_token, class_token_layer, recording
 
 CHUNK = 8  # pictures at a time: their attention weights and maps are kept meanwhile
@@ -14,9 +15,9 @@ CHUNK = 8  # pictures at a time: their attention weights and maps are kept meanw
 def face_maps(model: nn.Module, images: Tensor) -> Tensor:
     """Where `model`, one of ours and not its form for inference, looks in each picture: (B, H, W) float32 from 0 to 1.
 
-    images: (B, C, H, W) as the network takes them, on its device. POSTER V2: the class token's attention over its 147 tokens,
-    the three levels together. Others: Grad-CAM of the predicted class; POSTER V1's class token looks at nothing that has
-    a place (see `models.attention_maps`). The network is put into evaluation mode.
+    images: (B, C, H, W) as the network takes them, on its device. Of a network with a class token, such as POSTER V2, its
+    attention over all tokens, the levels together. Others: Grad-CAM of the predicted class; POSTER V1's class token looks
+    at nothing that has a place (see `models.attention_maps`). The network is put into evaluation mode.
     """
     layer = class_token_layer(model)
     method = grad_cam_map if layer is None else class_token_map
@@ -31,16 +32,16 @@ def in_chunks(method: Callable[[nn.Module, Tensor], Tensor], model: nn.Module, i
 
 @torch.no_grad()
 def class_token_map(model: nn.Module, images: Tensor) -> Tensor:
-    """The class token's attention over POSTER V2's three levels together: (B, H, W)."""
+    """The class token's attention over all levels together: (B, H, W)."""
     layer = class_token_layer(model)
     with recording(model, [layer]) as recorded:
         model(images)
-    return to_picture(model, class_token(recorded[layer]).sum(dim=1), images)
+    return to_picture(model, class_token(model, recorded[layer]).sum(dim=1), images)
 
 
 def grad_cam_map(model: nn.Module, images: Tensor) -> Tensor:
     """Grad-CAM of the predicted class on the last map that has places: (B, H, W)."""
-    cells = grad_cam(model, images, [model.get_submodule(name) for name in model.last_maps])
+    cells = grad_cam(model, images, [model.get_submodule(name) for name in last_maps(model, images)])
     return to_picture(model, cells, images)
 
 
@@ -48,14 +49,14 @@ def grad_cam_map(model: nn.Module, images: Tensor) -> Tensor:
 def to_picture(model: nn.Module, cells: Tensor, images: Tensor) -> Tensor:
     """cells: (B, side, side) of `model`'s maps of `images` (B, C, H, W) -> (B, H, W), in float32 at least.
 
-    Each cell's value is put at the place that it is about (`model.cell_centres`), and between them interpolated linearly;
-    where the network has warped the picture, the map is warped back.
+    Each cell's value is put at the place that it is about (`cell_centres` of models.contract), and between them interpolated
+    linearly; where the network has warped the picture, the map is warped back.
     """
     side, size = cells.shape[-1], images.shape[-1]
-    weights = interpolation(model.cell_centres(side, size).double(), size)
+    weights = interpolation(contract.cell_centres(model, side, size).double(), size)
     weights = weights.to(cells.device, torch.promote_types(cells.dtype, torch.float32))
     maps = weights @ cells.to(weights.dtype) @ weights.T
-    return model.unwarp(maps, images) if hasattr(model, "unwarp") else maps
+    return contract.unwarped(model, maps, images)
 
 
 def interpolation(centres: Tensor, size: int) -> Tensor:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from data_preprocessing.files import replacing
-from data_preprocessing.transforms import PICTURES
 from engine import data, record
 from engine.batch_picture import denormalised
 from engine.evaluate import Predictions
@@ -42,7 +41,7 @@ FOLDER, RECORD = "explain", "explain.json"
 EXAMPLES, CURVES, TABLE = "examples.png", "deletion.png", "deletion.csv"
 SAMPLE = 96  # pictures of the curves: each goes through the network 64 times where two maps are tested
 CHUNK = 16  # of them a forward
-BLANK = "0 in normalised values, the mean colour of ImageNet (of Deep-Emotion: mid-grey)"
+BLANK = "0 in normalised values, the mean colour that the network's images are normalised by"
 
 
 @dataclass(frozen=True)
@@ -82,8 +81,8 @@ def _examples(folder: Path, explained: Explained, say: Callable[[str], None]) ->
     """examples.png; what it shows, for the record."""
     examples = choose_examples(explained.predictions, explained.classes)
     images = explained.images([example.number for example in examples])
-    kind = PICTURES[MODELS[explained.settings.model].picture]
-    faces = denormalised(images, kind.mean, kind.std)
+    picture = MODELS[explained.settings.model].picture
+    faces = denormalised(images, picture.mean, picture.std)
     if explained.settings.channel_order == "bgr":
         faces = faces[..., ::-1]
     faces = np.ascontiguousarray(np.broadcast_to(faces, (*faces.shape[:3], 3)))

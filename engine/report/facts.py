@@ -51,7 +51,7 @@ def notes(record: dict) -> list[str]:
     """What the settings that ran mean for the figures. record: args.json."""
     arguments, found = record.get("arguments", {}), []
     architecture = MODELS.get(arguments.get("model"))
-    if arguments.get("pretrained") == "none" and architecture and "poster" in architecture.family and not record.get("tests"):
+    if arguments.get("pretrained") == "none" and architecture and architecture.pretrained_files and not record.get("tests"):
         found.append("the backbones started from random weights (--pretrained none), which costs much accuracy")
     if arguments.get("occlude_eval") == "vr":
         found.append("evaluated under drawn headsets (--occlude-eval vr); the faces below are shown without them")

@@ -4,7 +4,6 @@ import argparse
 import json
 from pathlib import Path
 
-from data_preprocessing.transforms import PICTURES
 from models.export.comparison import Comparison
 from models.export.evidence import Evidence, find_evidence
 from models.export.source import ALIGNMENT, Source
@@ -97,7 +96,7 @@ def _remarks(source: Source) -> list[str]:
 
 
 def _use(args: argparse.Namespace, source: Source) -> str:
-    kind, prepared = PICTURES[source.preparation.picture], source.preparation
+    kind, prepared = source.preparation.picture, source.preparation
     fit = "scale the long side and pad with black to" if prepared.fit == "pad" else "stretch to"
     colours = "grey" if kind.mode == "L" else prepared.channel_order.upper()
     mean, std = (", ".join(map(str, values)) for values in (kind.mean, kind.std))

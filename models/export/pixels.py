@@ -8,7 +8,6 @@ very values that PIL finds.
 import torch
 from torch import Tensor, nn
 
-from data_preprocessing.transforms import PICTURES
 from models.recognition import Preparation
 
 _GREY = (19595.0, 38470.0, 7471.0)  # of R, G, B, in 1/65536: PIL's integers
@@ -20,7 +19,7 @@ class Pixels(nn.Module):
 
     def __init__(self, preparation: Preparation):
         super().__init__()
-        kind = PICTURES[preparation.picture]
+        kind = preparation.picture
         self.size, self.is_grey = kind.size, kind.mode == "L"
         self.is_bgr = preparation.channel_order == "bgr" and not self.is_grey
         self.is_padded = preparation.fit == "pad"

@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from data_preprocessing.transforms import PICTURES
 from models.checkpoint_file import NetworkFile
 from models.export.errors import ExportError
 from models.published_files import LABEL_ORDERS, find_published
@@ -47,7 +46,7 @@ class Source:
 
     def metadata(self, output: str, takes_pixels: bool, precision: str) -> dict[str, str]:
         """What is written into the exported file, as text; JSON but for alignment, model, output and precision."""
-        kind, content = PICTURES[self.preparation.picture], self.network.content
+        kind, content = self.preparation.picture, self.network.content
         fit = {"plain": "stretch to size × size", "pad": "scale the long side to size, pad with black"}
         steps = {
             "size": kind.size, "fit": fit.get(self.preparation.fit, self.preparation.fit),
@@ -107,7 +106,7 @@ def _classes(network: NetworkFile, text: str, named: str | None, order: tuple[st
 
 def example(source: Source, takes_pixels: bool) -> torch.Tensor:
     """A batch of two that the exported network takes."""
-    kind = PICTURES[source.preparation.picture]
+    kind = source.preparation.picture
     if takes_pixels:
         return torch.zeros(2, 100, 90, 3, dtype=torch.uint8)
     return torch.zeros(2, len(kind.mean), kind.size, kind.size)

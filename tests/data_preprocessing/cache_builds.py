@@ -10,9 +10,10 @@ from PIL import Image
 
 from data_preprocessing.cache import CachedPictures, open_cache
 from data_preprocessing.folders import Split
+from data_preprocessing.pictures import GREY48
 from data_preprocessing.stored import Stored
 
-GREY = Stored("grey48", "resize")
+GREY = Stored(GREY48, "resize")
 COUNT = 100  # pictures: several chunks, the last one short
 
 

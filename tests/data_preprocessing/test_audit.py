@@ -191,7 +191,7 @@ def test_many_workers_find_the_same_as_one(faces, make_picture, monkeypatch):
         (lambda root: shutil.rmtree(root), [], "no such folder"),
         (lambda root: (shutil.rmtree(root), root.write_text("x")), [], "this is a file"),
         (lambda root: [shutil.rmtree(root / split) for split in PEOPLE], [], "no train/, valid/ or test/"),
-        (lambda root: shutil.rmtree(root / "test/joy"), [], "only one class folder"),
+        (lambda root: [shutil.rmtree(root / split / "joy") for split in PEOPLE], [], "only one class folder"),
         (lambda root: None, ["--subject-regex", "("], "--subject-regex '('"),
         (lambda root: (root / "manifest.csv").write_text("file,subject\n"), [], "no column path"),
         (lambda root: (root / "manifest.csv").write_text(""), [], "no column path and subject"),

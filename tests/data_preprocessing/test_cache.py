@@ -17,6 +17,7 @@ from PIL import Image
 from data_preprocessing.cache import HEADER, RESERVE, open_cache
 from data_preprocessing.errors import DataError
 from data_preprocessing.folders import Split, check_pictures
+from data_preprocessing.pictures import EVEN224, GREY48
 from data_preprocessing.stored import FITS, Stored
 from data_preprocessing.transforms import create_transform
 
@@ -41,15 +42,15 @@ def test_views_are_the_kept_part_of_the_picture_and_of_its_mirror_image(tmp_path
     image.save(tmp_path / "a.png")
     split = Split("test", tmp_path, ("a",), ("a.png",), (0,))
     resized = create_transform(FITS[fit]).transforms[0](image)
-    kept, mirrored = open_cache(split, "f", Stored("rgb224", fit), tmp_path / "cache")[0]
+    kept, mirrored = open_cache(split, "f", Stored(EVEN224, fit), tmp_path / "cache")[0]
     assert np.array_equal(kept, np.asarray(resized)[::2, ::2].transpose(2, 0, 1))
     flipped = resized.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     assert np.array_equal(mirrored, np.asarray(flipped)[::2, ::2].transpose(2, 0, 1))
-    whole = open_cache(split, "f", Stored("rgb224", fit, whole=True), tmp_path / "cache")[0]
+    whole = open_cache(split, "f", Stored(EVEN224, fit, whole=True), tmp_path / "cache")[0]
     assert np.array_equal(whole, np.asarray(resized))
 
 
-@pytest.mark.parametrize("kind", ["rgb224", "grey48"])
+@pytest.mark.parametrize("kind", [EVEN224, GREY48])
 @pytest.mark.parametrize("whole", [False, True])
 def test_stored_shape_is_that_of_the_encoded_picture(kind, whole):
     stored = Stored(kind, "resize", whole)

@@ -11,11 +11,13 @@ from data_preprocessing.datasets import FaceDataset
 from data_preprocessing.fer2013 import CLASSES, CsvSplit
 from data_preprocessing.folders import Split
 from data_preprocessing.loaders import EpochBatchSampler
+from data_preprocessing.pictures import EVEN224, GREY48, RGB224, Picture
 from data_preprocessing.reduced import ReducedDataset, create_dataset, normalise, plan_reduced, stored_for
-from data_preprocessing.stored import REDUCTION
-from data_preprocessing.transforms import PICTURES, TRANSFORMS, create_transform
+from data_preprocessing.transforms import TRANSFORMS, create_transform
 
 SIZES = [(224, 224), (128, 128), (100, 100), (37, 61), (300, 180), (1, 9), (225, 223), (640, 480)]
+RGB96 = Picture(96)
+KINDS = (EVEN224, RGB224, GREY48, RGB96, Picture(60, "L", (0.4,), (0.2,), step=3))
 REDUCED = ("plain", "pad", "flip", "flip-erase", "flip-erase-always")
 
 
@@ -38,8 +40,8 @@ def cached(split, name, kind, folder, channel_order="rgb", seed=0):
     return create_dataset(split, name, kind, channel_order, seed, open_cache(split, "f", stored_for(name, kind), folder))
 
 
-def plain(split, name, kind="rgb224", channel_order="rgb", seed=0):
-    return FaceDataset(split, create_transform(name, kind, channel_order), seed)
+def plain(split, name, picture=EVEN224, channel_order="rgb", seed=0):
+    return FaceDataset(split, create_transform(name, picture, channel_order), seed)
 
 
 def same(ours: torch.Tensor, theirs: torch.Tensor, step: int) -> bool:
@@ -48,11 +50,11 @@ def same(ours: torch.Tensor, theirs: torch.Tensor, step: int) -> bool:
 
 
 @pytest.mark.parametrize("seed", [0, 7])
-@pytest.mark.parametrize(("kind", "order"), [("rgb224", "rgb"), ("rgb224", "bgr"), ("grey48", "rgb")])
+@pytest.mark.parametrize(("kind", "order"), [(EVEN224, "rgb"), (EVEN224, "bgr"), (GREY48, "rgb"), (RGB96, "bgr")])
 @pytest.mark.parametrize("name", [name for name in TRANSFORMS if name != "flip-noise-erase"])
 def test_every_transform_gives_the_plain_pipelines_bits(split, folder, name, kind, order, seed):
     ours, theirs = cached(split, name, kind, folder, order, seed), plain(split, name, kind, order, seed)
-    step = REDUCTION[kind] if name in REDUCED else 1
+    step = kind.step if name in REDUCED else 1
     assert isinstance(ours, ReducedDataset) == (name in REDUCED)
     assert len(ours) == len(theirs)
     for epoch in range(6):
@@ -75,7 +77,7 @@ def test_draws_leave_the_generator_where_the_plain_transform_leaves_it(split, na
 
 
 def test_many_rectangles_cover_the_kept_rows_and_columns_they_cover_unreduced(split, folder):
-    ours, theirs = cached(split, "flip-erase-always", "rgb224", folder), plain(split, "flip-erase-always")
+    ours, theirs = cached(split, "flip-erase-always", EVEN224, folder), plain(split, "flip-erase-always")
     parities = set()
     for epoch in range(150):
         picture, expected = ours[epoch, 3][0], theirs[epoch, 3][0]
@@ -87,7 +89,7 @@ def test_many_rectangles_cover_the_kept_rows_and_columns_they_cover_unreduced(sp
 
 @pytest.mark.parametrize("name", ["plain", "flip-erase"])
 def test_a_batch_equals_its_pictures_one_by_one(split, folder, name):
-    dataset = cached(split, name, "rgb224", folder)
+    dataset = cached(split, name, EVEN224, folder)
     keys = [(4, 2), (4, 0), (5, 2), (4, 2), (0, 7)]
     pictures, labels, indices = dataset.__getitems__(keys)
     singles = [dataset[key] for key in keys]
@@ -99,7 +101,7 @@ def test_a_batch_equals_its_pictures_one_by_one(split, folder, name):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_loader_gives_the_plain_loaders_batches_for_any_number_of_workers(split, folder, workers):
-    ours, theirs = cached(split, "flip-erase", "rgb224", folder, seed=3), plain(split, "flip-erase", seed=3)
+    ours, theirs = cached(split, "flip-erase", EVEN224, folder, seed=3), plain(split, "flip-erase", seed=3)
     sampler = EpochBatchSampler(len(split.paths), 3, shuffle=True, seed=3)
     sampler.set_epoch(2)
     ours = DataLoader(ours, batch_sampler=sampler, num_workers=workers, collate_fn=ours.collate)
@@ -111,15 +113,15 @@ def test_a_loader_gives_the_plain_loaders_batches_for_any_number_of_workers(spli
 
 
 def test_the_global_generator_is_left_alone(split, folder):
-    dataset = cached(split, "flip-erase", "rgb224", folder)
+    dataset = cached(split, "flip-erase", EVEN224, folder)
     before = torch.get_rng_state()
     dataset.__getitems__([(0, 0), (0, 1)])
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("kind", PICTURES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_normalisation_is_exact_for_every_level(kind):
-    channels = len(PICTURES[kind].mean)
+    channels = len(kind.mean)
     levels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16).expand(2, channels, 16, 16)
     finish = create_transform("plain", kind).transforms[-2:]  # ToDtype and Normalize
     expected = finish[1](finish[0](levels[0]))
@@ -136,14 +138,14 @@ def test_what_the_cache_keeps_for_each_transform():
 
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_without_a_cache_the_plain_pipeline_is_used(split, name):
-    assert torch.equal(create_dataset(split, name, "rgb224", "rgb", 1, None)[2, 3][0], plain(split, name, seed=1)[2, 3][0])
+    assert torch.equal(create_dataset(split, name, EVEN224, "rgb", 1, None)[2, 3][0], plain(split, name, seed=1)[2, 3][0])
 
 
-@pytest.mark.parametrize("kind", PICTURES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_split_of_another_kind(folder, kind):
     pixels = np.random.default_rng(0).integers(0, 256, (3, 48, 48), np.uint8)
     paths = tuple(f"row {k}" for k in (2, 3, 4))
     rows = CsvSplit("test", folder / "fer2013.csv", CLASSES, paths[1:], (0, 1), pixels, dict(zip(paths, range(3))), {})
     ours, theirs = cached(rows, "flip-erase", kind, folder), plain(rows, "flip-erase", kind)
     for key in [(0, 0), (0, 1), (1, 0), (1, 1)]:
-        assert same(ours[key][0], theirs[key][0], REDUCTION[kind])
+        assert same(ours[key][0], theirs[key][0], kind.step)

@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from data_preprocessing.transforms import MEAN, STD, TRANSFORMS, PixelNoise, create_transform
+from data_preprocessing.pictures import GREY48, MEAN, STD
+from data_preprocessing.transforms import TRANSFORMS, PixelNoise, create_transform
 
 SIZE = 224
 
@@ -137,13 +138,13 @@ def test_flips_mirror_every_second_picture(name):
 @pytest.mark.parametrize("name", TRANSFORMS)
 @pytest.mark.parametrize("size", [(48, 48), (100, 50)])
 def test_grey_pictures_are_one_channel_of_48_pixels(make_picture, name, size):
-    tensor = create_transform(name, "grey48")(make_picture(0, size))
+    tensor = create_transform(name, GREY48)(make_picture(0, size))
     assert tensor.shape == (1, 48, 48) and tensor.isfinite().all()
 
 
 def test_grey_values_are_centred_on_zero():
     for value, expected in (("black", -1.0), ("white", 1.0)):
-        tensor = create_transform("plain", "grey48")(Image.new("RGB", (64, 64), value))
+        tensor = create_transform("plain", GREY48)(Image.new("RGB", (64, 64), value))
         torch.testing.assert_close(tensor, torch.full((1, 48, 48), expected))
 
 

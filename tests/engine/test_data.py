@@ -7,9 +7,9 @@ import torch
 
 from data_preprocessing.errors import DataError
 from data_preprocessing.folders import read_split
+from data_preprocessing.pictures import MEAN, STD
 from data_preprocessing.sources import open_source
 from data_preprocessing.split_folders import find_splits
-from data_preprocessing.transforms import MEAN, STD
 from engine.data import absence, evaluation_loader, training_loader, training_splits
 from engine.protocols import DATA_TYPES
 from engine.settings import resolve

@@ -101,10 +101,13 @@ def test_rho_is_the_radius_of_the_first_step():
     assert p.item() == pytest.approx(1.25)
 
 
+class Parted(nn.ModuleDict):
+    trunk = ("VIT.",)
+
+
 def test_groups_leave_frozen_parameters_out_and_part_the_transformer_from_what_feeds_it():
-    model = nn.ModuleDict({name: nn.Linear(1, 1, bias=False) for name in ("VIT", "ir_back", "face_landback")})
+    model = Parted({name: nn.Linear(1, 1, bias=False) for name in ("VIT", "ir_back", "face_landback")})
     model["face_landback"].requires_grad_(False)
-    model.trunk = ("VIT.",)
     groups = parameter_groups(model, feature_lr_scale=0.1)
     assert [[p is model[name].weight for p in group["params"]] for group, name in zip(groups, ("VIT", "ir_back"))] == [
         [True]

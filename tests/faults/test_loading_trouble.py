@@ -14,6 +14,7 @@ from PIL import Image
 from data_preprocessing.datasets import FaceDataset
 from data_preprocessing.folders import Split
 from data_preprocessing.loaders import create_loader
+from data_preprocessing.pictures import GREY48
 from data_preprocessing.transforms import create_transform
 from engine import memory
 from engine.errors import LoaderDied
@@ -41,7 +42,7 @@ class Trouble(Split):
 def loader(workers: int, what: str = "", told: Path | None = None):
     names = tuple(f"{k}.png" for k in range(12))
     split = Trouble("train", Path("faces"), ("a", "b"), names, (0, 1) * 6, what, told)
-    return create_loader(FaceDataset(split, create_transform("plain", "grey48", "rgb")), 3, workers, pin_memory=False)
+    return create_loader(FaceDataset(split, create_transform("plain", GREY48, "rgb")), 3, workers, pin_memory=False)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -22,6 +22,7 @@ from data_preprocessing.datasets import FaceDataset
 from data_preprocessing.errors import DataError, one_line
 from data_preprocessing.folders import check_pictures, read_split
 from data_preprocessing.images import check_image, decode, load_image
+from data_preprocessing.pictures import RGB224
 from data_preprocessing.transforms import create_transform
 
 ROOT = Path(__file__).parents[2]
@@ -153,7 +154,7 @@ def test_pictures_of_any_shape_become_the_networks_size(tmp_path, transform, wid
         (tmp_path / name).mkdir()
         Image.new("RGB", (width, height), (place, 9, 9)).save(tmp_path / name / "x.png")
     with limited():
-        picture = FaceDataset(read_split("train", tmp_path), create_transform(transform, "rgb224"))[0, 0][0]
+        picture = FaceDataset(read_split("train", tmp_path), create_transform(transform, RGB224))[0, 0][0]
     assert picture.shape == (3, 224, 224) and bool(picture.isfinite().all())
 
 
@@ -195,7 +196,7 @@ def test_what_is_no_regular_file_is_named_and_dropped_like_an_unreadable_picture
                 with pytest.raises(OSError):
                     load_image(odd_files / path)
                 with pytest.raises(DataError, match=r"unreadable picture \(.+\); mend it, or --skip-bad-images") as caught:
-                    FaceDataset(split, create_transform("plain", "rgb224"))[0, index]
+                    FaceDataset(split, create_transform("plain", RGB224))[0, index]
                 assert_one_line(one_line(caught.value))
 
 
@@ -209,6 +210,7 @@ def test_a_picture_that_vanishes_between_listing_and_reading_is_named(tmp_path, 
 MEASURE = r"""
 import json, re, sys
 from data_preprocessing.images import check_image, load_image
+from data_preprocessing.pictures import RGB224
 def peak():  # of this program alone; getrusage would count what its parent had
     return int(re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1]) // 1024
 before, found = peak(), {}

@@ -81,7 +81,7 @@ def test_tokens_are_the_levels_one_after_the_other_in_rows():
             assert torch.equal(seen["tokens"][0, token], seen[name][0, :, row, column])
             weights = torch.zeros(1, 8, 1, 148)
             weights[..., 1 + token] = 1
-            assert class_token(weights).nonzero().tolist() == [[0, level, row, column]]
+            assert class_token(model, weights).nonzero().tolist() == [[0, level, row, column]]
 
 
 def test_cross_attention_counts_what_each_place_receives():
@@ -105,4 +105,4 @@ def test_of_v1_only_landmark_tokens_have_places():
         w[..., 1 + 7 * 3 + 5], w[..., 0] = 0.75, 0.25
     for cells in cross_attention(model, weights):
         assert cells.nonzero().tolist() == [[0, 3, 5]] and cells[0, 3, 5] == 0.75
-    assert cross_attention_layers(create_model("deep_emotion", 3)) == []
+    assert cross_attention_layers(create_model("deep_emotion", 3)) == ()

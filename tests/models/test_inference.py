@@ -33,8 +33,7 @@ def randomize_(model: nn.Module) -> nn.Module:
 
 def draw(name: str, options: dict, pictures: int) -> tuple[nn.Module, torch.Tensor]:
     torch.manual_seed(0)
-    shape = (3, 224, 224) if MODELS[name].picture == "rgb224" else (1, 48, 48)
-    return randomize_(create_model(name, 5, **options)).eval(), torch.randn(pictures, *shape)
+    return randomize_(create_model(name, 5, **options)).eval(), torch.randn(pictures, *MODELS[name].picture.shape)
 
 
 @pytest.mark.parametrize(("name", "options"), NETWORKS)

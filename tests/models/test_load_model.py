@@ -13,6 +13,7 @@ from PIL import Image
 from published import write_published_v1
 
 from data_preprocessing.errors import DataError
+from data_preprocessing.pictures import GREY48, RGB224
 from data_preprocessing.transforms import create_transform
 from models import create_model, load_model, predict
 from models.errors import WeightsError
@@ -48,7 +49,7 @@ def test_the_probabilities_are_the_networks_own_on_the_prepared_picture(checkpoi
     assert model.classes == tuple(CLASSES) and not model.training
     found = predict(model, picture)
     with torch.no_grad():
-        expected = model(create_transform("plain", "grey48")(Image.open(picture))[None]).softmax(dim=1)
+        expected = model(create_transform("plain", GREY48)(Image.open(picture))[None]).softmax(dim=1)
     assert found.dtype == np.float32 and np.array_equal(found, expected.numpy()) and found.max() - found.min() > 0.01
 
 
@@ -101,7 +102,7 @@ def test_the_runs_own_preparation_is_used(content, picture, tmp_path):
     torch.save(signed(content | {"args": {"eval_transform": "pad", "channel_order": "rgb"}}), tmp_path / "p.pth")
     model = load_model(tmp_path / "p.pth")
     with torch.no_grad():
-        expected = model(create_transform("pad", "grey48")(Image.open(picture))[None]).softmax(dim=1)
+        expected = model(create_transform("pad", GREY48)(Image.open(picture))[None]).softmax(dim=1)
     assert np.array_equal(predict(model, picture), expected.numpy())
 
 
@@ -112,7 +113,7 @@ def test_a_published_file_has_no_classes_and_is_read_in_the_order_of_its_code(tm
     model = load_model(tmp_path / "v1.pth", precision=torch.bfloat16)
     assert model.classes is None and type(model) is type(own)
     image = Image.open(picture)
-    assert torch.equal(model.prepare(image), create_transform("plain", "rgb224", "bgr")(image))
+    assert torch.equal(model.prepare(image), create_transform("plain", RGB224, "bgr")(image))
     assert all(torch.equal(value, own.state_dict()[name]) for name, value in model.state_dict().items())
     with torch.no_grad():
         expected = own.eval()(model.prepare(image)[None]).softmax(dim=1).numpy()

@@ -17,7 +17,7 @@ from golden_values import (
 )
 
 from engine.losses import LOSSES
-from models.weights import DEAD_KEYS
+from models.poster_v1 import PosterV1
 
 TOLERANCE = 1e-9
 SYSTEMS = {  # golden file -> name, options, number of classes
@@ -124,9 +124,9 @@ def test_float32_logits_are_close_to_the_reference():
 def test_keys_are_the_references_without_the_dead_ones(manifest, system):
     model = build(system) if system else filled_model("poster_v1_large", 7, head="adaface")
     content = json.loads((FOLDER / f"{manifest}.keys.json").read_text())
-    kept = [key for key in manifest_keys(manifest) if not DEAD_KEYS["poster_v1"].fullmatch(key)]
+    kept = [key for key in manifest_keys(manifest) if not PosterV1.dead_keys.fullmatch(key)]
     assert set(model.state_dict()) == set(kept)
     landmark_output = 96_016  # run and thrown away by the reference, hence not among its dead parameters
     used = content["total_parameters"] - content["dead_parameters"] - landmark_output
     assert sum(p.numel() for p in model.parameters()) == used
-    assert all(DEAD_KEYS["poster_v1"].fullmatch(key) for key in content["dead_keys"])
+    assert all(PosterV1.dead_keys.fullmatch(key) for key in content["dead_keys"])

@@ -15,7 +15,7 @@ from golden_values import (
 )
 
 from engine.sam import SAM
-from models.weights import DEAD_KEYS
+from models.poster_v2 import PosterV2
 
 TOLERANCE = 1e-9
 MODULES = {  # the reference's stage names -> ours, where the stage is a module's output
@@ -121,6 +121,6 @@ def test_sam_trajectory_equals_the_reference(name, base, lr, share):
 
 def test_keys_are_the_references_without_the_dead_ones():
     model = filled_model("poster_v2", 7)
-    kept = [key for key in manifest_keys("poster_v2") if not DEAD_KEYS["poster_v2"].fullmatch(key)]
+    kept = [key for key in manifest_keys("poster_v2") if not PosterV2.dead_keys.fullmatch(key)]
     assert set(model.state_dict()) == set(kept)
     assert sum(p.numel() for p in model.parameters()) == 43_753_941

@@ -94,7 +94,7 @@ def test_a_box_outside_or_empty_is_named_and_may_be_skipped(tmp_path, capsys, bo
     message = capsys.readouterr().err
     assert "origin/3.jpg" in message and part in message and "--skip-bad-images" in message
     assert write(tmp_path, "--resume", "--skip-bad-images") == 0
-    assert "1 unreadable pictures left out" in capsys.readouterr().out
+    assert "1 unreadable picture left out" in capsys.readouterr().out
 
 
 def test_several_faces_of_one_class_get_names_of_their_own(tmp_path):
