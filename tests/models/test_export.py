@@ -15,7 +15,7 @@ from fuzz.checkpoint_files import CLASSES, signed, trained_content
 from PIL import Image
 
 import main as command_line
-from models import create_model, load_model, predict
+from models import MODELS, create_model, load_model, predict
 from models.export import __main__ as command
 from models.export import formats
 from models.export.pixels import Pixels
@@ -154,10 +154,11 @@ def test_safetensors_hold_the_checkpoints_weights(half, checkpoint):
 
 
 @pytest.mark.parametrize("fit", ["plain", "pad"])
-@pytest.mark.parametrize(("picture", "order"), [("rgb224", "rgb"), ("rgb224", "bgr"), ("grey48", "rgb")])
-def test_pixels_are_prepared_as_by_pil_to_the_same_values(fit, picture, order):
+@pytest.mark.parametrize(("model", "order"), [("poster_v2", "rgb"), ("poster_v2", "bgr"), ("deep_emotion", "rgb")])
+def test_pixels_are_prepared_as_by_pil_to_the_same_values(fit, model, order):
     from data_preprocessing.transforms import create_transform
 
+    picture = MODELS[model].picture
     rng, inside = np.random.default_rng(0), Pixels(Preparation(fit, picture, order))
     by_pil = create_transform(fit, picture, order)
     for height, width in ((100, 100), (48, 48), (224, 224), (300, 411), (37, 64), (20, 700), (900, 5), (1, 1)):
