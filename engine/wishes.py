@@ -17,11 +17,10 @@ _OF_A_START = {"pretrained", "init"}
 
 def require_backbones(settings: Settings, flags: dict) -> None:
     """Raises UsageError for a flag about backbones where the network has none."""
-    if MODELS[settings.model].pretrained_files:
-        return
-    if flags.get("pretrained", "none") != "none":
+    architecture = MODELS[settings.model]
+    if flags.get("pretrained", "none") != "none" and not architecture.pretrained_files:
         raise UsageError(f"--pretrained {flags['pretrained']}: {settings.model} has no pretrained backbones; leave it out")
-    if flags.get("feature_lr_scale", 1.0) != 1.0:
+    if flags.get("feature_lr_scale", 1.0) != 1.0 and not architecture.has_features:
         raise UsageError(
             f"--feature-lr-scale {flags['feature_lr_scale']:g}: {settings.model} has no backbones with a rate of their own; "
             "leave it out"
