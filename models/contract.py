@@ -79,7 +79,7 @@ class Architecture:
 
     @property
     def has_features(self) -> bool:
-        """Whether it names a `trunk`, so that the features before it can learn at a rate of their own. Imports its module."""
+        """Whether its class says where the features end (`trunk`), so that they may have a rate of their own."""
         return getattr(self.make, "trunk", None) is not None
 
     @property

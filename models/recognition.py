@@ -26,7 +26,7 @@ Given = str | Path | Image.Image | np.ndarray
 
 @dataclass(frozen=True)
 class Preparation:
-    """What happens to a picture before the network. fit: a name of TRANSFORMS; channel_order: rgb or bgr."""
+    """What happens to an image before the network. fit: a name of TRANSFORMS; channel_order: rgb or bgr."""
 
     fit: str
     picture: Picture

@@ -14,7 +14,7 @@ from torch import Tensor
 from models.errors import WeightsError
 from models.wording import readable
 
-_DTYPES = {
+DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
     "F16": torch.float16,
@@ -95,14 +95,14 @@ def _place(name: str, entry: object, most: int) -> tuple[int, int, torch.dtype, 
     if not isinstance(entry, dict) or entry.keys() != _FIELDS:
         raise _damaged(f"the header's entry {readable(name)} is none of a tensor")
     kind, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if type(kind) is not str or kind not in _DTYPES:
+    if type(kind) is not str or kind not in DTYPES:
         shown = readable(kind, 20) if type(kind) is str else type(kind).__name__
-        raise WeightsError(f"its tensor {readable(name)} is of the type {shown}, none of {', '.join(_DTYPES)}")
+        raise WeightsError(f"its tensor {readable(name)} is of the type {shown}, none of {', '.join(DTYPES)}")
     if not _are_counts(shape) or len(shape) > _MOST_DIMENSIONS:
         raise _damaged(f"the shape of {readable(name)} is none")
     if not _are_counts(offsets) or len(offsets) != 2 or not offsets[0] <= offsets[1] <= most:
         raise _damaged(f"the data of {readable(name)} are not in the file")
-    dtype = _DTYPES[kind]
+    dtype = DTYPES[kind]
     if math.prod(shape) * dtype.itemsize != offsets[1] - offsets[0] or math.prod(n or 1 for n in shape) >= _MOST_SIZE:
         held = offsets[1] - offsets[0]
         raise _damaged(f"the shape {readable(str(shape))} of {readable(name)} is not that of its {held} bytes")

@@ -1,4 +1,4 @@
-"""An HTTP server on 127.0.0.1 that plays Google Drive: the file, the page that asks for confirmation, a quota page, a cut line."""
+"""An HTTP server on 127.0.0.1 that plays Google Drive: the file, the confirm page, a quota page, a cut line."""
 
 import contextlib
 import threading

@@ -94,7 +94,7 @@ def test_grad_cam_explains_the_last_map_that_has_places(work):
     [
         ("toy", ("--rho", 0.05, "--accumulate", 2)),
         ("toy", ("--precision", "bf16", "--optimizer", "sgd")),
-        ("toy", ("--transform", "jitter-affine-erase", "--loss", "2ls+ce", "--channel-order", "bgr")),
+        ("toy", ("--transform", "jitter-affine-erase", "--channel-order", "bgr")),
         ("toy_grey", ("--sampler", "balanced", "--occlude", "vr", "--on-nan", "skip")),
         pytest.param("toy", ("--compile",), marks=pytest.mark.full),
     ],

@@ -162,8 +162,10 @@ def test_checkpoint_of_other_classes_outputs_or_format(tmp_path, capsys):
     torch.save({"format": "poster-reproduction", "version": 1}, tmp_path / "empty.pth")
     torch.save(create_model("deep_emotion", 4).state_dict(), tmp_path / "four.pth")
     for flag in ("--evaluate", "--resume"):
-        refused(capsys, flag, "other.pth", "--data", "d", "--epochs", 2, words="without z and with b instead")
-        refused(capsys, flag, "three.pth", "--data", "d", "--epochs", 2, words="without c")
+        differs = "trained on the classes a, z; d/train has a, b" if flag == "--resume" else "without z and with b instead"
+        refused(capsys, flag, "other.pth", "--data", "d", "--epochs", 2, words=differs)
+        differs = "trained on the classes a, b, c; d/train has a, b" if flag == "--resume" else "2 mis-shaped"
+        refused(capsys, flag, "three.pth", "--data", "d", "--epochs", 2, words=differs)
         refused(capsys, flag, "short.pth", "--data", "d", "--epochs", 2, words="5 missing")
         refused(capsys, flag, "newer.pth", "--data", "d", words="newer version")
         refused(capsys, flag, "empty.pth", "--data", "d", words="damaged")

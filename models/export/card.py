@@ -11,7 +11,7 @@ from models.export.source import ALIGNMENT, Source
 
 LICENCES = {  # of the data sets whose names --data_type knows; their owners' pages decide
     "RAF-DB": "RAF-DB: non-commercial research only, by application to its authors; its images are not to be passed on.",
-    "AffectNet-7": "AffectNet: non-commercial research only, by an agreement with its authors; its images are not to be passed on.",
+    "AffectNet-7": "AffectNet: non-commercial research only, by agreement; its images are not to be passed on.",
     "CAER-S": "CAER-S: non-commercial research only; its frames are of TV shows whose owners keep their rights.",
     "AI-Hub": "AI Hub (Korea): under AI Hub's terms of use, which need an application and limit use abroad and passing on.",
     "VR": "AI Hub (Korea), faces covered by drawn headsets: under AI Hub's terms of use, as without headsets.",
@@ -20,17 +20,17 @@ LICENCES = {  # of the data sets whose names --data_type knows; their owners' pa
 }
 LICENCES["AffectNet-8"] = LICENCES["AffectNet-7"]
 _BACKBONES = (
-    "The published backbones that a POSTER may have started from were trained by third parties on other face collections (IR-50 "
-    "on MS-Celeb-1M, which its owner has withdrawn); their terms apply as well."
+    "The published backbones that a POSTER may have started from were trained by third parties on other face collections "
+    "(IR-50 on MS-Celeb-1M, which its owner has withdrawn); their terms apply as well."
 )
 _LIMITS = """## Intended use and limits
 
-For research on facial expression recognition, and for prototypes whose users know that they are being analysed and agreed to it.
+For research on facial expression recognition, and for prototypes whose users know that they are analysed and agreed to it.
 
 - **An expression is not an emotion.** The network names the expression that annotators would have named. What a person feels,
   intends or is does not follow from it.
 - Not for decisions about people: hiring, schooling, policing, borders, credit, insurance, health. The EU's AI Act
-  (Regulation 2024/1689, article 5) forbids inferring emotions at the workplace and in education, save for medical or safety reasons.
+  (Regulation 2024/1689, article 5) forbids inferring emotions at work and in education, save for medical or safety reasons.
 - A probability is only as reliable as the calibration error above says. An image without a face gets a class as well.
 - Other cameras, light, ages, headsets or croppings than the training data's change the figures; test on your own images."""
 
@@ -116,17 +116,19 @@ def _use(args: argparse.Namespace, source: Source) -> str:
 def _figures(evidence: Evidence) -> str:
     if not evidence.results:
         return (
-            "## Figures\n\nNone on record: no log/*/result.json names the checkpoint by its SHA-256. `python main.py --data DIR "
-            "--evaluate FILE` makes one."
+            "## Figures\n\nNone on record: no log/*/result.json names the checkpoint by its SHA-256. `python main.py "
+            "--data DIR --evaluate FILE` makes one."
         )
     rows = ["| data, split | images | accuracy | macro F1 | calibration error | leakage |", "|---|---|---|---|---|---|"]
     for result in evidence.results:
-        rows.append(
-            f"| {_cell(result['data'])}, {result['split']} | {result['pictures']} | {_share(result['accuracy'], result['interval'])} "
-            f"| {_share(result['macro_f1'], result.get('macro_f1_interval'))} | {100 * result['calibration']['ece']:.2f} % "
-            f"| {_cell(result['leakage'])} |"
-        )
-    return "\n".join(["## Figures", "", "Of the checkpoint, before the export; with 95 % intervals.", "", *rows, *_classes(evidence)])
+        accuracy = _share(result["accuracy"], result["interval"])
+        macro_f1 = _share(result["macro_f1"], result.get("macro_f1_interval"))
+        cells = [f"{result['data']}, {result['split']}", str(result["pictures"]), accuracy, macro_f1]
+        cells += [f"{100 * result['calibration']['ece']:.2f} %", result["leakage"]]
+        rows.append(f"| {' | '.join(map(_cell, cells))} |")
+    return "\n".join(
+        ["## Figures", "", "Of the checkpoint, before the export; with 95 % intervals.", "", *rows, *_classes(evidence)]
+    )
 
 
 def _classes(evidence: Evidence) -> list[str]:
@@ -134,10 +136,14 @@ def _classes(evidence: Evidence) -> list[str]:
     result = evidence.results[0]
     rows = [f"| {_cell(name)} | {one['support']} | {100 * one['recall']:.1f} % |" for name, one in result["classes"].items()]
     return [
-        "", f"Per class on {_cell(result['data'])}, {result['split']}:", "", "| class | images | recall |", "|---|---|---|", *rows, "",
+        f"\nPer class on {_cell(result['data'])}, {result['split']}:\n",
+        "| class | images | recall |",
+        "|---|---|---|",
+        *rows,
+        "",
         "Who is in the test set: the images per class are all that is on record. Age, sex, origin and skin colour of the "
         "people are not, so that the figures say nothing about any group of them.",
-    ]  # fmt: skip
+    ]
 
 
 def _data(source: Source, evidence: Evidence) -> str:
@@ -159,7 +165,9 @@ def _trained_on(source: Source) -> str:
     recipe = source.recipe
     if not recipe:
         return "data that the file does not name; their owners' terms apply"
-    return f"the folder `{recipe.get('data')}` under the protocol {recipe.get('data_type')}; the terms of its images' owners apply"
+    return (
+        f"the folder `{recipe.get('data')}` under the protocol {recipe.get('data_type')}; the terms of its images' owners apply"
+    )
 
 
 def _recipe(source: Source) -> str:

@@ -26,9 +26,7 @@ class Comparison:
 
     @property
     def difference(self) -> float:
-        """The largest one, as a part of the largest expected value."""
-        if not np.isfinite(self.found).all():
-            return float("inf")
+        """The largest one, as a part of the largest expected value; NaN where a value is none."""
         return float(np.abs(self.expected - self.found).max() / max(np.abs(self.expected).max(), 1e-12))
 
     @property
@@ -37,7 +35,8 @@ class Comparison:
         return int((self.expected.argmax(axis=1) != self.found.argmax(axis=1)).sum())
 
     def __str__(self) -> str:
-        return f"largest difference {self.difference:.1e} of the largest value, {self.changed} of {len(self.found)} predictions changed"
+        changes = f"{self.changed} of {len(self.found)} predictions changed"
+        return f"largest difference {self.difference:.1e} of the largest value, {changes}"
 
     def require(self, precision: str) -> None:
         """Raises Differs where the largest difference is above the tolerance of `precision`."""
@@ -48,7 +47,7 @@ class Comparison:
 
 
 def compare(model: nn.Module, run: Run, pictures: Sequence[Image.Image], takes_pixels: bool, softmax: bool) -> Comparison:
-    """`run` against `model`, a network with .prepare, on RGB pictures; those for a graph that takes pixels in batches of a size."""
+    """`run` against `model`, a network with .prepare, on RGB pictures; where the graph takes pixels, each batch of one size."""
     expected, found = [], []
     for batch in _batches(pictures, takes_pixels):
         prepared = torch.stack([model.prepare(picture) for picture in batch])

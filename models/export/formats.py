@@ -15,6 +15,7 @@ from models.export import safetensors
 from models.export.errors import ExportError
 from models.export.graph import Exported, open_sizes
 from models.export.source import Source
+from models.safe_load import read_untrusted
 from models.weights import load_exact
 
 Run = Callable[[np.ndarray], np.ndarray]
@@ -98,7 +99,7 @@ def write_weights(path: Path, model: nn.Module, half: bool, metadata: dict[str, 
 
 def run_weights(path: Path, source: Source) -> Run:
     """The weights loaded into a new network, computed in float32."""
-    tensors, _ = safetensors.read(path)
+    tensors = read_untrusted(path)
     model = create_model(source.network.model, source.network.num_outputs, **source.network.options)
     load_exact(model, {key: value.float() if value.dtype == torch.float16 else value for key, value in tensors.items()})
     return run_model(model.eval())

@@ -49,7 +49,8 @@ class Source:
         kind, content = self.preparation.picture, self.network.content
         fit = {"plain": "stretch to size × size", "pad": "scale the long side to size, pad with black"}
         steps = {
-            "size": kind.size, "fit": fit.get(self.preparation.fit, self.preparation.fit), "resampling": "bilinear, antialiased",
+            "size": kind.size, "fit": fit.get(self.preparation.fit, self.preparation.fit),
+            "resampling": "bilinear, antialiased",
             "channels": "grey" if kind.mode == "L" else self.preparation.channel_order, "scale": 1 / 255,
             "mean": kind.mean, "std": kind.std,
         }  # fmt: skip

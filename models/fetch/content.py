@@ -8,7 +8,7 @@ from models.ir50 import IR50
 from models.mobilefacenet import MobileFaceNet
 from models.poster_v2 import PosterV2
 from models.published_files import LABEL_ORDERS, PublishedFile
-from models.weights import IR50_FILE, load_backbone, load_exact
+from models.weights import FETCH, IR50_FILE, load_backbone, load_exact
 
 
 def check_content(path: Path, file: PublishedFile) -> str:
@@ -19,7 +19,8 @@ def check_content(path: Path, file: PublishedFile) -> str:
     try:
         return _check_network(path, file.data_type) if file.data_type else _check_backbone(path, file.path.name)
     except DAMAGE as error:
-        raise WeightsError(f"is not the expected file: {str(error).removeprefix(f'{path}: ')}") from None
+        why = str(error).removeprefix(f"{path}: ").removesuffix(f"; {FETCH}")
+        raise WeightsError(f"is not the expected file: {why}") from None
 
 
 def _check_backbone(path: Path, name: str) -> str:

@@ -15,8 +15,7 @@ from fuzz.checkpoint_files import CLASSES, signed, trained_content
 from PIL import Image
 
 import main as command_line
-from data_preprocessing.pictures import GREY48, RGB224
-from models import create_model, load_model, predict
+from models import MODELS, create_model, load_model, predict
 from models.export import __main__ as command
 from models.export import formats
 from models.export.pixels import Pixels
@@ -149,13 +148,17 @@ def test_safetensors_hold_the_checkpoints_weights(half, checkpoint):
     for name, value in state.items():
         expected = value.half() if half and value.is_floating_point() else value
         assert tensors[name].shape == tuple(value.shape) and np.array_equal(tensors[name], expected.numpy())
+    if not half:  # and the file is read again as a checkpoint
+        faces = [Image.new("RGB", (50, 50), color) for color in ("red", "green")]
+        assert np.array_equal(predict(load_model("a.safetensors"), faces), predict(load_model(checkpoint), faces))
 
 
 @pytest.mark.parametrize("fit", ["plain", "pad"])
-@pytest.mark.parametrize(("picture", "order"), [(RGB224, "rgb"), (RGB224, "bgr"), (GREY48, "rgb")])
-def test_pixels_are_prepared_as_by_pil_to_the_same_values(fit, picture, order):
+@pytest.mark.parametrize(("model", "order"), [("poster_v2", "rgb"), ("poster_v2", "bgr"), ("deep_emotion", "rgb")])
+def test_pixels_are_prepared_as_by_pil_to_the_same_values(fit, model, order):
     from data_preprocessing.transforms import create_transform
 
+    picture = MODELS[model].picture
     rng, inside = np.random.default_rng(0), Pixels(Preparation(fit, picture, order))
     by_pil = create_transform(fit, picture, order)
     for height, width in ((100, 100), (48, 48), (224, 224), (300, 411), (37, 64), (20, 700), (900, 5), (1, 1)):
@@ -167,7 +170,7 @@ def test_pixels_are_prepared_as_by_pil_to_the_same_values(fit, picture, order):
 @pytest.mark.parametrize("spoil", [lambda found: found + 1, lambda found: found * np.nan])
 def test_a_file_that_computes_something_else_is_an_error_and_leaves_nothing(spoil, checkpoint, monkeypatch, capsys):
     right = formats.run_pt2
-    monkeypatch.setattr(formats, "run_pt2", lambda path: lambda images, run=right(path): spoil(run(images)))
+    monkeypatch.setattr(formats, "run_pt2", lambda path: lambda images: spoil(right(path)(images)))
     assert export(checkpoint, "--format", "pt2", "--out", "a.pt2") == 3
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "does not compute what the network computes" in error and not list(Path().iterdir())

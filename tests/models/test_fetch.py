@@ -74,7 +74,7 @@ def test_a_file_comes_whole_and_a_second_call_downloads_nothing(mode, drive, pub
 
 
 @pytest.mark.parametrize(
-    ("mode", "words"), [("quota", "Too many users have viewed or downloaded this file recently"), ("page", "is an HTML page")]
+    ("mode", "words"), [("quota", "Too many users have viewed or downloaded this file recently"), ("page", "is a web page")]
 )
 def test_a_page_instead_of_the_file_is_one_line_with_the_link_and_leaves_nothing(mode, words, drive, capsys):
     drive.mode = mode
@@ -118,7 +118,7 @@ def test_a_page_that_was_saved_by_hand_is_named_and_replaced(drive, published, c
     FILE.path.parent.mkdir(parents=True)
     FILE.path.write_text("<!DOCTYPE html><html>Sign in</html>")
     assert fetch("--list") == 1
-    assert "WRONG: is an HTML page" in capsys.readouterr().out and not drive.ranges
+    assert "WRONG: is not the expected file: is a web page" in capsys.readouterr().out and not drive.ranges
     assert fetch(NAME) == 0 and FILE.path.read_bytes() == published
 
 
@@ -126,7 +126,7 @@ def test_a_page_that_was_saved_by_hand_is_named_and_replaced(drive, published, c
     ("content", "words"),
     [
         ({"state_dict": {"conv1.weight": torch.zeros(1)}}, "missing"),
-        ({"state_dict": {}}, "holds no weights"),
+        ({"state_dict": {}}, "is no state dict"),
         ([1, 2], "is no"),
     ],
 )

@@ -35,7 +35,7 @@ def test_a_name_stands_for_file_and_label_order(name):
     path.touch()
     assert replace_published({"evaluate": name}) == {"evaluate": str(path), "data_type": "RAF-DB"}
     assert replace_published({"evaluate": "best.pth", "seed": 1}) == {"evaluate": "best.pth", "seed": 1}
-    with pytest.raises(UsageError, match="--data_type CAER-S: .* has RAF-DB's label order; leave --data_type out"):
+    with pytest.raises(UsageError, match=r"--data_type CAER-S: .* has RAF-DB's label order; leave --data_type out"):
         replace_published({"evaluate": name, "data_type": "CAER-S"})
 
 
