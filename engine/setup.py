@@ -14,11 +14,9 @@ from engine.flags import Settings
 from engine.settings import gpu_numbers
 from models import MODELS, contract, create_model
 from models.errors import WeightsError
-from models.weights import FETCH, IR50_FILE, MOBILEFACENET_FILE, load_exact
+from models.weights import load_exact
 
 BGR = "channel order: BGR, as the published POSTER V1 reads RAF-DB (--channel-order rgb for RGB)"
-
-_BOTH = f"{IR50_FILE} and {MOBILEFACENET_FILE}"
 
 
 def choose_device(settings: Settings, flags: dict, say: Callable[[str], None], group: Group = SINGLE) -> torch.device:
@@ -108,9 +106,9 @@ def load_backbones(model: nn.Module, folder: str, say: Callable[[str], None], na
     """
     if folder == "none" or not contract.declared(model, "load_pretrained"):
         return
-    if named and not Path(folder).is_dir():
-        raise UsageError(f"--pretrained {folder}: no such folder; give one that holds {_BOTH}, or none")
     reports, missing = model.load_pretrained(Path(folder))
+    if named and not Path(folder).is_dir():
+        raise UsageError(f"--pretrained {folder}: no such folder; give one that holds {' and '.join(missing)}, or none")
     if named and not reports:
         raise UsageError(f"--pretrained {folder}: holds neither {' nor '.join(missing)}; give another folder, or none")
     for name, report in reports.items():
@@ -120,5 +118,5 @@ def load_backbones(model: nn.Module, folder: str, say: Callable[[str], None], na
     if missing:
         say(
             f"warning: {' and '.join(missing)} not found in {folder}: training starts from random weights there, which "
-            f"costs much accuracy (users report 81 % instead of 92 % on RAF-DB); {FETCH}; --pretrained none silences this"
+            f"costs much accuracy{contract.pretrained_hint(model)}; --pretrained none silences this"
         )

@@ -20,7 +20,8 @@ forward(pictures, labels (B,) or None) -> logits (B, N). A plain `nn.Module` nee
     fold()                   turn a copy for evaluation into its faster form                 evaluated as it is
     head_layer, least_dtype  with fold: see models.inference
     start(init)              change the random start as --init says                          --init reference alone
-    load_pretrained(folder)  load the backbones' files (--pretrained)                        starts at random
+    load_pretrained(folder)  load the backbones' files (--pretrained): see models.weights    starts at random
+    pretrained_hint          what missing ones cost and where they are to be had             nothing is said of that
     identify(state, fixed)   whether a bare weight file is this network's (models.identify)  ours are known by name
     dead_keys                pattern of keys that published files hold and nothing runs      no such keys
 
@@ -127,6 +128,11 @@ def decayed(model: nn.Module) -> tuple[str, ...]:
 def attention(model: nn.Module) -> Attention | None:
     """Which attention weights are maps, None where there are none."""
     return model.attention if declared(model, "attention") else None
+
+
+def pretrained_hint(model: nn.Module) -> str:
+    """What missing backbones cost and where they are to be had, as the end of a clause; "" where the network says nothing."""
+    return model.pretrained_hint if declared(model, "pretrained_hint") else ""
 
 
 def landmark_branch(model: nn.Module) -> Callable[..., tuple[Tensor, ...]] | None:

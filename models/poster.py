@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models import inference
-from models.weights import LoadReport, load_pretrained
+from models.weights import FETCH, LoadReport, load_pretrained
 
 IMAGE_SIZE = 224
 DEAD_BACKBONE_KEYS = (  # of every published POSTER's file: stored by its backbones and never run
@@ -24,6 +24,8 @@ class Poster(nn.Module):
     The landmark backbone's parameters are frozen. As in the references its BatchNorms follow train mode all the same:
     they normalise by batch statistics and their running statistics move; `freeze_landmark_bn` keeps them still.
     """
+
+    pretrained_hint = f" (users report 81 % instead of 92 % on RAF-DB); {FETCH}"
 
     def __init__(self, face_landback: nn.Module, ir_back: nn.Module, freeze_landmark_bn: bool):
         super().__init__()

@@ -12,6 +12,7 @@ from toy_networks import LINES, registered
 
 from data_preprocessing.pictures import Picture
 from models import MODELS, Architecture, load_model, predict
+from models.export.__main__ import main as export
 
 ERASE = ("--transform", "flip-erase")  # whose draws the cache repeats
 
@@ -77,6 +78,11 @@ def test_evaluation_predictions_and_the_python_interface_agree(work, capsys):
     assert found.shape == (5, 2) and [model.classes[k] for k in found.argmax(axis=1)] == [row["predicted"] for row in tested]
 
 
+def test_it_is_exported(work):
+    assert export(["checkpoint/cached/best.pth", "--format", "pt2", "--out", "toy.pt2"]) == 0
+    assert Path("toy.pt2").is_file()
+
+
 def test_grad_cam_explains_the_last_map_that_has_places(work):
     assert cli_runs.run("--evaluate", "checkpoint/cached/best.pth", "--explain", "--run", "x") == 0
     maps = json.loads(Path("log/x/explain/explain.json").read_text())["deletion"]["maps"]
@@ -106,6 +112,8 @@ def test_other_ways_to_train(model, flags):
         ("toy", ("--margin", 0.3), "--margin: the head is linear"),
         ("toy", ("--freeze-landmark-bn",), "--freeze-landmark-bn: toy has no landmark network"),
         ("toy", ("--init", "positions"), "--init positions: toy has no such start; only poster_v2 has"),
+        ("toy", ("--pretrained", "data"), "--pretrained data: toy has no pretrained backbones"),
+        ("toy", ("--feature-lr-scale", 0.1), "--feature-lr-scale 0.1: toy has no backbones with a rate of their own"),
         ("toy_grey", ("--channel-order", "bgr"), "--channel-order bgr: toy_grey takes grey pictures"),
     ],
 )

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from models import MODELS
 from models.export.comparison import Comparison
 from models.export.evidence import Evidence, find_evidence
 from models.export.source import ALIGNMENT, Source
@@ -150,7 +151,7 @@ def _data(source: Source, evidence: Evidence) -> str:
     lines = ["## Data", "", f"- Trained on {_trained_on(source)}."]
     if licence := LICENCES.get(source.trained_on or protocol):
         lines.append(f"- {licence}" if source.trained_on else f"- Terms, if the images are those of {protocol}: {licence}")
-    if "poster" in source.network.model:
+    if MODELS[source.network.model].pretrained_files:
         lines.append(f"- {_BACKBONES}")
     if source.network.classes:
         lines += [f"- SHA-256 of the {name} images: `{digest}`" for name, digest in content.get("fingerprints", {}).items()]

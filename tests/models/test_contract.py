@@ -2,7 +2,9 @@
 
 import copy
 import inspect
+import re
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 import torch
@@ -150,3 +152,13 @@ def test_a_picture_that_cannot_be_is_refused(arguments, words):
 def test_a_pictures_kind_and_shape():
     assert (RGB224.kind, RGB224.shape) == ("rgb224", (3, 224, 224))
     assert (Picture(48, "L", (0.5,), (0.5,)).kind, Picture(48, "L", (0.5,), (0.5,)).shape) == ("grey48", (1, 48, 48))
+
+
+def test_the_network_of_the_document_works_as_it_stands_there():
+    text = (Path(__file__).parents[2] / "docs/extending.md").read_text(encoding="utf-8")
+    names: dict = {}
+    exec(re.search(r"```python\n(.*?)```", text, re.S)[1], names)
+    model = contract.taking_labels(names["Small"](num_classes=4)).eval()
+    images = torch.randn(2, *Picture(96).shape)
+    assert model(images, torch.tensor([0, 3])).shape == (2, 4)
+    assert last_maps(model, images) == ("features.5",)
