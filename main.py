@@ -12,13 +12,13 @@ import signal
 import sys
 import time
 
-from data_preprocessing.command_line import OneLineParser
-from data_preprocessing.errors import one_line
+from data_preprocessing.common.command_line import OneLineParser
+from data_preprocessing.common.errors import one_line
+from engine.checkpoints.published_names import replace_published
+from engine.config.flags import add_flags
+from engine.config.recipes import recipe_table
+from engine.config.settings import check_flags, gpu_numbers
 from engine.errors import WRONG_INPUT, GroupBroken, TrainingStopped, UsageError
-from engine.flags import add_flags
-from engine.protocols import recipe_table
-from engine.published import replace_published
-from engine.settings import check_flags, gpu_numbers
 from environment import missing_packages
 
 _LAST_WORD = 20  # seconds that a launcher may take to end the processes of a failed run
@@ -53,19 +53,19 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
         flags = replace_published(flags)
         command = sys.argv if argv is None else [__file__, *argv]
         if "seeds" in flags:
-            from engine.seeds import train_seeds
+            from engine.commands.seeds import train_seeds
 
             return train_seeds(flags, command)
         if len(gpu_numbers(flags.get("gpu"))) > 1 and "WORLD_SIZE" not in os.environ:
-            from engine.launch import launch
+            from engine.commands.launch import launch
 
             return launch(gpu_numbers(flags["gpu"]), command, flags.get("device", "auto"))
         if "predict" in flags:  # all import torch: not before --help and wrong flags are answered
-            from engine.run_predict import predict as run
+            from engine.commands.predict import predict as run
         elif "evaluate" in flags:
-            from engine.run_evaluate import evaluate as run
+            from engine.commands.evaluate import evaluate as run
         else:
-            from engine.run_train import train as run
+            from engine.commands.train import train as run
         return run(flags) or 0
     except WRONG_INPUT as error:
         return _fail(2, error)

@@ -21,15 +21,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-from data_preprocessing.cache import open_cache
-from data_preprocessing.datasets import FaceDataset
-from data_preprocessing.face_drawing import draw_face
-from data_preprocessing.face_parameters import EXPRESSIONS, Identity
-from data_preprocessing.folders import Split
-from data_preprocessing.images import load_image
-from data_preprocessing.pictures import EVEN224
-from data_preprocessing.reduced import ReducedDataset, create_dataset, plan_reduced, stored_for
-from data_preprocessing.transforms import create_transform
+from data_preprocessing.loading.cache import open_cache
+from data_preprocessing.loading.cached import ReducedDataset, create_dataset, plan_reduced, stored_for
+from data_preprocessing.loading.datasets import FaceDataset
+from data_preprocessing.loading.pictures import EVEN224
+from data_preprocessing.loading.transforms import create_transform
+from data_preprocessing.sources.folders import Split
+from data_preprocessing.sources.images import load_image
+from data_preprocessing.synthetic.drawing import draw_face
+from data_preprocessing.synthetic.parameters import EXPRESSIONS, Identity
 
 PICTURES = {"128-pixel JPEGs": (128, 128, 256), "12-megapixel JPEGs": (4000, 3000, 6)}  # width, height, how many
 MEMORY_SIZES = (2_000, 20_000)

@@ -16,20 +16,20 @@ import torch
 from torch import nn
 from torchvision.transforms import v2
 
-from data_preprocessing.datasets import FaceDataset
-from data_preprocessing.loaders import create_loader
-from data_preprocessing.transforms import create_transform
+from data_preprocessing.loading.datasets import FaceDataset
+from data_preprocessing.loading.loaders import create_loader
+from data_preprocessing.loading.transforms import create_transform
 from engine import data
-from engine.evaluate import Predictions, predict
-from engine.fit import fit
-from engine.flags import Settings
-from engine.losses import LOSSES
-from engine.metrics import Metrics
-from engine.preparation import Prepared, prepare
-from engine.record import Log
-from engine.settings import resolve
-from engine.start import Start
-from engine.train import Training
+from engine.commands.training_setup import Prepared, prepare
+from engine.config.flags import Settings
+from engine.config.settings import resolve
+from engine.evaluation.metrics import Metrics
+from engine.evaluation.predictions import Predictions, predict
+from engine.run_folder.layout import Log
+from engine.run_folder.resume import Start
+from engine.training.epoch import Training
+from engine.training.loop import fit
+from engine.training.losses import LOSSES
 from models import MODELS
 
 # from a random start on a CPU: small batches, no SAM, a higher rate than the published one

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from benchmarks import measure
-from data_preprocessing.transforms import create_transform
+from data_preprocessing.loading.transforms import create_transform
 from models import MODELS, create_model, optimize_for_inference
 from models.export import formats
 from models.export.graph import Exported

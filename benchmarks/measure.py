@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from engine.precision import why_imitated
-from models import kernels
+from models.cpu import kernels
 
 NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
 

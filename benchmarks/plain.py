@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models import ir50, layers, poster_v1, poster_v2, vit, window_attention
+from models import poster_v1, poster_v2
+from models.parts import ir50, layers, vit, window_attention
 
 BACKBONE_SIZE = 112
 
@@ -110,7 +111,7 @@ def make_plain(model: nn.Module) -> nn.Module:
 
 
 class SAM:
-    """Sharpness-aware minimisation a parameter at a time; arguments as `engine.sam.SAM`, not adaptive."""
+    """Sharpness-aware minimisation a parameter at a time; arguments as `engine.training.sam.SAM`, not adaptive."""
 
     def __init__(self, params: list[Tensor], base_optimizer: type[torch.optim.Optimizer], rho: float = 0.05, **base_options):
         self.params, self.rho = list(params), rho

@@ -13,13 +13,13 @@ import torch
 
 from benchmarks.defects import silent
 from engine import data
-from engine.evaluate import predict
-from engine.losses import LOSSES
-from engine.preparation import Prepared, prepare
-from engine.record import Log
-from engine.settings import resolve
-from engine.start import Start
-from engine.step import train_step
+from engine.commands.training_setup import Prepared, prepare
+from engine.config.settings import resolve
+from engine.evaluation.predictions import predict
+from engine.run_folder.layout import Log
+from engine.run_folder.resume import Start
+from engine.training.losses import LOSSES
+from engine.training.step import train_step
 
 REMEDY = dict(rho=0.0, lr=1.2e-4, pretrained="none", init="positions", feature_lr_scale=0.1, transform="flip")
 

@@ -16,16 +16,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data_preprocessing.datasets import FaceDataset
-from data_preprocessing.folders import read_split
-from data_preprocessing.loaders import create_loader
-from data_preprocessing.split_folders import find_splits
-from data_preprocessing.synthetic import write_synthetic
-from data_preprocessing.transforms import create_transform
+from data_preprocessing.loading.datasets import FaceDataset
+from data_preprocessing.loading.loaders import create_loader
+from data_preprocessing.loading.transforms import create_transform
+from data_preprocessing.sources.folders import read_split
+from data_preprocessing.sources.split_folders import find_splits
+from data_preprocessing.synthetic.command import write_synthetic
+from engine.network import build_model, start_from_scratch
 from engine.seed import seed_everything
-from engine.setup import build_model, start_from_scratch
-from models.heads import LinearHead
-from models.vit import VisionTransformer
+from models.parts.heads import LinearHead
+from models.parts.vit import VisionTransformer
 
 CPU = torch.device("cpu")
 

@@ -20,12 +20,12 @@ import torch
 
 from benchmarks.speed import pictures
 from engine.distributed import join_group, leave_group
-from engine.losses import LOSSES
-from engine.optim import create_optimizer, parameter_groups
+from engine.network import build_model
 from engine.precision import PRECISIONS
 from engine.seed import seed_everything
-from engine.setup import build_model
-from engine.step import train_step
+from engine.training.losses import LOSSES
+from engine.training.optimizers import create_optimizer, parameter_groups
+from engine.training.step import train_step
 
 
 def steps(args: argparse.Namespace) -> list[float]:

@@ -19,12 +19,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import measure
 from benchmarks.plain import SAM, make_plain, plain_step
-from engine.losses import LOSSES
-from engine.optim import create_optimizer, parameter_groups
+from engine.network import build_model
 from engine.precision import PRECISIONS, choose_precision
 from engine.seed import seed_everything
-from engine.setup import build_model
-from engine.step import train_step
+from engine.training.losses import LOSSES
+from engine.training.optimizers import create_optimizer, parameter_groups
+from engine.training.step import train_step
 from models import MODELS, create_model, optimize_for_inference
 
 LR = 3.5e-5

@@ -3,7 +3,7 @@
 python -m benchmarks.split [--seeds 0 1 2] [--epochs 40]
 
 The pictures are drawn, in CK+'s own layout: 118 people, two or three sequences each, whose last three frames are labelled
-and hardly differ; expressions are faint. They go through `data_preprocessing.prepare` twice and train Deep-Emotion.
+and hardly differ; expressions are faint. They go through `data_preprocessing.prepare.command` twice and train Deep-Emotion.
 """
 
 import argparse
@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.defects import shown, spread, train
-from data_preprocessing import prepare
-from data_preprocessing.face_drawing import draw_face
-from data_preprocessing.face_parameters import Identity
+from data_preprocessing.prepare import command as prepare
+from data_preprocessing.synthetic.drawing import draw_face
+from data_preprocessing.synthetic.parameters import Identity
 
 SUBJECTS = 118
 STRENGTH = 0.3  # of the expressions

@@ -10,21 +10,21 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from data_preprocessing.audit_report import find_verdict
-from data_preprocessing.cache import CachedPictures, open_cache
-from data_preprocessing.class_names import absent_classes, display_order, require_training_images, with_classes_of
-from data_preprocessing.errors import DataError
-from data_preprocessing.files import reason
-from data_preprocessing.folders import Checked, Split, Stamps, check_pictures
-from data_preprocessing.loaders import create_loader
-from data_preprocessing.occlusion import HeadsetOcclusion
-from data_preprocessing.reduced import create_dataset, stored_for
-from data_preprocessing.sources import open_source
-from data_preprocessing.stored import Stored
-from data_preprocessing.synthetic import write_synthetic
-from engine.classes import is_spare
+from data_preprocessing.audit.report import find_verdict
+from data_preprocessing.common.class_names import absent_classes, display_order, require_training_images, with_classes_of
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.files import reason
+from data_preprocessing.loading.cache import CachedPictures, open_cache
+from data_preprocessing.loading.cached import create_dataset, stored_for
+from data_preprocessing.loading.loaders import create_loader
+from data_preprocessing.loading.occlusion import HeadsetOcclusion
+from data_preprocessing.loading.stored import Stored
+from data_preprocessing.sources.folders import Checked, Split, Stamps, check_pictures
+from data_preprocessing.sources.open_source import open_source
+from data_preprocessing.synthetic.command import write_synthetic
+from engine.checkpoints.class_names import is_spare
+from engine.config.flags import Settings
 from engine.distributed import SINGLE, Group
-from engine.flags import Settings
 from models import MODELS
 
 SYNTHETIC_FOLDER, CACHE_FOLDER = Path("data/synthetic"), Path("data/cache")

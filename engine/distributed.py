@@ -1,6 +1,6 @@
 """Several processes, one training run: who they are, and what they tell each other.
 
-The processes are started by torchrun, or by `main.py --gpu 0,1` itself (engine.launch). Process 0, the main one, alone
+The processes are started by torchrun, or by `main.py --gpu 0,1` itself (engine.commands.launch). Process 0, the main one, alone
 writes. Gradients are averaged by DistributedDataParallel; flags and figures go through a group of their own on the host,
 so that nothing here waits for a GPU's queue.
 """
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from engine.errors import TrainingStopped, UsageError
-from engine.sync_bn import with_synchronised_batchnorm
+from engine.training.sync_bn import with_synchronised_batchnorm
 
 _PATIENCE = timedelta(hours=2)  # the longest that one process lets the others wait: an unreadable disk, a cache built
 

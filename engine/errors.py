@@ -1,6 +1,6 @@
 """The errors that a user can cause. `main.py` turns each into one line and an exit status."""
 
-from data_preprocessing.errors import DataError
+from data_preprocessing.common.errors import DataError
 from models.errors import WeightsError
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from models.cpu_operators import missing_arithmetic
+from models.cpu.operators import missing_arithmetic
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -5,10 +5,10 @@ Importing this package does not import torch, so that the command line can list 
 
 from importlib import import_module
 
-from data_preprocessing.pictures import EVEN224, GREY48
+from data_preprocessing.loading.pictures import EVEN224, GREY48
 from models.contract import Architecture, taking_labels
 
-# of every POSTER (models.heads), with the margin that the published code starts from
+# of every POSTER (models.parts.heads), with the margin that the published code starts from
 HEADS = {"linear": None, "adaface": 0.4, "arcface": 0.5, "cosface": 0.4}
 
 
@@ -78,7 +78,7 @@ def optimize_for_inference(model, precision):
     alone, and from float32 down the head stays in float32. Returns a module with forward(pictures, labels=None) -> logits,
     in evaluation mode for good and without gradients; call it on the device that `model` was on.
     """
-    return import_module("models.inference").optimize(model, precision)
+    return import_module("models.fast").optimize(model, precision)
 
 
 def load_model(path, device="cpu", precision=None):
@@ -89,7 +89,7 @@ def load_model(path, device="cpu", precision=None):
     none) and .prepare (PIL RGB picture -> tensor as the checkpoint's run evaluated). Raises WeightsError, a ValueError,
     naming the file where it is no checkpoint.
     """
-    return import_module("models.recognition").load(path, device, precision)
+    return import_module("models.images").load(path, device, precision)
 
 
 def predict(model, images, batch_size=32):
@@ -99,4 +99,4 @@ def predict(model, images, batch_size=32):
     any size: aligned face crops. batch_size: pictures that are held and computed at once. Raises DataError, a ValueError,
     naming a file that cannot be read, TypeError for what is no picture.
     """
-    return import_module("models.recognition").predict(model, images, batch_size)
+    return import_module("models.images").predict(model, images, batch_size)

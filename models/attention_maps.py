@@ -15,7 +15,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from models import contract, recorder
+from models import contract
+from models.cpu import attention_tap
 
 
 @contextmanager
@@ -30,18 +31,18 @@ def recording(model: nn.Module, names: Collection[str] | None = None) -> Iterato
     handles = []
     for name, layer in model.named_modules():
         if contract.declared(layer, "records_attention") and (names is None or name in names):
-            handles.append(layer.register_forward_pre_hook(lambda *_: recorder.start()))
+            handles.append(layer.register_forward_pre_hook(lambda *_: attention_tap.start()))
             handles.append(layer.register_forward_hook(partial(_keep, kept, name)))
     try:
         yield kept
     finally:
-        recorder.stop()  # of a layer that failed
+        attention_tap.stop()  # of a layer that failed
         for handle in handles:
             handle.remove()
 
 
 def _keep(kept: dict[str, Tensor], name: str, *_: object) -> None:
-    parts = recorder.stop()
+    parts = attention_tap.stop()
     kept[name] = torch.stack(parts) if parts[0].dim() == 3 else parts[0]  # a kernel may go sample by sample
 
 

@@ -9,7 +9,7 @@ forward(pictures, labels (B,) or None) -> logits (B, N). A plain `nn.Module` nee
     name                     what it is                                                      without it
     trunk                    key prefixes of what follows the features (--feature-lr-scale)  all is trunk
     decayed                  key prefixes of what weight decay is for                        all is decayed
-    classifier               the head, which may have `plain_logits` (models.heads)          no margin head
+    classifier               the head, which may have `plain_logits` (models.parts.heads)          no margin head
     last_maps                names of the layers whose maps Grad-CAM explains                the last that has places
     cell_centres(side, n)    the pixel of n that each cell of such a map is about            equal cells side by side
     unwarp(maps, pictures)   from a warped picture back to the picture itself                nothing is warped
@@ -18,11 +18,11 @@ forward(pictures, labels (B,) or None) -> logits (B, N). A plain `nn.Module` nee
                              SAM computes them once for its two passes, k = 2
     reduce(x)                the part of pictures that is read, where picture.step > 1       all of it is read
     fold()                   turn a copy for evaluation into its faster form                 evaluated as it is
-    head_layer, least_dtype  with fold: see models.inference
+    head_layer, least_dtype  with fold: see models.fast
     start(init)              change the random start as --init says                          --init reference alone
-    load_pretrained(folder)  load the backbones' files (--pretrained): see models.weights    starts at random
+    load_pretrained(folder)  load the backbones' files (--pretrained): see models.files.weights    starts at random
     pretrained_hint          what missing ones cost and where they are to be had             nothing is said of that
-    identify(state, fixed)   whether a bare weight file is this network's (models.identify)  ours are known by name
+    identify(state, fixed)   whether a bare weight file is this network's (models.files.identify)  ours are known by name
     dead_keys                pattern of keys that published files hold and nothing runs      no such keys
 
 They are looked up on the class, so that a layer of the same name, such as `trunk` or `classifier`, is never taken for them.
@@ -38,7 +38,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from data_preprocessing.pictures import RGB224, Picture
+from data_preprocessing.loading.pictures import RGB224, Picture
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,7 +51,7 @@ EVERYTHING = ("",)  # the prefix of every key
 class Architecture:
     """Where a network is, and what the rest of the program must know of it before it is built.
 
-    module, cls: of its class, or of a function that makes it. family: row of `engine.protocols.RECIPES`. picture: what it
+    module, cls: of its class, or of a function that makes it. family: row of `engine.config.recipes.RECIPES`. picture: what it
     takes. fixed: what the name stands for, as arguments of the constructor; options: further arguments that a user chooses,
     each a setting of that name. inits: choices of --init. pretrained_files: names of files that --pretrained looks for.
     title: what it is called in sentences, its name where empty.

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models import folding
-from models.identify import Identity, outputs_of
+from models.files.identify import Identity, outputs_of
 
 PICTURE_SIZE = 48
 
@@ -61,13 +61,13 @@ class _DeepEmotion(nn.Module):
 
     @classmethod
     def identify(cls, state: dict[str, Tensor]) -> Identity | None:
-        """See `models.identify`: both forms have these keys, and the one of the public code a BatchNorm beside them."""
+        """See `models.files.identify`: both forms have these keys, and the one of the public code a BatchNorm beside them."""
         is_either = "localization.0.weight" in state and "fc2.weight" in state
         is_this = is_either and ("norm.weight" in state) == cls.has_norm
         return Identity(outputs_of(state["fc2.weight"])) if is_this else None
 
     def fold(self) -> None:
-        """Nothing beyond what `models.inference.optimize` does with every layer."""
+        """Nothing beyond what `models.fast.optimize` does with every layer."""
 
     def affine(self, picture: Tensor) -> Tensor:
         """(B, 2, 3): where each place of the warped picture is taken from, in coordinates from -1 to 1."""

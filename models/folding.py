@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.cpu_operators import PackedConvolution, PackedProduct
+from models.cpu.operators import PackedConvolution, PackedProduct
 
 
 def scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

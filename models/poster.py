@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from models import inference
-from models.weights import FETCH, LoadReport, load_pretrained
+from models import fast
+from models.files.weights import FETCH, LoadReport, load_pretrained
 
 IMAGE_SIZE = 224
 DEAD_BACKBONE_KEYS = (  # of every published POSTER's file: stored by its backbones and never run
@@ -53,13 +53,13 @@ class Poster(nn.Module):
         return self
 
     def load_pretrained(self, folder: Path) -> tuple[dict[str, LoadReport], tuple[str, ...]]:
-        """Load both backbones' published files; see `models.weights.load_pretrained`."""
+        """Load both backbones' published files; see `models.files.weights.load_pretrained`."""
         return load_pretrained(self, folder)
 
     def fold(self) -> None:
-        """Of both backbones the form for evaluation, as `models.inference.optimize` asks for it."""
-        self.face_landback = inference.convert(self.face_landback)
-        inference.convert_stages(self.ir_back, IMAGE_SIZE // 2)
+        """Of both backbones the form for evaluation, as `models.fast.optimize` asks for it."""
+        self.face_landback = fast.convert(self.face_landback)
+        fast.convert_stages(self.ir_back, IMAGE_SIZE // 2)
 
     def landmark_features(self, x: Tensor, passes: int = 1) -> LandmarkMaps:
         """x: pictures as for `forward` -> the landmark backbone's three maps, which `forward` takes as `landmarks`.

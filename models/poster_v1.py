@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from models.contract import Attention
+from models.cpu.kernels import attention
 from models.errors import WeightsError
-from models.heads import create_head
-from models.identify import Identity, head_of
-from models.ir50 import IR50SingleBody
-from models.kernels import attention
-from models.layers import DropPath, Linear, Mlp, SEGate
-from models.mobilefacenet import MobileFaceNet
+from models.files.identify import Identity, head_of
+from models.parts.heads import create_head
+from models.parts.ir50 import IR50SingleBody
+from models.parts.layers import DropPath, Linear, Mlp, SEGate
+from models.parts.mobilefacenet import MobileFaceNet
 from models.poster import DEAD_BACKBONE_KEYS, LandmarkMaps, Poster
 
 DIM = 512
@@ -110,7 +110,7 @@ class PosterV1(Poster):
     x: (B, 3, 224, 224), ImageNet-normalised, labels: (B,) for a margin head in training -> logits (B, num_classes)
     landmarks: what `landmark_features` gave of the same pictures, where it was asked before.
     depth: pyramid blocks; 4, 6 and 8 are small, base and large. variant: "affectnet" leaves out the token convolution.
-    freeze_landmark_bn: see `Poster`. head, margin, scale, h: see `models.heads.create_head`.
+    freeze_landmark_bn: see `Poster`. head, margin, scale, h: see `models.parts.heads.create_head`.
     Raises ValueError for an unknown variant.
     """
 
@@ -140,7 +140,7 @@ class PosterV1(Poster):
 
     @classmethod
     def identify(cls, state: dict[str, Tensor], depth: int) -> Identity | None:
-        """See `models.identify`. Raises WeightsError for a POSTER V1 of another depth than there are, or another head."""
+        """See `models.files.identify`. Raises WeightsError for a POSTER V1 of another depth than there are, or another head."""
         if "pyramid_fuse.pos_embed" not in state:
             return None
         blocks = {match[1] for match in (re.match(r"pyramid_fuse\.blocks\.(\d+)\.", key) for key in state) if match}

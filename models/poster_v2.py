@@ -9,16 +9,16 @@ import re
 import torch
 from torch import Tensor, nn
 
-from models import folding, inference
+from models import fast, folding
 from models.contract import Attention
-from models.heads import create_head
-from models.identify import Identity, head_of
-from models.initialization import spread_positions_
-from models.ir50 import IR50
-from models.mobilefacenet import MobileFaceNet
+from models.files.identify import Identity, head_of
+from models.parts.heads import create_head
+from models.parts.initialization import spread_positions_
+from models.parts.ir50 import IR50
+from models.parts.mobilefacenet import MobileFaceNet
+from models.parts.vit import VisionTransformer
+from models.parts.window_attention import FeedForward, WindowCrossAttention, WindowNorm
 from models.poster import DEAD_BACKBONE_KEYS, LandmarkMaps, Poster
-from models.vit import VisionTransformer
-from models.window_attention import FeedForward, WindowCrossAttention, WindowNorm
 
 DIMS = (64, 128, 256)  # channels of the three levels
 SIDES = (28, 14, 7)  # side of the map at each level
@@ -43,7 +43,7 @@ class PosterV2(Poster):
 
     x: (B, 3, 224, 224), ImageNet-normalised, labels: (B,) for a margin head in training -> logits (B, num_classes)
     landmarks: what `landmark_features` gave of the same pictures, where it was asked before.
-    freeze_landmark_bn: see `Poster`. head, margin, scale, h: see `models.heads.create_head`.
+    freeze_landmark_bn: see `Poster`. head, margin, scale, h: see `models.parts.heads.create_head`.
     """
 
     last_maps = "embed_q", "embed_k", "embed_v"  # the layers whose maps are the last that have places, for Grad-CAM
@@ -76,7 +76,7 @@ class PosterV2(Poster):
 
     @classmethod
     def identify(cls, state: dict[str, Tensor]) -> Identity | None:
-        """See `models.identify`. Raises WeightsError where the head is none known here."""
+        """See `models.files.identify`. Raises WeightsError where the head is none known here."""
         if "VIT.cls_token" not in state:
             return None
         head, outputs = head_of(state, "VIT.head")
@@ -88,11 +88,11 @@ class PosterV2(Poster):
             spread_positions_(self.VIT)
 
     def fold(self) -> None:
-        """The form for evaluation of backbones and fusion, as `models.inference.optimize` asks for it."""
+        """The form for evaluation of backbones and fusion, as `models.fast.optimize` asks for it."""
         super().fold()
         self.embed_q = folding.in_a_row(*self.embed_q, SIDES[0])
         for level in (self.attn1, self.attn2, self.attn3):
-            inference.look_up_bias(level)
+            fast.look_up_bias(level)
         self.VIT.blocks[-1].attn.qkv.__class__ = nn.Linear  # not to be converted: the block uses its weights in parts
 
     @property

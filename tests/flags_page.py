@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from engine.flag import COMMAND, MACHINE, RUN, Flag
-from engine.flags import FLAGS, GROUPS
+from engine.config.flag import COMMAND, MACHINE, RUN, Flag
+from engine.config.flags import FLAGS, GROUPS
 
 PAGE = Path(__file__).parents[1] / "docs/flags.md"
 _KEPT = {COMMAND: "this command", RUN: "the run", MACHINE: "the machine"}
 _HEAD = """# Flags of `main.py`
 
-`python -m tests.flags_page` writes this page from `engine/flags.py`. Flags that are not given come from the checkpoint,
+`python -m tests.flags_page` writes this page from `engine/config/flags.py`. Flags that are not given come from the checkpoint,
 else from the recipe of the network and the data set ([training.md](training.md)); `python main.py --help` prints the
 recipes too. The last column says how long a flag holds: for one command; for the run (stored in its checkpoints, taken
 over by `--resume` and `--evaluate`, and part of what makes two runs one configuration); or for the machine (stored and

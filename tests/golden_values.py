@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from models import create_model
-from models.layers import DropPath
+from models.parts.layers import DropPath
 
 FOLDER = Path(__file__).parent / "golden"
 sys.path.insert(0, str(FOLDER))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.evaluate import Predictions
+from engine.evaluation.predictions import Predictions
 from engine.explain.deletion import ORDERS
 from engine.explain.examples import MOST, choose_examples
 from tests.reproduction import cli_runs

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 import main
-from data_preprocessing.synthetic import write_synthetic
+from data_preprocessing.synthetic.command import write_synthetic
 
 
 def run(*arguments: object) -> int:

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 import main
-from models.cpu_operators import missing_arithmetic
+from models.cpu.operators import missing_arithmetic
 
 pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the variables are of x86 processors")
 ROOT = Path(main.__file__).parent

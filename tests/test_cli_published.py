@@ -10,8 +10,8 @@ import torch
 from published import write_published
 
 import main
-from data_preprocessing.synthetic import write_synthetic
-from engine.checkpoint import load_checkpoint
+from data_preprocessing.synthetic.command import write_synthetic
+from engine.checkpoints.format import load_checkpoint
 from engine.errors import UsageError
 from models import create_model
 

@@ -14,8 +14,8 @@ import torch
 from scipy import stats
 
 import main
-from data_preprocessing.synthetic import write_synthetic
-from engine import seeds
+from data_preprocessing.synthetic.command import write_synthetic
+from engine.commands import seeds
 from engine.compare.wording import FIGURES
 from tests.faults.processes import ROOT, Fresh
 
@@ -167,7 +167,7 @@ def test_a_stop_between_two_runs_is_kept(monkeypatch, capsys):
 
 def test_a_killed_series_takes_its_run_along():
     code = (
-        "import os, sys; from engine.seeds import _Child\n"
+        "import os, sys; from engine.commands.seeds import _Child\n"
         "with _Child.signals() as child: child.run([sys.executable, '-c', 'import os, time; print(os.getpid(), flush=True); "
         "time.sleep(60)'])"
     )

@@ -10,9 +10,9 @@ import torch
 from published import write_published_v1
 
 import main
-from data_preprocessing import audit
-from data_preprocessing.synthetic import write_synthetic
-from engine.checkpoint import load_checkpoint
+from data_preprocessing.audit import command as audit
+from data_preprocessing.synthetic.command import write_synthetic
+from engine.checkpoints.format import load_checkpoint
 from models import create_model
 
 SMALL = ["--data", "data", "--pretrained", "none", "--epochs", 1, "-b", 4]

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import main
-from engine import record
-from engine.checkpoint import load_checkpoint
-from engine.seeds import summarise
+from engine.checkpoints.format import load_checkpoint
+from engine.commands.seeds import summarise
+from engine.run_folder import layout
 from models import create_model
 
 FAST = ["--model", "deep_emotion", "--epochs", 1, "-b", 4, "--workers", 0, "--cache", "off"]
@@ -68,7 +68,7 @@ def test_the_summary_of_a_series_repeats_the_warnings_of_its_runs_once(tmp_path,
     for seed in (0, 1):
         Path(f"log/s_seed{seed}").mkdir(parents=True)
         figures = dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1"), 0.5)
-        record.write_json(
+        layout.write_json(
             Path(f"log/s_seed{seed}/result.json"), {**figures, "split": "test", "pictures": 5, "warnings": [COPIES]}
         )
     assert summarise("s", (0, 1), ["s_seed0", "s_seed1"]).count(f"warning: {COPIES}") == 1

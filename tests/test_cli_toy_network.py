@@ -10,7 +10,7 @@ import torch
 from reproduction import cli_runs
 from toy_networks import LINES, registered
 
-from data_preprocessing.pictures import Picture
+from data_preprocessing.loading.pictures import Picture
 from models import MODELS, Architecture, load_model, predict
 from models.export.__main__ import main as export
 

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 import main
-from data_preprocessing.synthetic import write_synthetic
-from engine.record import create_run
+from data_preprocessing.synthetic.command import write_synthetic
+from engine.run_folder.layout import create_run
 
 # the smallest network under the POSTERs' protocol: what is tested here is not the network
 SMALL = ["--model", "deep_emotion", "--rho", "0.05", "--lr-decay", "0.98", "--transform", "flip-erase"]

@@ -11,7 +11,7 @@ from PIL import Image
 
 import main
 import main_no_augmentation
-from engine.saving import save_checkpoint
+from engine.checkpoints.writing import save_checkpoint
 from models import create_model
 
 ROOT = Path(main.__file__).parent

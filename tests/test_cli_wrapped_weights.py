@@ -9,7 +9,7 @@ import torch
 from fuzz.checkpoint_files import safetensors_bytes
 from reproduction.cli_runs import run, table
 
-from data_preprocessing.synthetic import write_synthetic
+from data_preprocessing.synthetic.command import write_synthetic
 from models import create_model
 
 OFTEN = ["--data", "data", "--device", "cpu", "-j", 0]

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 import main
-from data_preprocessing import audit, prepare
+from data_preprocessing.audit import command as audit
+from data_preprocessing.prepare import command as prepare
 
 TRAIN = ["--model", "deep_emotion", "--epochs", "1", "-b", "4", "--device", "cpu", "--cache", "off", "--run", "r"]
 

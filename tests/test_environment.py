@@ -75,7 +75,9 @@ def test_requirements_are_what_is_imported():
     lines = (ROOT / "requirements.txt").read_text("ascii").split()
     declared = dict(re.fullmatch(r"([\w-]+)==([\d.]+)", line).groups() for line in lines)
     assert declared.keys() == set(environment.REQUIRED.values())
-    assert imported() - OPTIONAL - EXTRAS == environment.REQUIRED.keys() - {"koreanize_matplotlib"}  # which is found, not imported
+    assert imported() - OPTIONAL - EXTRAS == environment.REQUIRED.keys() - {
+        "koreanize_matplotlib"
+    }  # which is found, not imported
     extras = (ROOT / "requirements-extras.txt").read_text("utf-8")
     assert all(re.search(rf"\b{name}==", extras) for name in EXTRAS - {"requests"})
     assert all(version(name).partition("+")[0] == number for name, number in declared.items())

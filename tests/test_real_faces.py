@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import main
-from data_preprocessing.folders import check_pictures, read_split
-from data_preprocessing.split_folders import find_splits
+from data_preprocessing.sources.folders import check_pictures, read_split
+from data_preprocessing.sources.split_folders import find_splits
 
 FACES = os.environ.get("FER_FACES")
 pytestmark = pytest.mark.skipif(not FACES, reason="FER_FACES names no folder of photographs")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data_preprocessing.pictures import GREY48, Picture
+from data_preprocessing.loading.pictures import GREY48, Picture
 from models import MODELS, Architecture
 
 # its layers are called as parts of the contract are, which must not be taken for them

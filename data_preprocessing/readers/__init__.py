@@ -4,8 +4,8 @@ import importlib
 from dataclasses import dataclass
 from types import ModuleType, SimpleNamespace
 
-from data_preprocessing.records import Listing
-from data_preprocessing.trees import Tree
+from data_preprocessing.sources.records import Listing
+from data_preprocessing.sources.trees import Tree
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,21 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.listed import count_of, few, folders_of, is_picture, keyed, matched, read_list, stem, wrong_layout
+from data_preprocessing.common.errors import DataError
 from data_preprocessing.readers import affectnet_original, affectnet_yolo
-from data_preprocessing.records import Listing, Record
-from data_preprocessing.trees import Tree
+from data_preprocessing.sources.labels import (
+    count_of,
+    few,
+    folders_of,
+    is_picture,
+    keyed,
+    matched,
+    read_list,
+    stem,
+    wrong_layout,
+)
+from data_preprocessing.sources.records import Listing, Record
+from data_preprocessing.sources.trees import Tree
 
 DESCRIPTION = (
     "train_set/ and val_set/ (or valid_set/) with images/N.jpg and annotations/N_exp.npy, or with train_annotations.txt; "

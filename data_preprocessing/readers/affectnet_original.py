@@ -4,12 +4,12 @@ import csv
 import io
 from collections.abc import Iterator
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.files import MOST_TABLE
-from data_preprocessing.listed import count_of, few, folders_of, is_picture, keyed, stem
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.files import MOST_TABLE
 from data_preprocessing.readers.layouts import base_name, counted
-from data_preprocessing.records import Listing, Record
-from data_preprocessing.trees import Tree
+from data_preprocessing.sources.labels import count_of, few, folders_of, is_picture, keyed, stem
+from data_preprocessing.sources.records import Listing, Record
+from data_preprocessing.sources.trees import Tree
 
 LISTS = {"validation.csv": "test", "training.csv": "train"}  # test first: an image of both lists stays there
 _AUTOMATIC = "automatically_annotated"

@@ -3,14 +3,14 @@
 import io
 import re
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.files import MOST_TEXT
-from data_preprocessing.images import open_image
-from data_preprocessing.listed import count_of, few, folders_of, is_picture, keyed, matched, stem
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.files import MOST_TEXT
 from data_preprocessing.readers.layouts import base_name, class_of
-from data_preprocessing.records import Listing, Record
-from data_preprocessing.split_names import split_of
-from data_preprocessing.trees import Tree
+from data_preprocessing.sources.images import open_image
+from data_preprocessing.sources.labels import count_of, few, folders_of, is_picture, keyed, matched, stem
+from data_preprocessing.sources.records import Listing, Record
+from data_preprocessing.sources.split_names import split_of
+from data_preprocessing.sources.trees import Tree
 
 _YAMLS = ("data.yaml", "data.yml", "dataset.yaml")
 _WHOLE = 0.005  # share of a side by which the box of a whole image may fall short of it: numbers are rounded

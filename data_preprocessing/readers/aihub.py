@@ -13,11 +13,11 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.files import MOST_TABLE, reason
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.files import MOST_TABLE, reason
 from data_preprocessing.readers.layouts import base_name, counted, pictures, wrong_layout
-from data_preprocessing.records import Listing, Record
-from data_preprocessing.trees import Tree
+from data_preprocessing.sources.records import Listing, Record
+from data_preprocessing.sources.trees import Tree
 
 DESCRIPTION = "pictures and JSON lists by emotion (기쁨, 당황, ...), as AI Hub's archives hold them"
 EMOTIONS = {

@@ -2,10 +2,10 @@
 
 from types import SimpleNamespace
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.listed import class_folders, left_out, wrong_layout
-from data_preprocessing.records import Listing, Record
-from data_preprocessing.trees import Tree
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.sources.labels import class_folders, left_out, wrong_layout
+from data_preprocessing.sources.records import Listing, Record
+from data_preprocessing.sources.trees import Tree
 
 DESCRIPTION = "train/Anger/0001.png ..., test/...: Anger, Disgust, Fear, Happy, Neutral, Sad, Surprise"
 CLASSES = {  # its folder -> class

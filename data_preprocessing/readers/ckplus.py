@@ -9,12 +9,12 @@ import re
 from collections import defaultdict
 from types import SimpleNamespace
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.files import MOST_TEXT
-from data_preprocessing.listed import folders_of, stem
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.files import MOST_TEXT
 from data_preprocessing.readers.layouts import base_name, counted, pictures, without_copies, wrong_layout
-from data_preprocessing.records import Listing, Record
-from data_preprocessing.trees import Tree
+from data_preprocessing.sources.labels import folders_of, stem
+from data_preprocessing.sources.records import Listing, Record
+from data_preprocessing.sources.trees import Tree
 
 DESCRIPTION = "cohn-kanade-images/S005/001/*.png and Emotion/S005/001/*_emotion.txt, or anger/S010_004_00000017.png ..."
 EMOTIONS = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")  # by the files' labels, 1 to 7

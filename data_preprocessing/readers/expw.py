@@ -3,12 +3,12 @@
 
 from types import SimpleNamespace
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.files import MOST_TEXT
-from data_preprocessing.listed import count_of, few, left_out
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.files import MOST_TEXT
 from data_preprocessing.readers.layouts import base_name, counted, pictures, without_copies, wrong_layout
-from data_preprocessing.records import Listing, Record
-from data_preprocessing.trees import Tree
+from data_preprocessing.sources.labels import count_of, few, left_out
+from data_preprocessing.sources.records import Listing, Record
+from data_preprocessing.sources.trees import Tree
 
 DESCRIPTION = "origin/*.jpg and label.lst: several faces of an image, each cropped by its box"
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")  # by the list's labels, 0 to 6

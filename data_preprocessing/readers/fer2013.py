@@ -1,17 +1,17 @@
-"""FER2013's CSV file, alone or in a folder or archive (see data_preprocessing.fer2013), or its images as files."""
+"""FER2013's CSV file, alone or in a folder or archive (see data_preprocessing.sources.fer2013), or its images as files."""
 
 import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.fer2013 import CsvSplit, read_fer2013
-from data_preprocessing.files import MOST_TABLE, reason
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.files import MOST_TABLE, reason
 from data_preprocessing.readers import fer2013_images
 from data_preprocessing.readers.layouts import base_name, counted, pictures, wrong_layout
-from data_preprocessing.records import Listing, Record
-from data_preprocessing.trees import Tree
+from data_preprocessing.sources.fer2013 import CsvSplit, read_fer2013
+from data_preprocessing.sources.records import Listing, Record
+from data_preprocessing.sources.trees import Tree
 
 DESCRIPTION = (
     "fer2013.csv, icml_face_data.csv, ckextended.csv, or Kaggle's train.csv with test.csv; or images CLASS/PublicTest_1.jpg"

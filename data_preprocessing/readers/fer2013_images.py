@@ -2,13 +2,13 @@
 
 import re
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.fer2013 import CLASSES, USAGES
-from data_preprocessing.listed import count_of, few, folders_of, left_out, stem
+from data_preprocessing.common.errors import DataError
 from data_preprocessing.readers.layouts import class_of, pictures
-from data_preprocessing.records import Listing, Record
-from data_preprocessing.split_names import split_of
-from data_preprocessing.trees import Tree
+from data_preprocessing.sources.fer2013 import CLASSES, USAGES
+from data_preprocessing.sources.labels import count_of, few, folders_of, left_out, stem
+from data_preprocessing.sources.records import Listing, Record
+from data_preprocessing.sources.split_names import split_of
+from data_preprocessing.sources.trees import Tree
 
 _NAME = re.compile(r"(Training|PublicTest|PrivateTest)_\d+", re.IGNORECASE)
 

@@ -7,10 +7,10 @@ FERG_DB_256/aia/aia_anger/aia_anger_123.png is the character aia, anger.
 import re
 from types import SimpleNamespace
 
-from data_preprocessing.listed import folders_of
 from data_preprocessing.readers.layouts import base_name, counted, pictures, without_copies, wrong_layout
-from data_preprocessing.records import Listing, Record
-from data_preprocessing.trees import Tree
+from data_preprocessing.sources.labels import folders_of
+from data_preprocessing.sources.records import Listing, Record
+from data_preprocessing.sources.trees import Tree
 
 DESCRIPTION = "FERG_DB_256/aia/aia_anger/*.png ...: character, expression"
 EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")

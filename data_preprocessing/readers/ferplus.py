@@ -9,14 +9,14 @@ import io
 from functools import partial
 from types import SimpleNamespace
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.fer2013 import USAGES, CsvSplit
-from data_preprocessing.files import MOST_TEXT
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.files import MOST_TEXT
 from data_preprocessing.readers import ferplus_images
 from data_preprocessing.readers.fer2013 import find_table, read_table, row_pixels
 from data_preprocessing.readers.layouts import base_name, counted
-from data_preprocessing.records import Listing, Record
-from data_preprocessing.trees import Tree
+from data_preprocessing.sources.fer2013 import USAGES, CsvSplit
+from data_preprocessing.sources.records import Listing, Record
+from data_preprocessing.sources.trees import Tree
 
 DESCRIPTION = "fer2013new.csv and fer2013.csv, or FER2013Train/fer0000000.png ...: the emotion with the most votes"
 VOTES = "fer2013new.csv"

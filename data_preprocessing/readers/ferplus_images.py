@@ -4,12 +4,12 @@ import csv
 import io
 from collections.abc import Callable
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.files import MOST_TEXT
-from data_preprocessing.listed import count_of, few, folders_of, is_picture
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.files import MOST_TEXT
 from data_preprocessing.readers.layouts import base_name, counted
-from data_preprocessing.records import Listing, Record
-from data_preprocessing.trees import Tree
+from data_preprocessing.sources.labels import count_of, few, folders_of, is_picture
+from data_preprocessing.sources.records import Listing, Record
+from data_preprocessing.sources.trees import Tree
 
 FOLDERS = {"fer2013train": "train", "fer2013valid": "valid", "fer2013test": "test"}
 LIST = "label.csv"

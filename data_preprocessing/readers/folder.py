@@ -4,12 +4,12 @@ from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.listed import below_shared, few, folders_of, images_of, is_picture
-from data_preprocessing.nesting import outer_folders, refuse_outer_folders
-from data_preprocessing.records import Listing, Record
-from data_preprocessing.split_names import SPLITS, split_folders, split_of
-from data_preprocessing.trees import Tree
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.sources.labels import below_shared, few, folders_of, images_of, is_picture
+from data_preprocessing.sources.nesting import outer_folders, refuse_outer_folders
+from data_preprocessing.sources.records import Listing, Record
+from data_preprocessing.sources.split_names import SPLITS, split_folders, split_of
+from data_preprocessing.sources.trees import Tree
 
 DESCRIPTION = "class folders, [train|valid|test/]CLASS/**/*.jpg, of any data set"
 _EXPECTED = "expected CLASS/**/*.jpg or train/CLASS/**/*.jpg, valid/CLASS/..., test/CLASS/... with at least 2 classes"

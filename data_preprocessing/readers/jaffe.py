@@ -7,8 +7,8 @@ import re
 from types import SimpleNamespace
 
 from data_preprocessing.readers.layouts import counted, pictures, without_copies, wrong_layout
-from data_preprocessing.records import Listing, Record
-from data_preprocessing.trees import Tree
+from data_preprocessing.sources.records import Listing, Record
+from data_preprocessing.sources.trees import Tree
 
 DESCRIPTION = "KA.AN1.39.tiff ...: subject, expression and take, number"
 EMOTIONS = {

@@ -2,9 +2,9 @@
 
 from collections.abc import Hashable, Iterable
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.listed import few, is_picture
-from data_preprocessing.trees import Tree
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.sources.labels import few, is_picture
+from data_preprocessing.sources.trees import Tree
 
 _EXPRESSIONS = {  # as folders and lists call an expression -> its class
     "anger": ("anger", "angry"),

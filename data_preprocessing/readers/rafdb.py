@@ -3,9 +3,9 @@
 import re
 from types import SimpleNamespace
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.files import MOST_TEXT
-from data_preprocessing.listed import (
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.files import MOST_TEXT
+from data_preprocessing.sources.labels import (
     SPLITS,
     class_folders,
     folders_of,
@@ -17,8 +17,8 @@ from data_preprocessing.listed import (
     stem,
     wrong_layout,
 )
-from data_preprocessing.records import Listing, Record
-from data_preprocessing.trees import Tree
+from data_preprocessing.sources.records import Listing, Record
+from data_preprocessing.sources.trees import Tree
 
 DESCRIPTION = "Image/aligned/ or train/ and valid/ with list_patition_label.txt; or DATASET/train/1 ... 7, DATASET/test/1 ... 7"
 CLASSES = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")  # by the data set's labels, 1 to 7

@@ -3,10 +3,10 @@
 import re
 from types import SimpleNamespace
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.listed import SPLITS, below_shared, few, folders_of, is_picture, left_out, wrong_layout
-from data_preprocessing.records import Listing, Record
-from data_preprocessing.trees import Tree
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.sources.labels import SPLITS, below_shared, few, folders_of, is_picture, left_out, wrong_layout
+from data_preprocessing.sources.records import Listing, Record
+from data_preprocessing.sources.trees import Tree
 
 DESCRIPTION = "a folder for each class (E01, E02, E03 or any names), also below train/, valid/ and test/"
 _STUDY = re.compile(r"E\d\d")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from data_preprocessing.command_line import OneLineParser, path
-from data_preprocessing.errors import one_line, printable
-from data_preprocessing.files import reason, replacing
+from data_preprocessing.common.command_line import OneLineParser, path
+from data_preprocessing.common.errors import one_line, printable
+from data_preprocessing.common.files import reason, replacing
 from engine.compare import recording, report, results_table
 from engine.compare.comparison import compare
 from engine.compare.runs import read_runs

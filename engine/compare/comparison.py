@@ -12,8 +12,8 @@ from engine.compare import statistics
 from engine.compare.runs import Run
 from engine.compare.statistics import McNemar, SeedSummary, Welch
 from engine.compare.wording import FIGURES
-from engine.flags import configures
-from engine.metrics import Metrics, compute_metrics
+from engine.config.flags import configures
+from engine.evaluation.metrics import Metrics, compute_metrics
 from engine.report.statistics import macro_f1_interval
 
 

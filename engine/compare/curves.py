@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from engine.compare.comparison import Configuration
-from engine.plots import font_families, save_figure
+from engine.figures.plots import font_families, save_figure
 
 _LONGEST = 40  # letters of a name in the legend
 

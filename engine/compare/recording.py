@@ -6,15 +6,15 @@ import shutil
 from dataclasses import fields
 from pathlib import Path
 
-from data_preprocessing.files import MOST_TABLE, read_file
-from engine import record
+from data_preprocessing.common.files import MOST_TABLE, read_file
 from engine.compare.runs import PREDICTIONS, Run, read_run
+from engine.config.flag import MACHINE
+from engine.config.flags import DEFAULTS, flag_of, of_lifetime
+from engine.config.recipes import Recipe
+from engine.config.settings import check_flags, resolve
 from engine.errors import UsageError
-from engine.flag import MACHINE
-from engine.flags import DEFAULTS, flag_of, of_lifetime
-from engine.manifest import read_manifest
-from engine.protocols import Recipe
-from engine.settings import check_flags, resolve
+from engine.run_folder import layout
+from engine.run_folder.manifest import read_manifest
 from models import MODELS
 
 RECORDS = Path(__file__).resolve().parents[2] / "benchmarks" / "records"
@@ -34,7 +34,7 @@ def record_run(folder: Path, name: str | None = None) -> Path:
     if run.settings.get("evaluate"):
         raise UsageError(f"{folder}: is an evaluation; record the training run that it tests")
     if run.settings.get("model") not in MODELS or not isinstance(run.settings.get("seed"), int):
-        raise UsageError(f"{folder / record.ARGUMENTS}: is damaged (no known model, or no seed)")
+        raise UsageError(f"{folder / layout.ARGUMENTS}: is damaged (no known model, or no seed)")
     name = run.name if name is None else name
     try:
         check_flags({"run": name})
@@ -47,9 +47,9 @@ def record_run(folder: Path, name: str | None = None) -> Path:
     shutil.rmtree(partial, ignore_errors=True)
     try:
         partial.mkdir(parents=True)
-        record.write_json(partial / record.ARGUMENTS, _facts(run))
-        record.write_json(partial / record.RESULT, {**run.result, "run": name, "checkpoint": None})
-        for file in (record.HISTORY, PREDICTIONS):
+        layout.write_json(partial / layout.ARGUMENTS, _facts(run))
+        layout.write_json(partial / layout.RESULT, {**run.result, "run": name, "checkpoint": None})
+        for file in (layout.HISTORY, PREDICTIONS):
             if (folder / file).is_file():
                 content = read_file(folder / file, MOST_TABLE)
                 if file != PREDICTIONS or len(content) < MOST_PREDICTIONS:
@@ -72,7 +72,7 @@ def _facts(run: Run) -> dict:
         "arguments": {name: settings[name] for name in kept if name in settings},
         "classes": list(run.classes),
         "fingerprints": run.facts["fingerprints"],
-        "pictures": {split: len(stamps) for split, stamps in read_manifest(run.folder / record.MANIFEST).items()},
+        "pictures": {split: len(stamps) for split, stamps in read_manifest(run.folder / layout.MANIFEST).items()},
         "device": run.facts.get("device"),
         "processor": {name: machine.get(name) for name in ("cpu", "gpu", "threads")},
         "versions": run.facts.get("versions"),

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from html import escape
 
-from data_preprocessing.errors import printable
+from data_preprocessing.common.errors import printable
 from engine.compare.comparison import Comparison, Configuration, ConfigurationPair, Pair
 from engine.compare.statistics import LEVEL, RESAMPLES
 from engine.compare.wording import FIGURES, shown, shown_difference, shown_interval, shown_p, title

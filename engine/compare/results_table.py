@@ -7,7 +7,7 @@ from engine.compare.recording import RECORDS, command_of
 from engine.compare.runs import Run, read_run
 from engine.compare.wording import FIGURES, shown, shown_interval
 from engine.errors import UsageError
-from engine.metrics import wilson_interval
+from engine.evaluation.metrics import wilson_interval
 
 DOCUMENT = RECORDS.parents[1] / "REPRODUCTION.md"
 BEGIN = "<!-- recorded runs: begin (python -m engine.compare --table) -->"

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from data_preprocessing.class_names import match_names
-from data_preprocessing.errors import DataError
-from data_preprocessing.files import MOST_TABLE, MOST_TEXT, read_file, reason
-from engine import record
+from data_preprocessing.common.class_names import match_names
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.files import MOST_TABLE, MOST_TEXT, read_file, reason
 from engine.compare.wording import FIGURES
 from engine.errors import UsageError
-from engine.metrics import compute_metrics
+from engine.evaluation.metrics import compute_metrics
+from engine.run_folder import layout
 
 PREDICTIONS, SERIES = "predictions.csv", "seeds.json"
 _SAME = 1e-9  # figures of one table of predictions, computed twice
@@ -50,11 +50,11 @@ def read_run(folder: Path, needs_predictions: bool = True) -> Run:
     if not os.path.isdir(folder):  # of any text: Path's own raises for some
         missing = "is no folder" if os.path.exists(folder) else "no such folder"
         raise UsageError(f"{folder}: {missing}; give a run's, such as log/NAME")
-    if not (folder / record.ARGUMENTS).is_file():
-        raise UsageError(f"{folder}: holds no records of a run ({record.ARGUMENTS} is missing)")
-    if not (folder / record.RESULT).is_file():
-        raise UsageError(f"{folder}: the run is not complete ({record.RESULT} is missing); go on with --resume auto")
-    facts, result = (_read_object(folder / name) for name in (record.ARGUMENTS, record.RESULT))
+    if not (folder / layout.ARGUMENTS).is_file():
+        raise UsageError(f"{folder}: holds no records of a run ({layout.ARGUMENTS} is missing)")
+    if not (folder / layout.RESULT).is_file():
+        raise UsageError(f"{folder}: the run is not complete ({layout.RESULT} is missing); go on with --resume auto")
+    facts, result = (_read_object(folder / name) for name in (layout.ARGUMENTS, layout.RESULT))
     _require_fields(folder, facts, result)
     classes = tuple(facts["classes"])
     table = folder / PREDICTIONS
@@ -63,7 +63,7 @@ def read_run(folder: Path, needs_predictions: bool = True) -> Run:
         _require_agreement(folder, labels, predicted, result, len(classes))
     else:
         paths, labels, predicted = (), np.empty(0, int), np.empty(0, int)
-    history = _read_history(folder / record.HISTORY)
+    history = _read_history(folder / layout.HISTORY)
     return Run(folder.resolve().name, folder, facts, result, history, classes, paths, labels, predicted)
 
 
@@ -111,18 +111,18 @@ def _require_fields(folder: Path, facts: dict, result: dict) -> None:
     """Raises UsageError where args.json or result.json lack what a comparison reads."""
     classes, split = facts.get("classes"), result.get("split")
     if not isinstance(classes, list) or len(classes) < 2 or not all(isinstance(name, str) for name in classes):
-        raise UsageError(f"{folder / record.ARGUMENTS}: is damaged (no list of classes)")
+        raise UsageError(f"{folder / layout.ARGUMENTS}: is damaged (no list of classes)")
     for name in ("arguments", "fingerprints"):
         if not isinstance(facts.get(name), dict):
-            raise UsageError(f"{folder / record.ARGUMENTS}: is damaged (no {name})")
+            raise UsageError(f"{folder / layout.ARGUMENTS}: is damaged (no {name})")
     if not isinstance(split, str):
-        raise UsageError(f"{folder / record.RESULT}: is damaged (no split)")
+        raise UsageError(f"{folder / layout.RESULT}: is damaged (no split)")
     for name in FIGURES:
         value = result.get(name)
         if not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise UsageError(f"{folder / record.RESULT}: is damaged ({name} is no fraction)")
+            raise UsageError(f"{folder / layout.RESULT}: is damaged ({name} is no fraction)")
     if not isinstance(result.get("pictures"), int) or result["pictures"] < 1:
-        raise UsageError(f"{folder / record.RESULT}: is damaged (no number of pictures)")
+        raise UsageError(f"{folder / layout.RESULT}: is damaged (no number of pictures)")
 
 
 def _read_table(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -145,7 +145,7 @@ def _read_table(path: Path) -> tuple[list[str], list[list[str]]]:
 def _read_predictions(path: Path, classes: tuple[str, ...]) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     header, rows = _read_table(path)
     if header != ["path", "true", "predicted", *(f"p_{name}" for name in classes)]:
-        raise UsageError(f"{path}: is damaged (its first line does not name {record.ARGUMENTS}'s classes)")
+        raise UsageError(f"{path}: is damaged (its first line does not name {layout.ARGUMENTS}'s classes)")
     index = {name: k for k, name in enumerate(classes)}
     for number, row in enumerate(rows, 2):
         unknown = [name for name in row[1:3] if name not in index]
@@ -165,7 +165,7 @@ def _require_agreement(folder: Path, labels: np.ndarray, predicted: np.ndarray, 
     for name, value in found.items():
         if not math.isclose(value, result[name], abs_tol=_SAME, rel_tol=0):
             raise UsageError(
-                f"{folder}: {PREDICTIONS} and {record.RESULT} are not of one evaluation ({name} {value:.6g} and "
+                f"{folder}: {PREDICTIONS} and {layout.RESULT} are not of one evaluation ({name} {value:.6g} and "
                 f"{result[name]:.6g}); test the checkpoint again with --evaluate"
             )
 
@@ -174,8 +174,8 @@ def _read_history(path: Path) -> tuple[dict[str, float], ...]:
     if not path.is_file():
         return ()
     header, rows = _read_table(path)
-    if header != list(record.COLUMNS):
-        raise UsageError(f"{path}: is damaged (its first line is not {','.join(record.COLUMNS)})")
+    if header != list(layout.COLUMNS):
+        raise UsageError(f"{path}: is damaged (its first line is not {','.join(layout.COLUMNS)})")
     try:
         return tuple({name: float(cell or "nan") for name, cell in zip(header, row)} for row in rows)
     except ValueError as error:

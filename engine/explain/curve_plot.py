@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from engine.explain.deletion import STEPS, Curve, area
-from engine.plots import TRAIN_COLOUR, VALID_COLOUR, font_families, save_figure
+from engine.figures.plots import TRAIN_COLOUR, VALID_COLOUR, font_families, save_figure
 
 _STYLES = {
     "most": ("most attended first", VALID_COLOUR, "-", "o"),

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.evaluation.metrics import Z95
 from engine.explain.maps import interpolation
-from engine.metrics import Z95
 
 STEPS = 10  # the picture is blanked in tenths
 PATCHES = 7  # a side: how coarse the random order is, as coarse as POSTER V2's maps

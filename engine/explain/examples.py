@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from engine.evaluate import Predictions
+from engine.evaluation.predictions import Predictions
 from engine.explain.columns import Column
 from engine.explain.drawing import overlay
-from engine.plots import font_families, save_figure
+from engine.figures.plots import font_families, save_figure
 
 MOST = 16  # pictures
 _TILE, _GAP, _NAME, _HEAD, _NOTE, _DPI = 112, 8, 118, 52, 18, 100  # pixels

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from data_preprocessing.files import replacing
-from engine import data, record
-from engine.batch_picture import denormalised
-from engine.evaluate import Predictions
+from data_preprocessing.common.files import replacing
+from engine import data
+from engine.config.flags import Settings
+from engine.evaluation.fast import fastest
+from engine.evaluation.predictions import Predictions
 from engine.explain.columns import columns, named_maps
 from engine.explain.curve_plot import plot_deletion
 from engine.explain.deletion import (
@@ -32,9 +33,9 @@ from engine.explain.deletion import (
 )  # fmt: skip
 from engine.explain.examples import choose_examples, draw_examples
 from engine.explain.maps import in_chunks
-from engine.flags import Settings
-from engine.inference import fastest
-from engine.setup import model_title
+from engine.figures.tiles import denormalised
+from engine.network import model_title
+from engine.run_folder import layout
 from models import MODELS
 
 FOLDER, RECORD = "explain", "explain.json"
@@ -73,7 +74,7 @@ def explain(folder: Path, explained: Explained, say: Callable[[str], None]) -> N
     folder.mkdir()
     examples = _examples(folder, explained, say)
     deletion = _deletion(folder, explained, say)
-    record.write_json(folder / RECORD, {"split": explained.dataset.split.name, "deletion": deletion, "examples": examples})
+    layout.write_json(folder / RECORD, {"split": explained.dataset.split.name, "deletion": deletion, "examples": examples})
     say(f"written: {folder}/ ({EXAMPLES}, {CURVES}, {TABLE}, {RECORD})")
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data_preprocessing.class_names import display_order
-from engine.metrics import Metrics
+from data_preprocessing.common.class_names import display_order
+from engine.evaluation.metrics import Metrics
 from engine.report.faces import cell_title, class_name
 from engine.report.selection import Cell
 

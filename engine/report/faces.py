@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from data_preprocessing.folders import Split
-from data_preprocessing.html_page import escaped
-from engine.evaluate import Predictions
+from data_preprocessing.common.html import escaped
+from data_preprocessing.sources.folders import Split
+from engine.evaluation.predictions import Predictions
 from engine.report.selection import Cell
 from engine.report.thumbnails import SIDE, Thumbnails
 

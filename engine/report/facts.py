@@ -4,7 +4,7 @@ import contextlib
 import shlex
 from pathlib import Path
 
-from engine.leaks import Copies
+from engine.evaluation.leaks import Copies
 from models import MODELS
 
 _MARKS = ("warning: ", "unreadable pictures dropped: ")
@@ -90,7 +90,7 @@ def _earlier(one: dict) -> str:
 
 
 def _copies(record: dict) -> str | None:
-    """Images that splits share, as engine.leaks found them; None for records that do not say."""
+    """Images that splits share, as engine.evaluation.leaks found them; None for records that do not say."""
     found = record.get("copies")
     if found is None:
         return None

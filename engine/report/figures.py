@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_preprocessing.html_page import escaped
+from data_preprocessing.common.html import escaped
 from engine.report.statistics import BINS, Calibration
 
 _WIDTH, _HEIGHT = 360, 230

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_preprocessing.folders import Split
-from data_preprocessing.html_page import document, escaped
-from engine.evaluate import Predictions
+from data_preprocessing.common.html import document, escaped
+from data_preprocessing.sources.folders import Split
+from engine.evaluation.predictions import Predictions
 from engine.report import sections
 from engine.report.confusion import confusion_table, shown_cells
 from engine.report.faces import Faces, cell_templates, cell_title

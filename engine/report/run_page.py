@@ -5,15 +5,15 @@ from pathlib import Path
 
 import torch
 
-from data_preprocessing.files import reason, replacing
-from data_preprocessing.folders import Split
-from engine import record
-from engine.evaluate import Predictions
-from engine.fit import FitState
+from data_preprocessing.common.files import reason, replacing
+from data_preprocessing.sources.folders import Split
+from engine.evaluation.predictions import Predictions
 from engine.report import timing
 from engine.report.facts import LogWarnings
 from engine.report.page import Content, render
 from engine.report.thumbnails import Thumbnails, picture_file
+from engine.run_folder import layout
+from engine.training.loop import FitState
 
 NAME = "report.html"
 _SECONDS_IN_TRAINING, _SECONDS_AT_THE_END = 2.0, 20.0  # for reading pictures that were not shown before
@@ -95,14 +95,14 @@ class RunPage:
         return Content(
             title=self._folder.name,
             status=status,
-            record=record.read_json(self._folder / record.ARGUMENTS),
+            record=layout.read_json(self._folder / layout.ARGUMENTS),
             weights=weights,
-            warnings=record.unmarked([*self._warnings.read(), *warnings]),
+            warnings=layout.unmarked([*self._warnings.read(), *warnings]),
             history=state.history if state else (),
             selection=self._selection,
             best=state.best["epoch"] if state and state.best else None,
             timing=timing.read_timing(self._folder / timing.NAME) if state else (),
             evaluated=evaluated,
             memory=self.clock.memory(),
-            batch=picture_file(self._folder / record.FIRST_BATCH),
+            batch=picture_file(self._folder / layout.FIRST_BATCH),
         )

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from data_preprocessing.class_names import display_order
-from data_preprocessing.html_page import escaped, table
-from engine.metrics import Metrics
+from data_preprocessing.common.class_names import display_order
+from data_preprocessing.common.html import escaped, table
+from engine.evaluation.metrics import Metrics
 from engine.report.faces import class_name
 from engine.report.figures import Curve, line_chart, reliability
 from engine.report.statistics import BINS, Calibration, ClassIntervals, Interval

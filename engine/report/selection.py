@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.evaluate import Predictions
+from engine.evaluation.predictions import Predictions
 
 SHOWN_IN_LIST = 24
 SHOWN_IN_CELL = 24

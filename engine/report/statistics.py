@@ -5,8 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from engine.evaluate import Predictions
-from engine.metrics import Metrics, wilson_interval
+from engine.evaluation.metrics import Metrics, wilson_interval
+from engine.evaluation.predictions import Predictions
 
 BINS = 15  # as in Guo et al. (2017)
 RESAMPLES = 10_000
@@ -108,7 +108,7 @@ def calibration(predictions: Predictions) -> Calibration:
 
 
 def extended(result: dict, predictions: Predictions) -> dict:
-    """`result` of engine.outputs with what is computed here, plain numbers; bounds are [low, high], null without pictures.
+    """`result` of engine.commands.results with what is computed here, plain numbers; bounds are [low, high], null without pictures.
 
     Adds macro_f1_interval; precision_interval, recall_interval, f1_interval to every class; calibration: ece, gap, and of
     each bin pictures, confidence and accuracy.

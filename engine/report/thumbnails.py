@@ -5,8 +5,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from data_preprocessing.folders import Split
-from data_preprocessing.html_page import data_uri
+from data_preprocessing.common.html import data_uri
+from data_preprocessing.sources.folders import Split
 
 SIDE = 80  # pixels
 _QUALITY, _BATCH_QUALITY = 60, 75

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from data_preprocessing.files import replacing
+from data_preprocessing.common.files import replacing
 
 NAME = "timing.csv"
 COLUMNS = ("epoch", "seconds", "train_pictures_per_s", "peak_memory_mib", "peak_gpu_memory_mib")
@@ -25,7 +25,7 @@ class Clock:
     evaluated: float | None = None
 
     def timed(self, progress: Callable) -> Callable:
-        """`progress` of engine.evaluate.predict, which goes through all the batches, and the time that this takes."""
+        """`progress` of engine.evaluation.predictions.predict, which goes through all the batches, and the time that this takes."""
 
         def watched(items: Iterable, total: int, text: str) -> Iterator:
             begin = time.monotonic()

@@ -10,8 +10,8 @@ onnx needs the packages of requirements-extras.txt. docs/deploying.md shows how 
 import argparse
 import sys
 
-from data_preprocessing.command_line import OneLineParser, path, path_text
-from data_preprocessing.errors import DataError, one_line
+from data_preprocessing.common.command_line import OneLineParser, path, path_text
+from data_preprocessing.common.errors import DataError, one_line
 from models.export.errors import Differs, ExportError
 
 FORMATS = ("onnx", "pt2", "safetensors")

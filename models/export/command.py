@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from scipy.stats import binomtest
 
-from data_preprocessing.files import reason, replacing
+from data_preprocessing.common.files import reason, replacing
 from models.export import formats, pictures
 from models.export.card import write_card
 from models.export.comparison import compare, predictions

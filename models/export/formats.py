@@ -15,8 +15,8 @@ from models.export import safetensors
 from models.export.errors import ExportError
 from models.export.graph import Exported, open_sizes
 from models.export.source import Source
-from models.safe_load import read_untrusted
-from models.weights import load_exact
+from models.files.safe_load import read_untrusted
+from models.files.weights import load_exact
 
 Run = Callable[[np.ndarray], np.ndarray]
 OPSET = 18

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.face_drawing import draw_face
-from data_preprocessing.face_parameters import EXPRESSIONS, Identity
-from data_preprocessing.files import files_below, reason
-from data_preprocessing.folders import Split, read_split
-from data_preprocessing.images import load_image
-from data_preprocessing.kinds import is_image_name
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.files import files_below, reason
+from data_preprocessing.sources.folders import Split, read_split
+from data_preprocessing.sources.images import load_image
+from data_preprocessing.sources.kinds import is_image_name
+from data_preprocessing.synthetic.drawing import draw_face
+from data_preprocessing.synthetic.parameters import EXPRESSIONS, Identity
 from models.export.errors import ExportError
 
 COMPARED = 41  # pictures: a batch of 1, 2, 5 and 33

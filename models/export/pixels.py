@@ -8,7 +8,7 @@ very values that PIL finds.
 import torch
 from torch import Tensor, nn
 
-from models.recognition import Preparation
+from models.images import Preparation
 
 _GREY = (19595.0, 38470.0, 7471.0)  # of R, G, B, in 1/65536: PIL's integers
 _UNIT = 2.0**22

@@ -1,4 +1,4 @@
-"""Writing files of the format safetensors, which models.safetensors_file reads and describes."""
+"""Writing files of the format safetensors, which models.files.safetensors reads and describes."""
 
 import json
 import struct
@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.safetensors_file import DTYPES, METADATA
+from models.files.safetensors import DTYPES, METADATA
 
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from models.checkpoint_file import NetworkFile
 from models.export.errors import ExportError
-from models.published_files import LABEL_ORDERS, find_published
-from models.recognition import Preparation, open_checkpoint, preparation
+from models.files.checkpoint_network import NetworkFile
+from models.files.published_files import LABEL_ORDERS, find_published
+from models.images import Preparation, open_checkpoint, preparation
 
 ALIGNMENT = (
     "aligned face crops: one upright face that fills the image, cut out as in the training data; the "

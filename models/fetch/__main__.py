@@ -13,9 +13,9 @@ import importlib.util
 import sys
 from collections.abc import Callable
 
-from data_preprocessing.command_line import OneLineParser
-from data_preprocessing.errors import one_line
-from models.published_files import FILES
+from data_preprocessing.common.command_line import OneLineParser
+from data_preprocessing.common.errors import one_line
+from models.files.published_files import FILES
 
 
 def get_args_parser() -> argparse.ArgumentParser:

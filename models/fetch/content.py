@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from models.checkpoint_file import DAMAGE, read_network
 from models.errors import WeightsError
-from models.ir50 import IR50
-from models.mobilefacenet import MobileFaceNet
+from models.files.checkpoint_network import DAMAGE, read_network
+from models.files.published_files import LABEL_ORDERS, PublishedFile
+from models.files.weights import FETCH, IR50_FILE, load_backbone, load_exact
+from models.parts.ir50 import IR50
+from models.parts.mobilefacenet import MobileFaceNet
 from models.poster_v2 import PosterV2
-from models.published_files import LABEL_ORDERS, PublishedFile
-from models.weights import FETCH, IR50_FILE, load_backbone, load_exact
 
 
 def check_content(path: Path, file: PublishedFile) -> str:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from data_preprocessing.errors import printable
-from data_preprocessing.files import reason, replacing
+from data_preprocessing.common.errors import printable
+from data_preprocessing.common.files import reason, replacing
 from models.errors import WeightsError
 from models.fetch.content import check_content
-from models.published_files import PublishedFile
+from models.files.published_files import PublishedFile
 
 RECORD = "fetched.json"  # beside the files: SHA-256 and date of each one's first good copy
 INCOMING = ".fetching"  # folder beside them for what is not complete yet; a later call goes on there

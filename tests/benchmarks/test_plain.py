@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from golden_values import assert_gradients_equal, difference, exact_arithmetic, filled_model, load, recipe
 
 from benchmarks.plain import PLAIN, SAM, make_plain
-from engine import sam
+from engine.training import sam
 
 TOLERANCE = 1e-9
 

@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from data_preprocessing import audit as command
+from data_preprocessing.audit import command as command
 
 SUBJECT = r"^(s\d+)_"
 PEOPLE = {"train": 6, "valid": 3, "test": 3}

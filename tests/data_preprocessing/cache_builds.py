@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from data_preprocessing.cache import CachedPictures, open_cache
-from data_preprocessing.folders import Split
-from data_preprocessing.pictures import GREY48
-from data_preprocessing.stored import Stored
+from data_preprocessing.loading.cache import CachedPictures, open_cache
+from data_preprocessing.loading.pictures import GREY48
+from data_preprocessing.loading.stored import Stored
+from data_preprocessing.sources.folders import Split
 
 GREY = Stored(GREY48, "resize")
 COUNT = 100  # pictures: several chunks, the last one short

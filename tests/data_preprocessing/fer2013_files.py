@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_preprocessing.fer2013 import CsvSplit
+from data_preprocessing.sources.fer2013 import CsvSplit
 
 HEADER = "emotion,pixels,Usage"
 USAGES = ("Training", "Training", "PublicTest", "Training", "PrivateTest", "Training")

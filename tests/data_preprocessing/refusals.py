@@ -2,7 +2,7 @@
 
 import pytest
 
-from data_preprocessing.errors import DataError
+from data_preprocessing.common.errors import DataError
 
 
 def failure(function, *args, **options) -> str:

@@ -9,8 +9,8 @@ import pytest
 from audit_files import PEOPLE, SUBJECT, audit, make_set
 from PIL import Image, ImageOps
 
-from data_preprocessing import audit_copies
-from data_preprocessing.audit import main
+from data_preprocessing.audit import copies
+from data_preprocessing.audit.command import main
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_copies_within_a_class_are_counted_apart(faces):
 def test_lists_are_cut_and_totals_are_not(faces, monkeypatch):
     for k in range(5):
         COPIES["near"](faces / f"train/joy/s0{k}_0.png", faces / f"test/joy/s9{k}_0")
-    monkeypatch.setattr(audit_copies, "MOST_LISTED", 2)
+    monkeypatch.setattr(copies, "MOST_LISTED", 2)
     figures = audit(faces, SUBJECT)
     assert figures["near"]["across_splits"] == 5 and len(figures["pairs"]["across_splits"]) == 2
     kept = [pair["similarity"] for pair in figures["pairs"]["across_splits"]]
@@ -158,7 +158,7 @@ def test_classes_that_a_split_lacks_are_told(faces, capsys):
 
 def test_search_that_was_given_up_does_not_end_in_supported(faces, monkeypatch):
     COPIES["near"](faces / "train/joy/s00_0.png", faces / "train/joy/s00_6")
-    monkeypatch.setattr(audit_copies, "MOST_CANDIDATES", 0)
+    monkeypatch.setattr(copies, "MOST_CANDIDATES", 0)
     figures = audit(faces, SUBJECT)
     assert figures["verdict"] == "unknown" and not figures["near"]["complete"] and "given up" in figures["text"]
 

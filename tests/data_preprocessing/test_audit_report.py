@@ -10,9 +10,9 @@ from audit_files import SUBJECT, audit, make_set
 from html_pages import Page
 from PIL import Image
 
-from data_preprocessing.audit import audit as examine
-from data_preprocessing.audit import main
-from data_preprocessing.audit_report import _SHOWN_PAIRS, find_verdict, render, write_report
+from data_preprocessing.audit.command import audit as examine
+from data_preprocessing.audit.command import main
+from data_preprocessing.audit.report import _SHOWN_PAIRS, find_verdict, render, write_report
 
 
 @pytest.fixture

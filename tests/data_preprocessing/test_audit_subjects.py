@@ -8,7 +8,7 @@ import pytest
 from audit_files import PEOPLE, SUBJECT, audit, make_set, write_manifest
 from PIL import Image, ImageOps
 
-from data_preprocessing.audit import main
+from data_preprocessing.audit.command import main
 
 
 @pytest.fixture

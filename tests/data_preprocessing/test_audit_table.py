@@ -9,11 +9,11 @@ import pytest
 from audit_files import SUBJECT, make_set
 from PIL import Image
 
-from data_preprocessing import audit_copies
-from data_preprocessing.audit import audit, main
-from data_preprocessing.audit_table import Copied
-from data_preprocessing.prepare import main as prepare
-from data_preprocessing.without import read_marked
+from data_preprocessing.audit import copies
+from data_preprocessing.audit.command import audit, main
+from data_preprocessing.audit.table import Copied
+from data_preprocessing.prepare.command import main as prepare
+from data_preprocessing.prepare.without import read_marked
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_near_copies_where_all_look_alike_are_listed_and_kept(faces, make_pictur
 def test_all_are_listed_where_audit_json_is_cut(faces, monkeypatch, tmp_path, capsys):
     for k in range(6):
         shutil.copy(faces / f"train/joy/s0{k}_0.png", faces / f"test/joy/s9{k}_0.png")
-    monkeypatch.setattr(audit_copies, "MOST_LISTED", 2)
+    monkeypatch.setattr(copies, "MOST_LISTED", 2)
     assert main([str(faces), "--out", str(tmp_path / "out")]) == 0
     rows = list(csv.DictReader((tmp_path / "out/audit.csv").open(newline="")))
     assert len(rows) == 12 and sum(row["action"] == "leave out" for row in rows) == 6

@@ -14,12 +14,12 @@ import pytest
 from cache_builds import COUNT, GREY, Generated, generated, is_right
 from PIL import Image
 
-from data_preprocessing.cache import HEADER, RESERVE, open_cache
-from data_preprocessing.errors import DataError
-from data_preprocessing.folders import Split, check_pictures
-from data_preprocessing.pictures import EVEN224, GREY48
-from data_preprocessing.stored import FITS, Stored
-from data_preprocessing.transforms import create_transform
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.loading.cache import HEADER, RESERVE, open_cache
+from data_preprocessing.loading.pictures import EVEN224, GREY48
+from data_preprocessing.loading.stored import FITS, Stored
+from data_preprocessing.loading.transforms import create_transform
+from data_preprocessing.sources.folders import Split, check_pictures
 
 
 class NothingToDecode(Generated):

@@ -8,7 +8,7 @@ import time
 
 from cache_builds import COUNT, GREY, generated, is_right, start_build
 
-from data_preprocessing.cache import open_cache
+from data_preprocessing.loading.cache import open_cache
 
 
 def kill(process) -> None:

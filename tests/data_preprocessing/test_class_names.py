@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from data_preprocessing.class_names import absent_classes, display_order, match_names, require_training_images
-from data_preprocessing.errors import DataError
-from data_preprocessing.folders import Split
+from data_preprocessing.common.class_names import absent_classes, display_order, match_names, require_training_images
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.sources.folders import Split
 
 
 def split_of(name: str, labels: tuple[int, ...]) -> Split:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from data_preprocessing.synthetic import write_synthetic
+from data_preprocessing.synthetic.command import write_synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
-PRINTS = "from data_preprocessing.console import lasting_output, output_gone\nlasting_output()\n"
+PRINTS = "from data_preprocessing.common.console import lasting_output, output_gone\nlasting_output()\n"
 
 
 def run(command: list, folder: Path, stdout: int | str = "closed", stderr: int = subprocess.PIPE) -> tuple[int, str]:

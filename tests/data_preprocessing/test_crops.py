@@ -9,7 +9,7 @@ import pytest
 from PIL import ExifTags, Image, JpegImagePlugin
 from prepare_files import content, picture
 
-from data_preprocessing.crops import Form, crop_area, prepare_picture, prepare_pixels
+from data_preprocessing.prepare.crops import Form, crop_area, prepare_picture, prepare_pixels
 
 KEPT = Form(size=0, margin=0.0, format="png")
 

@@ -7,8 +7,8 @@ import pytest
 from fer2013_files import HEADER, USAGES, expected, pixels, text_of, write, write_usual
 from refusals import failure
 
-from data_preprocessing.fer2013 import CLASSES, VALID_ROWS, read_fer2013
-from data_preprocessing.folders import check_pictures
+from data_preprocessing.sources.fer2013 import CLASSES, VALID_ROWS, read_fer2013
+from data_preprocessing.sources.folders import check_pictures
 
 
 @pytest.fixture

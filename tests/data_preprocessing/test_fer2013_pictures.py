@@ -9,11 +9,11 @@ import torch
 from fer2013_files import HEADER, expected, levels, pixels, text_of, write, write_usual
 from refusals import failure
 
-from data_preprocessing.datasets import FaceDataset
-from data_preprocessing.fer2013 import CLASSES, PIXELS, parse_pixels, read_fer2013
-from data_preprocessing.folders import check_pictures
-from data_preprocessing.loaders import create_loader
-from data_preprocessing.transforms import create_transform
+from data_preprocessing.loading.datasets import FaceDataset
+from data_preprocessing.loading.loaders import create_loader
+from data_preprocessing.loading.transforms import create_transform
+from data_preprocessing.sources.fer2013 import CLASSES, PIXELS, parse_pixels, read_fer2013
+from data_preprocessing.sources.folders import check_pictures
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from refusals import failure
 
-from data_preprocessing.folders import Split, check_pictures, read_split
-from data_preprocessing.split_folders import find_splits
+from data_preprocessing.sources.folders import Split, check_pictures, read_split
+from data_preprocessing.sources.split_folders import find_splits
 
 
 def split_of(name: str, classes: tuple[str, ...], labels: tuple[int, ...] = ()) -> Split:

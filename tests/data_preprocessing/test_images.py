@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_preprocessing.images import check_image, load_image, to_rgb
-from data_preprocessing.kinds import EXTENSIONS
+from data_preprocessing.sources.images import check_image, load_image, to_rgb
+from data_preprocessing.sources.kinds import EXTENSIONS
 
 
 def encode(image: Image.Image, kind: str, **options) -> bytes:

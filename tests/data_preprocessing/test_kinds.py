@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from data_preprocessing.kinds import EXTENSIONS, START, choose_images, foreign_kind, holds_image, left_out_note
+from data_preprocessing.sources.kinds import EXTENSIONS, START, choose_images, foreign_kind, holds_image, left_out_note
 
 
 def never(name: str) -> bytes:

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from data_preprocessing.datasets import FaceDataset, mix_seed
-from data_preprocessing.errors import DataError, one_line
-from data_preprocessing.folders import read_split
-from data_preprocessing.loaders import EpochBatchSampler, balancing_weights, create_loader
-from data_preprocessing.transforms import create_transform
+from data_preprocessing.common.errors import DataError, one_line
+from data_preprocessing.loading.datasets import FaceDataset, mix_seed
+from data_preprocessing.loading.loaders import EpochBatchSampler, balancing_weights, create_loader
+from data_preprocessing.loading.transforms import create_transform
+from data_preprocessing.sources.folders import read_split
 
 AUGMENTATION = "jitter-affine-erase"  # the protocol with every kind of random draw
 

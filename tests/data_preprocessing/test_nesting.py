@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from refusals import failure
 
-from data_preprocessing.folders import read_split
-from data_preprocessing.nesting import outer_folders, refuse_outer_folders
+from data_preprocessing.sources.folders import read_split
+from data_preprocessing.sources.nesting import outer_folders, refuse_outer_folders
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from data_preprocessing.occlusion import HeadsetOcclusion, draw_examples, main
+from data_preprocessing.loading.occlusion import HeadsetOcclusion, draw_examples, main
 
 EYES = (slice(0.30, 0.46), slice(0.18, 0.82))  # y, x: from the brows to below the eyes of an aligned crop
 LOWEST = 0.66  # nothing below is touched

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from data_preprocessing import perceptual
-from data_preprocessing.perceptual import TooManyCandidates, find_pairs, fingerprints, grey_thumbnail, similarity
+from data_preprocessing.audit import near_duplicates
+from data_preprocessing.audit.near_duplicates import TooManyCandidates, find_pairs, fingerprints, grey_thumbnail, similarity
 
 NUMBER = 30
 
@@ -70,8 +70,8 @@ def test_blocks_and_batches_do_not_change_what_is_found(monkeypatch):
     originals = [picture(seed) for seed in range(11)]
     pictures = originals + [ImageOps.mirror(image) for image in originals] + originals
     whole = pairs(pictures)
-    monkeypatch.setattr(perceptual, "_BLOCK", 4)
-    monkeypatch.setattr(perceptual, "_BATCH", 1)
+    monkeypatch.setattr(near_duplicates, "_BLOCK", 4)
+    monkeypatch.setattr(near_duplicates, "_BATCH", 1)
     assert pairs(pictures) == whole
     assert len(whole) == 3 * 11
 

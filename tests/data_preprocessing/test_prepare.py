@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from prepare_files import class_tree, content, files_below, picture, write_files
 
-from data_preprocessing import writer
-from data_preprocessing.folders import check_pictures, read_split
-from data_preprocessing.prepare import get_args_parser, main
+from data_preprocessing.prepare import writer
+from data_preprocessing.prepare.command import get_args_parser, main
 from data_preprocessing.readers import READERS
-from data_preprocessing.split_folders import find_splits
+from data_preprocessing.sources.folders import check_pictures, read_split
+from data_preprocessing.sources.split_folders import find_splits
 
 ROOT = Path(__file__).parents[2]
 

@@ -3,7 +3,7 @@
 import pytest
 from prepare_files import content, files_below, picture, write_files
 
-from data_preprocessing.prepare import main
+from data_preprocessing.prepare.command import main
 
 ROWS = [f"{k % 3},{' '.join([str(k)] * 2304)},{usage}" for k, usage in enumerate(["Training", "PublicTest", "PrivateTest"] * 3)]
 TABLE = "\n".join(["emotion,pixels,Usage", *ROWS]).encode()

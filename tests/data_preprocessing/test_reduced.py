@@ -6,14 +6,14 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from data_preprocessing.cache import open_cache
-from data_preprocessing.datasets import FaceDataset
-from data_preprocessing.fer2013 import CLASSES, CsvSplit
-from data_preprocessing.folders import Split
-from data_preprocessing.loaders import EpochBatchSampler
-from data_preprocessing.pictures import EVEN224, GREY48, RGB224, Picture
-from data_preprocessing.reduced import ReducedDataset, create_dataset, normalise, plan_reduced, stored_for
-from data_preprocessing.transforms import TRANSFORMS, create_transform
+from data_preprocessing.loading.cache import open_cache
+from data_preprocessing.loading.cached import ReducedDataset, create_dataset, normalise, plan_reduced, stored_for
+from data_preprocessing.loading.datasets import FaceDataset
+from data_preprocessing.loading.loaders import EpochBatchSampler
+from data_preprocessing.loading.pictures import EVEN224, GREY48, RGB224, Picture
+from data_preprocessing.loading.transforms import TRANSFORMS, create_transform
+from data_preprocessing.sources.fer2013 import CLASSES, CsvSplit
+from data_preprocessing.sources.folders import Split
 
 SIZES = [(224, 224), (128, 128), (100, 100), (37, 61), (300, 180), (1, 9), (225, 223), (640, 480)]
 RGB96 = Picture(96)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.folders import check_pictures, read_split
+from data_preprocessing.common.errors import DataError
 from data_preprocessing.readers import affectnet, caer_s, rafdb
-from data_preprocessing.sources import open_source
-from engine.protocols import DATA_TYPES
+from data_preprocessing.sources.folders import check_pictures, read_split
+from data_preprocessing.sources.open_source import open_source
+from engine.config.recipes import DATA_TYPES
 
 ROWS = ["1,0,PrivateTest", "2,0,Training", "3,0,PublicTest"]
 

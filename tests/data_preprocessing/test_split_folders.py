@@ -3,10 +3,10 @@
 import pytest
 from refusals import failure
 
-from data_preprocessing.audit import list_pictures
-from data_preprocessing.sources import open_source
-from data_preprocessing.split_folders import find_splits
-from data_preprocessing.split_names import SPLIT_FOLDERS, split_of
+from data_preprocessing.audit.command import list_pictures
+from data_preprocessing.sources.open_source import open_source
+from data_preprocessing.sources.split_folders import find_splits
+from data_preprocessing.sources.split_names import SPLIT_FOLDERS, split_of
 
 CLASSES = {"angry": 2, "happy": 1}
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from refusals import failure
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.folders import Split, check_pictures, read_split
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.sources.folders import Split, check_pictures, read_split
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.records import Record, group_classes, name_subjects
-from data_preprocessing.splitting import SPLITS, WAYS, _deal_groups, assign_splits
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.prepare.splitting import SPLITS, WAYS, _deal_groups, assign_splits
+from data_preprocessing.sources.records import Record, group_classes, name_subjects
 
 CLASSES = ("anger", "joy", "neutral")
 

@@ -12,9 +12,9 @@ from fer2013_files import write_usual
 from prepare_files import write_files
 from refusals import failure
 
-from data_preprocessing.fer2013 import read_fer2013
-from data_preprocessing.folders import Split, check_pictures, read_split
-from data_preprocessing.trees import open_tree
+from data_preprocessing.sources.fer2013 import read_fer2013
+from data_preprocessing.sources.folders import Split, check_pictures, read_split
+from data_preprocessing.sources.trees import open_tree
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.face_drawing import draw_face
-from data_preprocessing.face_parameters import EXPRESSIONS, Identity
-from data_preprocessing.folders import check_pictures, read_split
-from data_preprocessing.split_folders import find_splits
-from data_preprocessing.synthetic import main, write_synthetic
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.sources.folders import check_pictures, read_split
+from data_preprocessing.sources.split_folders import find_splits
+from data_preprocessing.synthetic.command import main, write_synthetic
+from data_preprocessing.synthetic.drawing import draw_face
+from data_preprocessing.synthetic.parameters import EXPRESSIONS, Identity
 
 PEOPLE = {"train": 2, "valid": 1, "test": 1}
 CLASSES = ("anger", "happiness")

@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from data_preprocessing.pictures import GREY48, MEAN, STD
-from data_preprocessing.transforms import TRANSFORMS, PixelNoise, create_transform
+from data_preprocessing.loading.pictures import GREY48, MEAN, STD
+from data_preprocessing.loading.transforms import TRANSFORMS, PixelNoise, create_transform
 
 SIZE = 224
 

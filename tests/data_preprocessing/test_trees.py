@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from prepare_files import write_files
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.trees import open_tree
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.sources.trees import open_tree
 
 FILES = {"a/1.txt": b"one", "a/b/2.txt": b"two" * 5000, "c.txt": b""}
 

@@ -3,8 +3,8 @@
 import pytest
 from prepare_files import content, picture, write_files
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.sources import open_source
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.sources.open_source import open_source
 
 IMAGE = content(picture())
 

@@ -11,8 +11,8 @@ from fer2013_files import text_of, write
 from PIL import Image
 from prepare_files import class_tree, files_below
 
-from data_preprocessing.audit import main as audit_main
-from data_preprocessing.prepare import main
+from data_preprocessing.audit.command import main as audit_main
+from data_preprocessing.prepare.command import main
 
 
 @pytest.fixture

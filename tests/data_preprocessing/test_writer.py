@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from prepare_files import class_tree, files_below, write_files
 
-from data_preprocessing import writer
-from data_preprocessing.crops import Form, prepare_picture
-from data_preprocessing.errors import DataError
-from data_preprocessing.records import Record
-from data_preprocessing.trees import open_tree
-from data_preprocessing.workers import run_tasks
-from data_preprocessing.writer import plan_tasks, write_records
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.workers import run_tasks
+from data_preprocessing.prepare import writer
+from data_preprocessing.prepare.crops import Form, prepare_picture
+from data_preprocessing.prepare.writer import plan_tasks, write_records
+from data_preprocessing.sources.records import Record
+from data_preprocessing.sources.trees import open_tree
 
 FORM = Form(32, 0.0)
 

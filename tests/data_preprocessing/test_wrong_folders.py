@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from refusals import failure
 
-from data_preprocessing.prepare import get_args_parser
-from data_preprocessing.split_folders import find_splits
+from data_preprocessing.prepare.command import get_args_parser
+from data_preprocessing.sources.split_folders import find_splits
 
 CLASSES = {"angry": 1, "happy": 1}
 FER2013 = "emotion,pixels,Usage\n0,1 2,Training\n"

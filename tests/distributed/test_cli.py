@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from data_preprocessing.synthetic import write_synthetic
+from data_preprocessing.synthetic.command import write_synthetic
 
 MAIN = Path(__file__).parents[2] / "main.py"
 SMALL = ["--data", "data", "--model", "deep_emotion", "--epochs", "2", "-b", "8", "-p", "1", "--device", "cpu", "-j", "0"]

@@ -8,10 +8,10 @@ import torch.multiprocessing as mp
 from distributed import two_processes
 from torch import nn
 
-from data_preprocessing.loaders import EpochBatchSampler
-from engine.losses import LOSSES
-from engine.optim import create_optimizer, parameter_groups
-from engine.step import train_step
+from data_preprocessing.loading.loaders import EpochBatchSampler
+from engine.training.losses import LOSSES
+from engine.training.optimizers import create_optimizer, parameter_groups
+from engine.training.step import train_step
 
 
 def pair(tmp_path, sync_bn: bool) -> list[dict]:

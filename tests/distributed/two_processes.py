@@ -5,11 +5,11 @@ import os
 import torch
 from torch import nn
 
-from data_preprocessing.loaders import EpochBatchSampler
+from data_preprocessing.loading.loaders import EpochBatchSampler
 from engine.distributed import SINGLE, join_group, leave_group
-from engine.losses import LOSSES
-from engine.optim import create_optimizer, parameter_groups
-from engine.step import train_step
+from engine.training.losses import LOSSES
+from engine.training.optimizers import create_optimizer, parameter_groups
+from engine.training.step import train_step
 
 SIZE, BATCH, STEPS = 15, 7, 2  # the second batch is of 8: the lone picture at the end has joined it
 

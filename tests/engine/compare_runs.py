@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.metrics import compute_metrics
-from engine.record import write_history, write_json
+from engine.evaluation.metrics import compute_metrics
+from engine.run_folder.layout import write_history, write_json
 
 CLASSES = ("anger", "joy", "surprise")
 

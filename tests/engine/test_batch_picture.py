@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.batch_picture import draw_batch
+from engine.figures.tiles import draw_batch
 
 pytestmark = pytest.mark.filterwarnings("error::UserWarning")  # a missing glyph is one
 

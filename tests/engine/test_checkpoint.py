@@ -8,12 +8,12 @@ import torch
 from fuzz.checkpoint_files import ARGS, ROW, signed, trained_content
 
 import main
-from engine import checkpoint_content
-from engine.checkpoint import load_checkpoint
+from engine.checkpoints import validation
+from engine.checkpoints.format import load_checkpoint
+from engine.checkpoints.writing import save_checkpoint, share_checkpoint
 from engine.errors import UsageError
-from engine.saving import save_checkpoint, share_checkpoint
 from models import create_model
-from models.foreign import ForeignArray, ForeignDtype, Recorder, recorder_history
+from models.files.stand_ins import ForeignArray, ForeignDtype, Recorder, recorder_history
 
 CONTENT = dict(
     run="r", model="poster_v2", model_options={}, classes=["a", "b"], state_dict={"w": torch.zeros(2)}, optimizer=None,
@@ -80,7 +80,10 @@ def test_best_keeps_its_content_when_last_is_replaced(tmp_path):
         ({"model_options": {"freeze_landmark_bn": 1}}, "hold 1 for freeze_landmark_bn"),
         ({"state_dict": {"w": 1}}, "not a tensor"),
         ({"state_dict": {}}, "holds no weights"),
-        ({"state_dict": {"module.w": torch.zeros(1), "w": torch.ones(1)}}, "with and without a wrapper's prefix such as 'module.'"),
+        (
+            {"state_dict": {"module.w": torch.zeros(1), "w": torch.ones(1)}},
+            "with and without a wrapper's prefix such as 'module.'",
+        ),
         ({"classes": ["a", "a"]}, "not all different"),
         ({"classes": ["a"]}, "no list of 2 or more names"),
         ({"classes": ["a", "b\0c"]}, "no list of 2 or more names"),
@@ -133,7 +136,7 @@ def test_settings_that_no_flag_would_take_are_refused(change, words, tmp_path):
 def test_whatever_the_command_line_takes_may_be_stored():
     for action in main.get_args_parser()._actions:
         if action.choices and action.dest not in ("model", "split"):
-            assert set(checkpoint_content._CHOICES[action.dest]) == set(action.choices), action.dest
+            assert set(validation._CHOICES[action.dest]) == set(action.choices), action.dest
 
 
 def test_names_that_a_file_system_has_are_no_damage(tmp_path):

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from data_preprocessing.folders import Split
-from engine.checkpoint import Checkpoint
-from engine.classes import output_classes
+from data_preprocessing.sources.folders import Split
+from engine.checkpoints.class_names import output_classes
+from engine.checkpoints.format import Checkpoint
+from engine.config.recipes import DATA_TYPES
 from engine.errors import UsageError
-from engine.protocols import DATA_TYPES
 
 RAF_DB = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 AFFECTNET = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")

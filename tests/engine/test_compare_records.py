@@ -9,7 +9,7 @@ import pytest
 from engine.compare import recording, results_table
 from engine.compare.__main__ import main
 from engine.compare.recording import command_of
-from engine.settings import check_flags, resolve
+from engine.config.settings import check_flags, resolve
 from main import get_args_parser
 from tests.engine.compare_runs import answers, change_json, write_run
 

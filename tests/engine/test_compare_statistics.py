@@ -6,7 +6,7 @@ from scipy import stats
 
 from engine.compare import statistics
 from engine.compare.statistics import bootstrap, bootstrap_p, holm, mcnemar, percentile_interval, summarise_seeds, welch
-from engine.metrics import compute_metrics
+from engine.evaluation.metrics import compute_metrics
 
 
 def discordant(only_first: int, only_second: int, both: int = 7, none: int = 3) -> tuple[np.ndarray, np.ndarray]:

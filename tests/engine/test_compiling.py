@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch._dynamo.testing import CompileCounter
 
-from engine.compiling import Compiled
+from engine.training.compiled import Compiled
 from models import MODELS, create_model
 from models.deep_emotion import affine_grid
 

@@ -5,14 +5,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.folders import read_split
-from data_preprocessing.pictures import MEAN, STD
-from data_preprocessing.sources import open_source
-from data_preprocessing.split_folders import find_splits
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.loading.pictures import MEAN, STD
+from data_preprocessing.sources.folders import read_split
+from data_preprocessing.sources.open_source import open_source
+from data_preprocessing.sources.split_folders import find_splits
+from engine.config.recipes import DATA_TYPES
+from engine.config.settings import resolve
 from engine.data import absence, evaluation_loader, training_loader, training_splits
-from engine.protocols import DATA_TYPES
-from engine.settings import resolve
 from models import MODELS
 
 CPU = torch.device("cpu")

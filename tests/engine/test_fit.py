@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from engine.errors import TrainingStopped
-from engine.fit import FitState, fit, learning_rate
-from engine.losses import LOSSES
-from engine.optim import create_optimizer, parameter_groups
-from engine.step import train_step
-from engine.train import Training
+from engine.training.epoch import Training
+from engine.training.loop import FitState, fit, learning_rate
+from engine.training.losses import LOSSES
+from engine.training.optimizers import create_optimizer, parameter_groups
+from engine.training.step import train_step
 
 CPU = torch.device("cpu")
 

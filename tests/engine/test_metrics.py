@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.metrics import compute_metrics, format_table, wilson_interval
+from engine.evaluation.metrics import compute_metrics, format_table, wilson_interval
 
 
 @pytest.mark.parametrize(

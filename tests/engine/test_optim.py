@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from engine.optim import OPTIMIZERS, create_optimizer, parameter_groups, restore_optimizer, set_learning_rate
-from engine.sam import SAM
+from engine.training.optimizers import OPTIMIZERS, create_optimizer, parameter_groups, restore_optimizer, set_learning_rate
+from engine.training.sam import SAM
 from models import create_model
 
 OPTIONS = dict(name="sgd", lr=0.1, momentum=0.0, weight_decay=0.0, rho=0.0)

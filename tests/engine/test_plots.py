@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.metrics import Metrics, compute_metrics
-from engine.plots import plot_confusion, plot_curves, plot_f1
+from engine.evaluation.metrics import Metrics, compute_metrics
+from engine.figures.plots import plot_confusion, plot_curves, plot_f1
 
 pytestmark = pytest.mark.filterwarnings("error::UserWarning")  # a missing glyph is one
 

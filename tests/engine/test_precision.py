@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from engine.precision import PRECISIONS, autocast, choose_precision, why_imitated
-from engine.sam import SAM
-from engine.scaling import LossScaler
-from models import cpu_operators
+from engine.training.loss_scaling import LossScaler
+from engine.training.sam import SAM
+from models.cpu import operators
 
 CPU = torch.device("cpu")
 
@@ -29,8 +29,8 @@ def processor(monkeypatch):
     def give(*flags: str, level: str = "AVX512", limit: str = "") -> None:
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(flags, True) | {"architecture": "x86_64"})
         monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: level)
-        monkeypatch.setattr(cpu_operators, "has_product", lambda dtype: True)
-        monkeypatch.setattr(cpu_operators, "has_convolution", lambda dtype: True)
+        monkeypatch.setattr(operators, "has_product", lambda dtype: True)
+        monkeypatch.setattr(operators, "has_convolution", lambda dtype: True)
         monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
 
     return give
@@ -57,7 +57,7 @@ def test_auto_is_bf16_where_the_kernels_in_force_have_it(processor, flags, optio
 
 def test_auto_is_fp32_where_the_operators_fail_in_bf16(processor, monkeypatch):
     processor("avx512_bf16")
-    monkeypatch.setattr(cpu_operators, "has_convolution", lambda dtype: False)
+    monkeypatch.setattr(operators, "has_convolution", lambda dtype: False)
     said = []
     assert choose_precision("auto", CPU, said.append) == torch.float32 and "do not work" in said[0]
 

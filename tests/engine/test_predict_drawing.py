@@ -6,9 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
-from engine import prediction_pictures
-from engine.given_pictures import Given
-from engine.prediction_pictures import PredictionPictures, draw_prediction, map_on_picture
+from engine.prediction import drawings
+from engine.prediction.drawings import PredictionPictures, draw_prediction, map_on_picture
+from engine.prediction.images import Given
 
 MANY = tuple(f"class number {k}" for k in range(30))
 LONG = ("기쁨", "a name that is much too long for the room beside the bars", "$x_1$ \\broken", "two\nlines", "ok")
@@ -60,9 +60,9 @@ def test_no_text_overlaps_another_or_leaves_the_picture(classes, monkeypatch, tm
 
 
 def test_sheets_are_paged_and_the_map_lies_on_the_face(monkeypatch, tmp_path):
-    monkeypatch.setattr(prediction_pictures, "_TILES", 3)
+    monkeypatch.setattr(drawings, "_TILES", 3)
     asked = []
-    monkeypatch.setattr(prediction_pictures, "face_maps", lambda model, images: (asked.append(images), images[:, 0])[1])
+    monkeypatch.setattr(drawings, "face_maps", lambda model, images: (asked.append(images), images[:, 0])[1])
     pictures = PredictionPictures(tmp_path, ("a", "b"), "plain", sheets=True)
     given = [Given(k, (40, 40), view=np.full((40 if k else 1, 300, 3), 40 * k, np.uint8)) for k in range(4)]
     images = torch.zeros(4, 1, 48, 48)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.checkpoint import Checkpoint
+from engine.checkpoints.format import Checkpoint
+from engine.commands.predict import _settings
 from engine.errors import UsageError
-from engine.given_pictures import Given, find_pictures
-from engine.run_predict import _settings
+from engine.prediction.images import Given, find_pictures
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.remaining import Remaining, duration
+from engine.training.remaining import Remaining, duration
 
 
 class Clock:

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from engine.sam import SAM
+from engine.training.sam import SAM
 
 
 def parameter(*values: float) -> torch.nn.Parameter:

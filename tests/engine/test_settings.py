@@ -5,13 +5,14 @@ import math
 
 import pytest
 
-from data_preprocessing import transforms
-from engine import losses, protocols
+from data_preprocessing.loading import transforms
+from engine.config import recipes
+from engine.config.flag import COMMAND, MACHINE, RUN
+from engine.config.flags import DEFAULTS, FLAGS, GROUPS, configures
+from engine.config.recipes import DATA_TYPES, RECIPES, SYNTHETIC, Recipe, find_recipe
+from engine.config.settings import check_flags, resolve
 from engine.errors import UsageError
-from engine.flag import COMMAND, MACHINE, RUN
-from engine.flags import DEFAULTS, FLAGS, GROUPS, configures
-from engine.protocols import DATA_TYPES, RECIPES, SYNTHETIC, Recipe, find_recipe
-from engine.settings import check_flags, resolve
+from engine.training import losses
 from models import HEADS, MODELS
 
 
@@ -190,12 +191,12 @@ def test_every_network_has_a_recipe_for_every_data_type():
         for data_type in DATA_TYPES:
             recipe = find_recipe(model, data_type)
             assert recipe.loss in losses.LOSSES and {recipe.transform, recipe.eval_transform} <= set(transforms.TRANSFORMS)
-    assert {kind for rows in RECIPES.values() for kind in rows} <= {*DATA_TYPES, protocols.OTHER}
+    assert {kind for rows in RECIPES.values() for kind in rows} <= {*DATA_TYPES, recipes.OTHER}
 
 
 def test_names_offered_on_the_command_line_are_those_that_exist():
-    assert set(protocols.LOSSES) == set(losses.LOSSES)
-    assert set(protocols.TRANSFORMS) == set(transforms.TRANSFORMS)
+    assert set(recipes.LOSSES) == set(losses.LOSSES)
+    assert set(recipes.TRANSFORMS) == set(transforms.TRANSFORMS)
 
 
 def test_a_csv_is_taken_as_fer2013():

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from engine.launch import visible_devices
-from engine.saving_schedule import SavingSchedule
-from engine.step import Step
-from engine.train import Progress
+from engine.checkpoints.schedule import SavingSchedule
+from engine.commands.launch import visible_devices
+from engine.training.epoch import Progress
+from engine.training.step import Step
 
 
 def step(loss: float, hits: int) -> Step:

@@ -9,12 +9,12 @@ import pytest
 import torch
 from fuzz.checkpoint_files import ARGS, CLASSES, ROW, pattern, rezipped
 
-from engine.checkpoint import load_checkpoint
+from engine.checkpoints.format import load_checkpoint
+from engine.config.settings import resolve
 from engine.errors import UsageError
-from engine.optim import create_optimizer, parameter_groups, restore_optimizer
+from engine.network import load_weights
 from engine.seed import set_rng_state
-from engine.settings import resolve
-from engine.setup import load_weights
+from engine.training.optimizers import create_optimizer, parameter_groups, restore_optimizer
 from models import create_model
 
 STORED = Path(__file__).parent.parent / "stored"

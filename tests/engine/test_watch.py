@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import main
-from data_preprocessing.synthetic import write_synthetic
+from data_preprocessing.synthetic.command import write_synthetic
 
 SMALL = ["--data", "data", "--model", "deep_emotion", "-b", "3", "-j", "0", "-p", "2", "--lr", "1e-3"]
 

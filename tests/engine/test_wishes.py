@@ -3,16 +3,18 @@
 import pytest
 import torch
 
-from engine import launch, setup, wishes
+from engine import network
+from engine.commands import launch
+from engine.config import wishes
+from engine.config.flags import FLAGS
+from engine.config.settings import check_flags, resolve
 from engine.errors import UsageError
-from engine.flags import FLAGS
-from engine.settings import check_flags, resolve
 from models import create_model
 
 
 def device(flags: dict, stored: dict) -> tuple[torch.device, list[str]]:
     said = []
-    return setup.choose_device(resolve(flags, stored), flags, said.append), said
+    return network.choose_device(resolve(flags, stored), flags, said.append), said
 
 
 @pytest.fixture
@@ -72,10 +74,10 @@ def test_a_named_folder_without_backbones_is_refused_and_the_default_one_is_warn
     said = []
     for folder, named in ((tmp_path / "missing", "no such folder"), (tmp_path, "holds neither ir50.pth nor mobile")):
         with pytest.raises(UsageError, match=f"--pretrained {folder}: {named}"):
-            setup.load_backbones(model, str(folder), said.append, named=True)
-        setup.load_backbones(model, str(folder), said.append)
+            network.load_backbones(model, str(folder), said.append, named=True)
+        network.load_backbones(model, str(folder), said.append)
     assert len(said) == 2 and all(text.startswith("warning: ir50.pth and") for text in said)
-    setup.load_backbones(model, "none", said.append, named=True)
+    network.load_backbones(model, "none", said.append, named=True)
     assert len(said) == 2
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import engine.train
+import engine.training.epoch
 import main
-from data_preprocessing.folders import Split
-from data_preprocessing.loaders import EpochBatchSampler
+from data_preprocessing.loading.loaders import EpochBatchSampler
+from data_preprocessing.sources.folders import Split
 from tests.faults.trials import Shape
 
 SHAPE = Shape(train=8, epochs=2)  # 24 pictures, 8 steps an epoch, a checkpoint every 3
@@ -51,7 +51,7 @@ def run() -> int:
 
 def killed_at(step: int, monkeypatch) -> None:
     """Run until `step` is about to be done."""
-    plain, calls = engine.train.train_step, 0
+    plain, calls = engine.training.epoch.train_step, 0
 
     def train_step(*arguments, **named):
         nonlocal calls
@@ -61,7 +61,7 @@ def killed_at(step: int, monkeypatch) -> None:
         return plain(*arguments, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine.train, "train_step", train_step)
+        patch.setattr(engine.training.epoch, "train_step", train_step)
         with pytest.raises(Killed):
             run()
 

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import torch
 
-from engine.saving import share_checkpoint
+from engine.checkpoints.writing import share_checkpoint
 from tests.faults.moments import until
 from tests.faults.trials import differences, leftovers
 

@@ -11,14 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from data_preprocessing.datasets import FaceDataset
-from data_preprocessing.folders import Split
-from data_preprocessing.loaders import create_loader
-from data_preprocessing.pictures import GREY48
-from data_preprocessing.transforms import create_transform
+from data_preprocessing.loading.datasets import FaceDataset
+from data_preprocessing.loading.loaders import create_loader
+from data_preprocessing.loading.pictures import GREY48
+from data_preprocessing.loading.transforms import create_transform
+from data_preprocessing.sources.folders import Split
 from engine import memory
 from engine.errors import LoaderDied
-from engine.loading import batches
+from engine.training.stalls import batches
 from tests.faults.trials import Shape, Trial
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 
-from engine.lock import RunLock
+from engine.run_folder.lock import RunLock
 from tests.faults.moments import until
 from tests.faults.trials import differences
 

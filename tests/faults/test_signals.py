@@ -6,8 +6,8 @@ import signal
 import pytest
 import torch
 
-from engine import saving
-from engine.signals import Interrupted, Requests, stopping
+from engine.checkpoints import writing
+from engine.run_folder.signals import Interrupted, Requests, stopping
 from tests.faults.moments import in_a_step, inode, until
 from tests.faults.trials import differences
 
@@ -63,8 +63,8 @@ def test_a_second_signal_does_not_wait_and_leaves_the_last_checkpoint_whole(benc
 
 @pytest.mark.parametrize("kind", [Interrupted(signal.SIGINT), OSError(28, "No space left on device")], ids=["signal", "disk"])
 def test_whatever_breaks_the_writing_of_a_checkpoint_is_what_is_raised(tmp_path, monkeypatch, kind):
-    path, write, left = tmp_path / "last.pth", saving._Hashing.write, 0
-    saving.save_checkpoint(path, {"epoch": 1})
+    path, write, left = tmp_path / "last.pth", writing._Hashing.write, 0
+    writing.save_checkpoint(path, {"epoch": 1})
     whole = inode(path)
 
     def broken(self, data):
@@ -74,12 +74,12 @@ def test_whatever_breaks_the_writing_of_a_checkpoint_is_what_is_raised(tmp_path,
             raise kind
         return write(self, data)
 
-    monkeypatch.setattr(saving._Hashing, "write", broken)
-    expected = Interrupted if isinstance(kind, Interrupted) else saving.TrainingStopped
+    monkeypatch.setattr(writing._Hashing, "write", broken)
+    expected = Interrupted if isinstance(kind, Interrupted) else writing.TrainingStopped
     for count in range(1, 20):
         left = count
         with pytest.raises(expected, match=r"SIGINT|No space left"):
-            saving.save_checkpoint(path, {"epoch": 2, "weights": torch.zeros(1000), "more": torch.ones(10)})
+            writing.save_checkpoint(path, {"epoch": 2, "weights": torch.zeros(1000), "more": torch.ones(10)})
         assert inode(path) == whole and [file.name for file in tmp_path.iterdir()] == ["last.pth"]
 
 

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 import main
-from engine import losses
 from engine.errors import TrainingStopped
-from engine.finite import REPORT, FiniteGuard
-from engine.optim import create_optimizer, parameter_groups
-from engine.step import train_step
+from engine.training import losses
+from engine.training.not_finite import REPORT, FiniteGuard
+from engine.training.optimizers import create_optimizer, parameter_groups
+from engine.training.step import train_step
 from tests.faults.trials import RUN, Shape, equal
 
 SMALL = Shape(train=8, epochs=1)  # 8 steps

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from data_preprocessing.synthetic import write_synthetic
+from data_preprocessing.synthetic.command import write_synthetic
 from tests.faults.processes import Forked, Fresh, Process
 
 RUN = "run"

@@ -14,7 +14,7 @@ import resource
 import signal
 import sys
 
-import engine.run_train  # noqa: F401, what takes the seconds
+import engine.commands.train  # noqa: F401, what takes the seconds
 import main
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.optim import create_optimizer, parameter_groups
+from engine.training.optimizers import create_optimizer, parameter_groups
 from models import create_model
-from models.checkpoint_file import FORMAT, VERSION
-from models.checksum import checksum
+from models.files.checkpoint_network import FORMAT, VERSION
+from models.files.checksum import checksum
 
 CLASSES = ["anger", "happiness", "슬픔"]
 ROW = {

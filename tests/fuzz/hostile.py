@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, currently_in_test_context, event, settings
 
-from data_preprocessing.errors import DataError, one_line
+from data_preprocessing.common.errors import DataError, one_line
 
 SECONDS = 20  # for a case
 

@@ -11,12 +11,12 @@ import numpy as np
 from hostile import outcome, silent
 from picture_files import samples
 
-from data_preprocessing.audit import list_pictures
-from data_preprocessing.fer2013 import read_fer2013
-from data_preprocessing.folders import check_pictures
+from data_preprocessing.audit.command import list_pictures
 from data_preprocessing.readers import READERS
-from data_preprocessing.sources import open_source
-from data_preprocessing.trees import open_tree
+from data_preprocessing.sources.fer2013 import read_fer2013
+from data_preprocessing.sources.folders import check_pictures
+from data_preprocessing.sources.open_source import open_source
+from data_preprocessing.sources.trees import open_tree
 
 PICTURE = samples()["png L"]
 USAGES = ("Training", "Training", "PublicTest", "PrivateTest", "Training")

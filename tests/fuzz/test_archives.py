@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tree_files import FILES, PICTURE, planted, read_tree, tarred, zipped
 
-from data_preprocessing import archives
-from data_preprocessing.errors import DataError, one_line
-from data_preprocessing.trees import open_tree
+from data_preprocessing.common.errors import DataError, one_line
+from data_preprocessing.sources import archives
+from data_preprocessing.sources.trees import open_tree
 
 ARCHIVED = {
     "x.zip": zipped(),

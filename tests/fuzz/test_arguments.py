@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from tree_files import inside, planted
 
 import main
-from data_preprocessing import audit, prepare, synthetic
-from data_preprocessing.command_line import path_text
-from data_preprocessing.errors import one_line
+from data_preprocessing.audit import command as audit
+from data_preprocessing.common.command_line import path_text
+from data_preprocessing.common.errors import one_line
+from data_preprocessing.prepare import command as prepare
+from data_preprocessing.synthetic import command as synthetic
 from engine.compare import __main__ as compare
 
 ROOT = Path(main.__file__).parent

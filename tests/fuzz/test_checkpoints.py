@@ -21,15 +21,15 @@ from checkpoint_files import Sound
 from hostile import SECONDS, TookTooLong, limited, silent
 from hostile_pickles import EXTENSION
 
-from engine.checkpoint import Checkpoint, load_checkpoint
+from engine.checkpoints.format import Checkpoint, load_checkpoint
+from engine.config.settings import resolve
 from engine.errors import UsageError
-from engine.fit import FitState
-from engine.optim import create_optimizer, parameter_groups, restore_optimizer
+from engine.network import build_model, load_weights, model_options
 from engine.seed import set_rng_state
-from engine.settings import resolve
-from engine.setup import build_model, load_weights, model_options
-from engine.train import Progress
-from models.checksum import checksum
+from engine.training.epoch import Progress
+from engine.training.loop import FitState
+from engine.training.optimizers import create_optimizer, parameter_groups, restore_optimizer
+from models.files.checksum import checksum
 
 CASES = int(os.environ.get("FUZZ_CASES", 112))
 MOST_MEMORY = 250 << 20  # bytes that a case may take beyond a few times its file's size

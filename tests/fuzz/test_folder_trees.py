@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tree_files import FILES, PICTURE, grown, inside, planted, read_splits, read_tree
 
-from data_preprocessing.audit import main as audit
-from data_preprocessing.errors import DataError
-from data_preprocessing.folders import check_pictures, read_split
-from data_preprocessing.prepare import main as prepare
-from data_preprocessing.sources import open_source
-from data_preprocessing.split_folders import find_splits
-from data_preprocessing.trees import open_tree
+from data_preprocessing.audit.command import main as audit
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.prepare.command import main as prepare
+from data_preprocessing.sources.folders import check_pictures, read_split
+from data_preprocessing.sources.open_source import open_source
+from data_preprocessing.sources.split_folders import find_splits
+from data_preprocessing.sources.trees import open_tree
 
 
 @cases(14)

@@ -10,8 +10,8 @@ import pytest
 from hostile import assert_one_line, limited, silent
 from list_files import LISTS, npy, planted
 
-from data_preprocessing.errors import DataError, one_line
-from data_preprocessing.fer2013 import read_fer2013
+from data_preprocessing.common.errors import DataError, one_line
+from data_preprocessing.sources.fer2013 import read_fer2013
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,7 +96,7 @@ def test_csv_that_is_made_to_do_harm_names_its_row(tmp_path, data, words):
 def test_a_csv_of_wrong_rows_takes_little_memory(tmp_path):
     (tmp_path / "fer2013.csv").write_bytes(b"emotion,pixels,Usage\n" + b"0,,Training\n" * 3_000_000)
     code = (
-        "import re, sys\nfrom data_preprocessing.fer2013 import read_fer2013\n"
+        "import re, sys\nfrom data_preprocessing.sources.fer2013 import read_fer2013\n"
         "try:\n    read_fer2013(sys.argv[1])\n"
         "except ValueError: print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])"
     )

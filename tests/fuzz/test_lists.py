@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from list_files import LISTS, planted, read_with
 
-from data_preprocessing.audit_report import find_verdict
+from data_preprocessing.audit.report import find_verdict
 
 
 @pytest.mark.parametrize("name", LISTS)

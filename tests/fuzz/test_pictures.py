@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from picture_files import chunk, encoded, png, samples, turned, with_right_sums, zeros
 from PIL import Image
 
-from data_preprocessing.datasets import FaceDataset
-from data_preprocessing.errors import DataError, one_line
-from data_preprocessing.folders import check_pictures, read_split
-from data_preprocessing.images import check_image, decode, load_image
-from data_preprocessing.pictures import RGB224
-from data_preprocessing.transforms import create_transform
+from data_preprocessing.common.errors import DataError, one_line
+from data_preprocessing.loading.datasets import FaceDataset
+from data_preprocessing.loading.pictures import RGB224
+from data_preprocessing.loading.transforms import create_transform
+from data_preprocessing.sources.folders import check_pictures, read_split
+from data_preprocessing.sources.images import check_image, decode, load_image
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(samples())
@@ -209,8 +209,8 @@ def test_a_picture_that_vanishes_between_listing_and_reading_is_named(tmp_path, 
 
 MEASURE = r"""
 import json, re, sys
-from data_preprocessing.images import check_image, load_image
-from data_preprocessing.pictures import RGB224
+from data_preprocessing.sources.images import check_image, load_image
+from data_preprocessing.loading.pictures import RGB224
 def peak():  # of this program alone; getrusage would count what its parent had
     return int(re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1]) // 1024
 before, found = peak(), {}
@@ -255,7 +255,7 @@ def test_no_picture_takes_more_than_600_megabytes(tmp_path):
 def test_checks_and_loading_print_nothing_of_their_own():
     broken = exif_of(b"MM\0*\0\0\0\x08\0\1\x87\x69\0\4\0\0\0\1\xff\xff\xff\xff")
     code = (
-        "import io, sys; from data_preprocessing.images import check_image, decode\n"
+        "import io, sys; from data_preprocessing.sources.images import check_image, decode\n"
         "for data in eval(sys.stdin.read()):\n    if check_image(data) is None:\n        decode(io.BytesIO(data))"
     )
     cut = [data[: len(data) * 2 // 3] for data in samples().values()]

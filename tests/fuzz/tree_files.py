@@ -14,10 +14,10 @@ from types import SimpleNamespace
 from hostile import outcome
 from picture_files import samples
 
-from data_preprocessing.folders import check_pictures
 from data_preprocessing.readers import READERS
-from data_preprocessing.sources import open_source
-from data_preprocessing.trees import open_tree
+from data_preprocessing.sources.folders import check_pictures
+from data_preprocessing.sources.open_source import open_source
+from data_preprocessing.sources.trees import open_tree
 
 PICTURE = samples()["png L"]
 FILES = {f"{split}/{name}/{k}.png": PICTURE for split in ("train", "valid") for name in ("joy", "sad") for k in range(2)}

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from models import create_model
 from models.attention_maps import class_token, class_token_layer, cross_attention, cross_attention_layers, recording
-from models.recorder import is_recording
+from models.cpu.attention_tap import is_recording
 
 
 @pytest.fixture(scope="module", params=["poster_v2", "poster_v1_small"])

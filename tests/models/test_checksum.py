@@ -3,7 +3,7 @@
 import torch
 from fuzz.checkpoint_files import trained_content
 
-from models.checksum import checksum
+from models.files.checksum import checksum
 
 
 def flipped(content: object) -> list[tuple[str, object]]:

@@ -11,14 +11,14 @@ import torch
 from golden_values import difference
 from toy_networks import LINES, registered
 
-from data_preprocessing.pictures import RGB224, Picture
+from data_preprocessing.loading.pictures import RGB224, Picture
+from engine.config.flags import Settings
+from engine.config.recipes import OTHER, RECIPES, SYNTHETIC
 from engine.explain.grad_cam import grad_cam, last_maps
-from engine.flags import Settings
-from engine.optim import parameter_groups
-from engine.protocols import OTHER, RECIPES, SYNTHETIC
+from engine.training.optimizers import parameter_groups
 from models import MODELS, Architecture, contract, create_model, optimize_for_inference
 from models.errors import WeightsError
-from models.identify import identify
+from models.files.identify import identify
 
 RESNET = Architecture("torchvision.models", "resnet18")  # no file at all: the line names a function of another package
 LONG = {"poster_v1_base", "poster_v1_large"}  # as poster_v1_small, but for their depth

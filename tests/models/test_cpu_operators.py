@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 
 import models
-from models import cpu_operators
-from models.cpu_operators import PackedConvolution, PackedProduct, product, softmax_backward
+from models.cpu import operators
+from models.cpu.operators import PackedConvolution, PackedProduct, product, softmax_backward
 
 ROOT = Path(models.__file__).parents[1]
 OPTIONS = ([1, 1], [2, 2], [1, 1], 2)  # padding, stride, dilation, groups
@@ -46,7 +46,7 @@ ONEDNN = torch.ops.mkldnn
 @pytest.fixture(autouse=True)
 def asked_anew():
     """No answer about this processor is kept from one test to the next."""
-    cached = [value for value in vars(cpu_operators).values() if hasattr(value, "cache_clear")]
+    cached = [value for value in vars(operators).values() if hasattr(value, "cache_clear")]
     for one in cached:
         one.cache_clear()
     yield
@@ -58,7 +58,7 @@ def asked_anew():
 def processor(request, monkeypatch):
     """Kinds of processor: this one, one taken to multiply in 16 bits, and those that refuse some or all operators."""
     if request.param == "with 16 bits":
-        monkeypatch.setattr(cpu_operators, "missing_arithmetic", lambda dtype: "")
+        monkeypatch.setattr(operators, "missing_arithmetic", lambda dtype: "")
     if request.param == "refused for large maps":
         refusing = Refusing(largest=700)
         monkeypatch.setattr(torch.ops, "mkldnn", refusing)
@@ -115,12 +115,12 @@ def test_softmax_backward_without_the_private_operator(monkeypatch):
     [expected] = torch.autograd.grad(weights, scores, grad)
     weights = weights.detach()
     torch.testing.assert_close(softmax_backward(grad, weights), expected, rtol=1e-13, atol=1e-15)
-    monkeypatch.setattr(cpu_operators, "_has_softmax_backward", lambda: False)
+    monkeypatch.setattr(operators, "_has_softmax_backward", lambda: False)
     torch.testing.assert_close(softmax_backward(grad, weights), expected, rtol=1e-13, atol=1e-15)
 
 
 def test_imitated_products_are_computed_in_float32(monkeypatch):
-    monkeypatch.setattr(cpu_operators, "missing_arithmetic", lambda dtype: "none")
+    monkeypatch.setattr(operators, "missing_arithmetic", lambda dtype: "none")
     assert PackedProduct(torch.ones(2, 3, dtype=torch.bfloat16), torch.ones(2).bfloat16(), False, 1).dtype == torch.float32
 
 

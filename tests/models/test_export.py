@@ -20,7 +20,7 @@ from models.export import __main__ as command
 from models.export import formats
 from models.export.pixels import Pixels
 from models.export.source import open_source
-from models.recognition import Preparation
+from models.images import Preparation
 
 ROOT = Path(__file__).parents[2]
 FORMATS = ("onnx", "pt2", "safetensors")
@@ -156,7 +156,7 @@ def test_safetensors_hold_the_checkpoints_weights(half, checkpoint):
 @pytest.mark.parametrize("fit", ["plain", "pad"])
 @pytest.mark.parametrize(("model", "order"), [("poster_v2", "rgb"), ("poster_v2", "bgr"), ("deep_emotion", "rgb")])
 def test_pixels_are_prepared_as_by_pil_to_the_same_values(fit, model, order):
-    from data_preprocessing.transforms import create_transform
+    from data_preprocessing.loading.transforms import create_transform
 
     picture = MODELS[model].picture
     rng, inside = np.random.default_rng(0), Pixels(Preparation(fit, picture, order))

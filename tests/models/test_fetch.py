@@ -13,8 +13,8 @@ import main
 from models import create_model
 from models.fetch import __main__ as command
 from models.fetch import download
-from models.mobilefacenet import MobileFaceNet
-from models.published_files import FILES
+from models.files.published_files import FILES
+from models.parts.mobilefacenet import MobileFaceNet
 
 requests = pytest.importorskip("requests")
 pytest.importorskip("gdown")

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from golden_values import difference, exact_arithmetic, load, recipe
 
 from models import HEADS, create_model
-from models.heads import AdaFace, ArcFace, CosFace, LinearHead, create_head
+from models.parts.heads import AdaFace, ArcFace, CosFace, LinearHead, create_head
 
 TOLERANCE = 1e-9
 MARGIN_HEADS = {"adaface": AdaFace, "arcface": ArcFace, "cosface": CosFace}

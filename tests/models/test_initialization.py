@@ -2,9 +2,9 @@
 
 import torch
 
-from models.heads import LinearHead
-from models.initialization import spread_positions_
-from models.vit import VisionTransformer
+from models.parts.heads import LinearHead
+from models.parts.initialization import spread_positions_
+from models.parts.vit import VisionTransformer
 
 
 def attention_spread(transformer: VisionTransformer) -> float:

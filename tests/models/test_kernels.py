@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models import kernels
-from models.layers import Linear, PReLU
+from models.cpu import kernels
+from models.parts.layers import Linear, PReLU
 
 
 def assert_gradients_match(ours, theirs, inputs: list[torch.Tensor], tolerance: float) -> None:

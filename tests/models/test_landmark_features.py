@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from golden_values import exact_arithmetic
 
-from engine.sam import SAM
+from engine.training.sam import SAM
 from models import create_model
 
 

@@ -12,9 +12,9 @@ from fuzz.checkpoint_files import CLASSES, signed, trained_content
 from PIL import Image
 from published import write_published_v1
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.pictures import GREY48, RGB224
-from data_preprocessing.transforms import create_transform
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.loading.pictures import GREY48, RGB224
+from data_preprocessing.loading.transforms import create_transform
 from models import create_model, load_model, predict
 from models.errors import WeightsError
 
@@ -166,7 +166,7 @@ def test_what_is_no_checkpoint_is_named(content, picture, tmp_path):
 
 def test_models_imports_neither_torch_nor_the_engine():
     code = (
-        "import sys, models; early = 'torch' in sys.modules; import models.recognition; "
+        "import sys, models; early = 'torch' in sys.modules; import models.images; "
         "sys.exit(early or any(name.split('.')[0] == 'engine' for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -16,7 +16,7 @@ from golden_values import (
     recipe,
 )
 
-from engine.losses import LOSSES
+from engine.training.losses import LOSSES
 from models.poster_v1 import PosterV1
 
 TOLERANCE = 1e-9

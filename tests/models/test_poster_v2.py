@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models import MODELS, create_model
-from models.layers import DropPath
+from models.parts.layers import DropPath
 
 
 @pytest.mark.parametrize("num_classes", [2, 3, 8])

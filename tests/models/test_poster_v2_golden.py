@@ -14,7 +14,7 @@ from golden_values import (
     recipe,
 )
 
-from engine.sam import SAM
+from engine.training.sam import SAM
 from models.poster_v2 import PosterV2
 
 TOLERANCE = 1e-9

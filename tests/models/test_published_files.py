@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 import main
+from engine.checkpoints.published_names import replace_published
+from engine.config.recipes import DATA_TYPES
 from engine.errors import UsageError
-from engine.protocols import DATA_TYPES
-from engine.published import replace_published
 from models.fetch import __main__ as command
-from models.published_files import FILES, LABEL_ORDERS
-from models.weights import IR50_FILE, MOBILEFACENET_FILE
+from models.files.published_files import FILES, LABEL_ORDERS
+from models.files.weights import IR50_FILE, MOBILEFACENET_FILE
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from models import ir50, layers, recompute
+from models.cpu import recompute
+from models.parts import ir50, layers
 
 
 def _results(block: nn.Module, x: torch.Tensor, precision: torch.dtype) -> dict[str, torch.Tensor]:

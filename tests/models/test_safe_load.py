@@ -10,8 +10,8 @@ from fuzz.hostile_pickles import before_1_6, endless_pickles, pickled, tensor
 from torch import nn
 
 from models.errors import WeightsError
-from models.safe_load import read_untrusted
-from models.wording import readable, some
+from models.files.safe_load import read_untrusted
+from models.files.wording import readable, some
 
 TENSORS = {
     "double": torch.arange(3.0).double(),

@@ -8,7 +8,7 @@ import torch
 from fuzz.checkpoint_files import safetensors_bytes, with_header
 
 from models.errors import WeightsError
-from models.safe_load import read_untrusted
+from models.files.safe_load import read_untrusted
 
 FOUR = {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}
 DATA = struct.pack("<4f", 0, 1, 2, 3)

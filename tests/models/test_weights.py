@@ -8,8 +8,8 @@ from golden_values import FOLDER
 
 from models import create_model
 from models.errors import WeightsError
+from models.files.weights import IR50_FILE, MOBILEFACENET_FILE, load_exact, load_pretrained
 from models.poster_v2 import PosterV2
-from models.weights import IR50_FILE, MOBILEFACENET_FILE, load_exact, load_pretrained
 
 DEAD = PosterV2.dead_keys
 

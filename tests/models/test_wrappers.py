@@ -14,9 +14,9 @@ from fuzz.checkpoint_files import file_bytes
 from torch import nn
 
 from models.errors import WeightsError
-from models.foreign import Inert, stand_ins
-from models.safe_load import read_untrusted
-from models.wrappers import find_weights, unwrapped
+from models.files.safe_load import read_untrusted
+from models.files.stand_ins import Inert, stand_ins
+from models.files.wrappers import find_weights, unwrapped
 
 STATE = {"localization.0.weight": torch.zeros(1), "fc2.bias": torch.ones(2)}
 

@@ -8,10 +8,10 @@ import torch
 from html_pages import Page
 from PIL import Image
 
-from data_preprocessing.folders import Split, read_split
-from engine.evaluate import Predictions
-from engine.fit import FitState
+from data_preprocessing.sources.folders import Split, read_split
+from engine.evaluation.predictions import Predictions
 from engine.report.run_page import RunPage
+from engine.training.loop import FitState
 
 WEIGHTS = {"checkpoint": "checkpoint/run/best.pth", "sha256": "0" * 64, "epoch": 2}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_preprocessing.folders import Split
-from engine.evaluate import Predictions
+from data_preprocessing.sources.folders import Split
+from engine.evaluation.predictions import Predictions
 from engine.report import run_page as module
 from engine.report.figures import Curve, line_chart
 from engine.report.timing import read_timing

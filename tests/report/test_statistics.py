@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from engine.evaluate import Predictions
-from engine.metrics import compute_metrics, wilson_interval
-from engine.outputs import result
+from engine.commands.results import result
+from engine.evaluation.metrics import compute_metrics, wilson_interval
+from engine.evaluation.predictions import Predictions
 from engine.report.selection import cells, confident_mistakes, doubtful_hits
 from engine.report.statistics import calibration, class_intervals, f1_interval, macro_f1_interval
 

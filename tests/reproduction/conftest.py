@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cli_runs import train
 
-from data_preprocessing.synthetic import write_synthetic
+from data_preprocessing.synthetic.command import write_synthetic
 
 KEPT = ("one", "two")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from cli_runs import metrics, saved, table, train
 
-from data_preprocessing.synthetic import write_synthetic
+from data_preprocessing.synthetic.command import write_synthetic
 
 TRUE_ACCURACY, EPOCHS, PICTURES, RUNS = 0.7834, 100, 200, 500
 

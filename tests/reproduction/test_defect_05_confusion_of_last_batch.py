@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from cli_runs import run
 
-from engine.metrics import compute_metrics
+from engine.evaluation.metrics import compute_metrics
 
 LABELS = np.repeat([0, 1, 2], 8)
 PREDICTED = np.full(24, 2)  # a network that always answers the last class

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from cli_runs import run, table
 
-from engine.saving import save_checkpoint
+from engine.checkpoints.writing import save_checkpoint
 from models import create_model
-from models.heads import create_head
+from models.parts.heads import create_head
 
 
 def clusters(count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:

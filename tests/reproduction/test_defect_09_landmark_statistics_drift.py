@@ -9,7 +9,7 @@ from cli_runs import train, weights
 from torch import nn
 
 from models import create_model
-from models.weights import load_exact
+from models.files.weights import load_exact
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 

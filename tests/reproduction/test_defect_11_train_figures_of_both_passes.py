@@ -6,7 +6,7 @@ import torch
 from cli_runs import metrics, train
 from torch import nn
 
-from engine.sam import SAM
+from engine.training.sam import SAM
 
 
 def test_the_published_average_is_worse_than_the_model():

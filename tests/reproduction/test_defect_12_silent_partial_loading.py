@@ -9,7 +9,7 @@ from torch import nn
 
 from models import create_model
 from models.errors import WeightsError
-from models.weights import load_exact
+from models.files.weights import load_exact
 
 
 def load_as_published(network: nn.Module, state: dict) -> None:

@@ -8,8 +8,8 @@ from cli_runs import run, table
 from PIL import Image
 from torchvision.transforms.v2 import functional as tv
 
-from data_preprocessing.pictures import MEAN, STD
-from data_preprocessing.transforms import create_transform
+from data_preprocessing.loading.pictures import MEAN, STD
+from data_preprocessing.loading.transforms import create_transform
 
 SHAPES = [(100, 200), (200, 100), (150, 150), (31, 400)]  # width, height
 

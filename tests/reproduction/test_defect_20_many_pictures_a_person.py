@@ -7,7 +7,7 @@ from pathlib import Path
 
 from appearance import nearest_neighbour_accuracy, person_split, persons_in_both, photograph, random_split
 
-from data_preprocessing.synthetic import write_synthetic
+from data_preprocessing.synthetic.command import write_synthetic
 
 
 def test_recognising_the_person_suffices_under_a_random_split():

@@ -7,7 +7,7 @@ import copy
 import torch
 from cli_runs import metrics, predictions, run, saved, weights
 
-from engine.sam import SAM
+from engine.training.sam import SAM
 
 
 class PublishedSAM(torch.optim.Optimizer):

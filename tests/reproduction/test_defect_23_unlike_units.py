@@ -28,7 +28,7 @@ def operations(name: str) -> int:
     model = create_model(name, 7).eval()
     shape = (1, 1, 48, 48) if name.startswith("deep") else (1, 3, 224, 224)
     # the counter knows PyTorch's own matrix products, not the fused attention kernel, not oneDNN's by its own name
-    plain = mock.patch("models.kernels.prefers_onednn", return_value=False)
+    plain = mock.patch("models.cpu.kernels.prefers_onednn", return_value=False)
     with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH), plain:
         model(torch.zeros(shape))
     return counter.get_total_flops()

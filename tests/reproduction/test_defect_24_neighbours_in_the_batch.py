@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from cli_runs import run, table
 
-from engine.saving import save_checkpoint
+from engine.checkpoints.writing import save_checkpoint
 from models import create_model
-from models.heads import create_head
+from models.parts.heads import create_head
 
 
 def published_quality(norms: torch.Tensor) -> torch.Tensor:

@@ -8,9 +8,9 @@ import weakref
 import torch
 from torch import nn
 
-from engine.losses import LOSSES
-from engine.optim import create_optimizer, parameter_groups
-from engine.step import train_step
+from engine.training.losses import LOSSES
+from engine.training.optimizers import create_optimizer, parameter_groups
+from engine.training.step import train_step
 
 STEPS = 5
 

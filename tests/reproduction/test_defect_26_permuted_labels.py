@@ -9,7 +9,7 @@ import torch
 from cli_runs import run, table
 from published import write_published
 
-from engine.metrics import compute_metrics
+from engine.evaluation.metrics import compute_metrics
 from models import create_model
 
 # RAF-DB's test pictures in its own numeric order, 1 to 7

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_preprocessing.errors import DataError
-from data_preprocessing.records import Listing
-from data_preprocessing.trees import open_tree
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.sources.records import Listing
+from data_preprocessing.sources.trees import open_tree
 
 
 def png(seed: int = 0) -> bytes:

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from data_preprocessing.errors import DataError
+from data_preprocessing.common.errors import DataError
 from data_preprocessing.readers import affectnet
-from data_preprocessing.trees import open_tree
+from data_preprocessing.sources.trees import open_tree
 
 
 def picture(path: Path) -> None:

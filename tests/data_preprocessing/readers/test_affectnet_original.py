@@ -6,7 +6,7 @@ import pytest
 from planted_trees import failure, labels, listing, note, pack, plant
 
 from data_preprocessing.readers import affectnet
-from data_preprocessing.trees import open_tree
+from data_preprocessing.sources.trees import open_tree
 
 HEADER = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal"
 IMAGES = "Manually_Annotated/Manually_Annotated_Images"

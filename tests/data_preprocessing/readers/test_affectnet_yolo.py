@@ -6,7 +6,7 @@ import pytest
 from planted_trees import failure, listing, note, plant
 
 from data_preprocessing.readers import affectnet, affectnet_yolo
-from data_preprocessing.trees import open_tree
+from data_preprocessing.sources.trees import open_tree
 
 NAMES = "train: ../train/images\nnc: 8\n"
 NAMES += "names: ['Anger', 'Contempt', 'Disgust', 'Fear', 'Happy', 'Neutral', 'Sad', 'Surprise']\n"

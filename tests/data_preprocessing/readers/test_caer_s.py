@@ -9,7 +9,7 @@ from planted_trees import failure as refused
 from planted_trees import plant as write
 
 from data_preprocessing.readers import caer_s
-from data_preprocessing.trees import open_tree
+from data_preprocessing.sources.trees import open_tree
 
 FOLDERS = ("Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
 CLASSES = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")

@@ -10,7 +10,7 @@ from planted_trees import failure as refused
 from planted_trees import plant as write
 
 from data_preprocessing.readers import rafdb
-from data_preprocessing.trees import open_tree
+from data_preprocessing.sources.trees import open_tree
 
 LIST = "list_patition_label.txt"
 NATIVE = ("train_00001", "train_00002", "test_0001")

@@ -7,7 +7,7 @@ from aihub_lists import dump, entry
 from planted_trees import failure, labels, listing, note, pack, plant
 
 from data_preprocessing.readers import aihub
-from data_preprocessing.records import Record
+from data_preprocessing.sources.records import Record
 
 EMOTIONS = {
     "기쁨": "joy",

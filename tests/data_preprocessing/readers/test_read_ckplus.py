@@ -4,7 +4,7 @@ import pytest
 from planted_trees import failure, labels, listing, note, pack, plant
 
 from data_preprocessing.readers import READERS, ckplus
-from data_preprocessing.records import Record
+from data_preprocessing.sources.records import Record
 
 
 def frames(subject: str, sequence: str, count: int, folder: str = "cohn-kanade-images/") -> list[str]:

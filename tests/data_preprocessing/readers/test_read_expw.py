@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 from planted_trees import failure, note, plant
 
-from data_preprocessing.prepare import main
+from data_preprocessing.prepare.command import main
 from data_preprocessing.readers import READERS, expw
-from data_preprocessing.trees import open_tree
+from data_preprocessing.sources.trees import open_tree
 
 LINES = ["a.jpg 0 1 0 3 2 60.5 3", "a.jpg 1 0 2 4 4 -2.1 0", "b.jpg 0 0 0 4 4 50 6"]
 

@@ -8,7 +8,7 @@ from fer2013_tables import table, text_of, usual, values
 from planted_trees import failure, listing, note, pack, plant
 
 from data_preprocessing.readers import READERS, fer2013
-from data_preprocessing.records import Record
+from data_preprocessing.sources.records import Record
 
 EXPECTED = {
     Record("row 2", "anger", None, "train", None, values(0)),

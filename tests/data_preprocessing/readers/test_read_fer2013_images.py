@@ -8,9 +8,9 @@ import pytest
 from fer2013_tables import USAGES, usual
 from planted_trees import failure, labels, listing, note, pack, plant
 
-from data_preprocessing.prepare import main
+from data_preprocessing.prepare.command import main
 from data_preprocessing.readers import fer2013
-from data_preprocessing.trees import open_tree
+from data_preprocessing.sources.trees import open_tree
 
 PREFIXES = {"Training": "train", "PublicTest": "valid", "PrivateTest": "test"}
 

@@ -5,7 +5,7 @@ from fer2013_tables import USAGES, table, text_of, usual, values
 from planted_trees import failure, listing, note, pack, plant
 
 from data_preprocessing.readers import READERS, ferplus
-from data_preprocessing.records import Record
+from data_preprocessing.sources.records import Record
 
 HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 HAPPY = "0,9,1,0,0,0,0,0,0,0"

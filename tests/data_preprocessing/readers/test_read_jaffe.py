@@ -4,7 +4,7 @@ import pytest
 from planted_trees import failure, labels, listing, note, pack, plant
 
 from data_preprocessing.readers import READERS, jaffe
-from data_preprocessing.records import Record
+from data_preprocessing.sources.records import Record
 
 
 def test_name_tells_subject_and_expression(tmp_path):

@@ -11,7 +11,7 @@ from planted_trees import failure as refused
 from planted_trees import plant as write
 
 from data_preprocessing.readers import vr
-from data_preprocessing.trees import open_tree
+from data_preprocessing.sources.trees import open_tree
 
 failure = partial(refused, vr)
 

@@ -1,0 +1,191 @@
+"""Can the split of a data set support a claim about new people?
+
+    python -m data_preprocessing.audit DIR [--strict] [--subject-regex RE] [--keep test|train] [--out DIR]
+
+Reads DIR/{train,valid,test}/<class>/* and writes audit.html and audit.json: classes, sizes, broken pictures, copies within
+and across splits and classes, subjects in more than one split, and a verdict; and audit.csv: every image that has a copy,
+and which of them to leave out, as `prepare --without` does. Nothing else is written or changed.
+"""
+
+import argparse
+import hashlib
+import io
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from data_preprocessing.audit.copies import Listed, Scan
+from data_preprocessing.audit.figures import compute_figures
+from data_preprocessing.audit.near_duplicates import SIDE, fingerprints, grey_thumbnail
+from data_preprocessing.audit.report import remedy, write_report
+from data_preprocessing.audit.table import KEEP, Copied
+from data_preprocessing.common.command_line import OneLineParser, path
+from data_preprocessing.common.errors import DataError, one_line, printable
+from data_preprocessing.common.files import MOST_TABLE, read_file, reason
+from data_preprocessing.common.workers import run_tasks
+from data_preprocessing.sources.folders import read_split
+from data_preprocessing.sources.images import check_image, open_image
+from data_preprocessing.sources.manifest import MANIFEST, Row, composed, parse_manifest
+from data_preprocessing.sources.records import compile_pattern
+from data_preprocessing.sources.split_folders import find_splits
+
+Progress = Callable[[Iterable, int, str], Iterable]
+
+
+def audit(
+    root: Path,
+    subject_regex: str | None = None,
+    progress: Progress = lambda items, total, text: items,
+    keep: str = KEEP[0],
+) -> tuple[dict, list[Copied]]:
+    """All figures of audit.json and all rows of audit.csv about the data set at `root`; nothing is written.
+
+    subject_regex: finds the subject in a file name (its first group, else the whole match), where no manifest.csv names it.
+    progress: wraps the iterations, given their length and a text. keep: see audit_table.list_copied. Raises DataError for a
+    folder without splits or classes, a manifest.csv without its columns, and a wrong expression.
+    """
+    notes: list[str] = []
+    listed = list_pictures(root, subject_regex, notes.append)
+    figures, copied = compute_figures(listed, scan_pictures(root, listed.paths, progress), progress, keep)
+    figures["summary"] = [*figures["summary"], *notes]
+    return figures, copied
+
+
+def list_pictures(root: Path, subject_regex: str | None = None, say: Callable[[str], None] = lambda text: None) -> Listed:
+    """Paths, splits, classes and subjects of all pictures below `root`, without decoding one. Raises DataError as `audit`.
+
+    say: told in one-line texts which files are left out.
+    """
+    paths, splits, labels = [], [], []
+    try:
+        folders = find_splits(root, say)
+    except DataError as error:
+        raise DataError(str(error).removeprefix("--data ")) from None
+    for name, folder in folders.items():
+        split = read_split(name, folder, say)
+        paths += [f"{folder.name}/{path}" for path in split.paths]
+        splits += [name] * len(split.paths)
+        labels += [split.classes[k] for k in split.labels]
+    named = _read_manifest(root / MANIFEST)
+    expression = None if subject_regex is None else compile_pattern(subject_regex)
+    rows = [named.get(composed(path), Row("", "")) for path in paths]
+    subjects = [row.subject or _subject(expression, path) for row, path in zip(rows, paths)]
+    lost = len(set(named) - {composed(path) for path in paths})
+    regex = [f"--subject-regex {subject_regex}"] * (subject_regex is not None)
+    known = " and ".join([MANIFEST] * any(row.subject for row in named.values()) + regex)
+    sources = tuple(row.source for row in rows)
+    return Listed(tuple(folders), tuple(paths), tuple(splits), tuple(labels), tuple(subjects), known, lost, sources)
+
+
+def scan_pictures(root: Path, paths: tuple[str, ...], progress: Progress = lambda items, total, text: items) -> Scan:
+    """Decode every picture once, in parallel; what is kept of one is about 1.5 kB."""
+    count = len(paths)
+    scan = Scan(
+        [""] * count,
+        np.zeros((count, 64), np.float32),
+        np.zeros((count, SIDE, SIDE), np.int8),
+        [(0, 0)] * count,
+        [""] * count,
+        {},
+    )
+    results = run_tasks(_Reader(root), list(enumerate(paths)), min(os.cpu_count() or 1, 8))
+    for index, digest, size, mode, prints, problem in progress(results, count, "reading pictures"):
+        scan.digests[index], scan.sizes[index], scan.modes[index] = digest, size, mode
+        if problem:
+            scan.problems[index] = problem
+        else:
+            scan.descriptors[index], scan.details[index] = prints
+    return scan
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """What a worker process does with (index, path relative to root)."""
+
+    root: Path
+
+    def __call__(self, task: tuple[int, str]) -> tuple:
+        index, path = task
+        try:
+            data = read_file(self.root / path)
+        except OSError as error:
+            return index, "", (0, 0), "", None, reason(error)
+        digest = hashlib.sha256(data).hexdigest()
+        try:
+            with open_image(io.BytesIO(data)) as image:
+                size, mode = image.size, image.mode
+                descriptors, details = fingerprints(grey_thumbnail(image)[None])
+        except Exception as error:  # PIL's decoders raise many kinds: OSError, SyntaxError, ValueError, struct.error, ...
+            return index, digest, (0, 0), "", None, check_image(data) or reason(error)
+        return index, digest, size, mode, (descriptors[0], details[0]), None
+
+
+def _read_manifest(path: Path) -> dict[str, Row]:
+    """See parse_manifest; empty without a manifest."""
+    try:
+        return parse_manifest(read_file(path, MOST_TABLE), path)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise DataError(f"{path}: {reason(error)}; mend it or take it away") from None
+
+
+def _subject(expression: re.Pattern | None, path: str) -> str | None:
+    match = expression and expression.search(composed(path.rsplit("/", 1)[1]))
+    return (match[1] if expression.groups else match[0]) or None if match else None
+
+
+def get_args_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m data_preprocessing.audit`."""
+    parser = OneLineParser(prog="python -m data_preprocessing.audit", description=__doc__.splitlines()[0])
+    parser.add_argument("root", type=path, metavar="DIR", help="the data set: DIR/{train,valid,test}/<class>/*")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 where the verdict is leakage")
+    parser.add_argument(
+        "--subject-regex",
+        metavar="RE",
+        help=f"the subject in a file name: first group, else the whole match; used where {MANIFEST} names none",
+    )
+    parser.add_argument(
+        "--keep",
+        choices=KEEP,
+        default=KEEP[0],
+        help="of two copies in different splits, which one audit.csv does not mark to be left out: that of the later split, so "
+        "that test stays comparable, or that of the earlier one, for a network that is trained already (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--out", type=path, metavar="DIR", help="folder for audit.html, audit.json and audit.csv (default: the data set's)"
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0, 1 with --strict and leakage, 2 for wrong arguments or data."""
+    args = get_args_parser().parse_args(argv)
+    out = args.out or args.root
+    try:
+        figures, copied = audit(args.root, args.subject_regex, _bar, args.keep)
+        write_report(figures, copied, args.root, out)
+    except DataError as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(printable(f"error: {error.filename or out}: {reason(error)}; choose another --out"), file=sys.stderr)
+        return 2
+    verdict = f"{figures['verdict']}: {figures['text']}"
+    for line in (*figures["summary"], verdict, *remedy(figures, args.root, out), str(out / "audit.html")):
+        print(printable(line))
+    return int(args.strict and figures["verdict"] == "leakage")
+
+
+def _bar(items: Iterable, total: int, text: str) -> tqdm:
+    return tqdm(items, total=total, desc=text, leave=False, disable=not sys.stderr.isatty())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

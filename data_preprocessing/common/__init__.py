@@ -1,0 +1,1 @@
+"""What every command of the package shares: errors, files, the command line, pages, processes."""

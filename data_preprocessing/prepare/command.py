@@ -1,0 +1,284 @@
+"""Any data set as its owners give it -> OUT/{train,valid,test}/<class>/*.jpg and OUT/manifest.csv.
+
+    python -m data_preprocessing.prepare NAME --source DIR|ZIP|TAR --out data/NAME [--size 224] [--split-by subject] [--resume]
+    python -m data_preprocessing.prepare folder --source DIR --out DIR-clean --without DIR/audit.csv
+
+The source is only read. What is cut off goes on with --resume.
+"""
+
+import argparse
+import os
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+from tqdm import tqdm
+
+from data_preprocessing.common.class_names import display_order
+from data_preprocessing.common.command_line import OneLineParser, path
+from data_preprocessing.common.errors import DataError, one_line, printable
+from data_preprocessing.common.files import MOST_TABLE, reason
+from data_preprocessing.common.words import quantity
+from data_preprocessing.prepare.crops import FORMATS, SAME, Form
+from data_preprocessing.prepare.splitting import RATIOS, SPLITS, WAYS, assign_splits
+from data_preprocessing.prepare.without import leave_out
+from data_preprocessing.prepare.writer import SKIPPED, write_records
+from data_preprocessing.readers import READERS
+from data_preprocessing.sources.archives import is_archive
+from data_preprocessing.sources.labels import unread_notes
+from data_preprocessing.sources.manifest import MANIFEST, Row, composed, parse_manifest
+from data_preprocessing.sources.records import Listing, Record, group_classes, name_subjects
+from data_preprocessing.sources.trees import Tree, open_tree, table_tree
+from data_preprocessing.sources.wrong_folders import explain_file, is_image
+
+_MOST_WORKERS = 1024
+_READER_DEFAULTS = {"num_classes": 7, "label": "uploader", "neutral": True}
+
+
+def prepare(args: argparse.Namespace) -> None:
+    """Do what the command line says, and print what was done. Raises DataError and OSError; see write_records."""
+    _check(args)
+    tree = _open(args.name, args.source)
+    records, notes = _select(args, tree)
+    records, how = assign_splits(records, args.split_by, args.ratios, args.seed)
+    if args.without is not None:  # after the splits, which are then those of the whole data set, as the audit saw them
+        records, gone = leave_out(records, args.without, tree.root)
+        how += gone
+    options = {name: getattr(args, name) for name in ("name", "split_by", "ratios", "seed", "subject_regex", "classes")}
+    options |= {"without": str(args.without)} if args.without is not None else {}
+    form = Form(args.size, args.margin, args.format)
+    for note in (*notes, *how):
+        print(f"note: {printable(note)}")
+    written, skipped = write_records(
+        tree, records, args.out, form, options, args.resume, args.skip_bad_images, args.workers, _progress
+    )
+    done = [result.task.record for result in written]
+    for note in (*_skipped_note(args.out, len(skipped)), *_gaps(done)):
+        print(f"note: {printable(note)}")
+    print(table(done))
+    print(printable(f"{args.out}: {quantity(len(done), 'picture')}, listed in {args.out / MANIFEST}; train with"))
+    print(f"python main.py --data {shlex.quote(str(args.out))}")
+
+
+def _open(name: str, source: Path) -> Tree:
+    """The files of --source: of a folder or archive, or one table with those that belong to it. Raises DataError."""
+    try:
+        if not source.is_file() or is_archive(source):
+            return open_tree(source)
+        beside = READERS[name].beside
+        if beside is None or is_image(source):
+            needed = f"{name} wants a folder or an archive" if beside is None else f"no table of {name}"
+            raise DataError(f"{source}: a single file, and {needed}; {explain_file(source)}")
+        return table_tree(source, beside)
+    except OSError as error:
+        raise DataError(f"{source}: cannot be read ({reason(error)})") from None
+
+
+def _select(args: argparse.Namespace, tree: Tree) -> tuple[tuple[Record, ...], list[str]]:
+    """The records in `tree` of the wanted classes, with their subjects, and notes about them."""
+    listing = read_listing(args.name, tree, _reader_options(args))
+    records, notes = listing.records, list(listing.notes)
+    if args.format == SAME and any(record.box or record.pixels for record in records):
+        raise DataError(f"--format {SAME}: {args.name} crops faces or has no image files; choose jpg or png")
+    if args.subject_regex is not None:
+        records = name_subjects(records, args.subject_regex)
+    elif args.name == "folder" and MANIFEST in tree.names():
+        records, known = _known_subjects(records, tree)
+        notes += known
+    if args.classes is not None:
+        records = group_classes(records, args.classes)
+    number = len({record.label for record in records})
+    if number < 2:
+        raise DataError(f"{tree.root}: {quantity(number, 'class')}; a classifier needs at least 2")
+    return records, [*notes, *unread_notes(tree, listing.records), *_left_out(listing.records, records)]
+
+
+def read_listing(name: str, tree: Tree, options: SimpleNamespace) -> Listing:
+    """What the reader called `name` finds in `tree`. Raises its DataError; for a wrong layout it says which NAME fits."""
+    by_list = [other for other, reader in READERS.items() if name == "folder" and reader.by_list(tree.names())]
+    if by_list:
+        raise DataError(f"{tree.root}: a list gives the labels, folders are no classes; NAME {' or '.join(by_list)} fits")
+    try:
+        listing = READERS[name].read(tree, options)
+    except DataError as error:
+        names = tree.names()
+        if READERS[name].fits(names):
+            raise
+        fitting = [other for other in READERS if other != name and READERS[other].fits(names)]
+        fitting = [other for other in fitting if other != "folder"] or fitting  # which fits whatever has class folders
+        hint = f"; NAME {' or '.join(fitting)} fits what was found" if fitting else ""
+        raise DataError(f"{error}{hint}") from None
+    if name == "folder" and READERS["fer2013"].fits(tree.names()):
+        note = "these images are called as FER2013's are: NAME fer2013 fits and keeps the official splits, valid and test"
+        return replace(listing, notes=(note, *listing.notes))
+    if not listing.records:
+        raise DataError(f"{tree.root}: no labelled pictures of {name} in it{''.join('; ' + note for note in listing.notes)}")
+    return listing
+
+
+def table(records: Iterable[Record]) -> str:
+    """Pictures a class and split, as lines of text with sums."""
+    counts = Counter((record.label, record.split) for record in records)
+    splits = [split for split in SPLITS if any(key[1] == split for key in counts)]
+    rows = [["class", *splits, "all"]]
+    for label in _shown({key[0] for key in counts}):
+        numbers = [counts[label, split] for split in splits]
+        rows.append([label, *map(str, (*numbers, sum(numbers)))])
+    sums = [sum(count for key, count in counts.items() if key[1] == split) for split in splits]
+    rows.append(["all", *map(str, (*sums, sum(sums)))])
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]) for row in rows
+    )
+
+
+class _Parser(OneLineParser):
+    def format_help(self) -> str:
+        """The help text; it alone needs every reader to be imported."""
+        names = "\n".join(f"  {name:<10} {reader.description}" for name, reader in READERS.items())
+        self.epilog = f"NAME and what is expected in --source:\n{names}"
+        return super().format_help()
+
+
+def get_args_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m data_preprocessing.prepare`."""
+    parser = _Parser(
+        prog="python -m data_preprocessing.prepare",
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("name", metavar="NAME", choices=READERS, help="the data set, see below")
+    what = "folder, .zip, .tar or FER2013's table as it was fetched; archives may lie in the folder"
+    add("--source", type=path, required=True, help=what)
+    add("--out", type=path, required=True, help="folder to write, made if missing")
+    add(
+        "--size",
+        type=int,
+        default=224,
+        help="pixels a side of the written square; 0 keeps each picture's (default: %(default)s)",
+    )
+    add("--margin", type=float, default=0.1, help="share of a face box's side added on each side (default: %(default)s)")
+    add(
+        "--format",
+        choices=FORMATS,
+        default="jpg",
+        help="jpg (quality 95); png, which loses nothing; same: copies of the files (default: jpg)",
+    )
+    add("--split-by", choices=WAYS, help="given: as the data set says; default: the first that the data set has data for")
+    ratios = ",".join(map(str, RATIOS))
+    add("--ratios", type=_ratios, default=RATIOS, metavar="A,B,C", help=f"shares of train, valid, test (default: {ratios})")
+    add("--seed", type=int, default=0, help="of the split (default: %(default)s)")
+    add("--subject-regex", metavar="R", help="who is seen: first group, or whole match, of R in a picture's path in the source")
+    add("--classes", metavar="SPEC", help='"new=old+old,new2=old": group classes; those not named are left out')
+    add("--num-classes", type=int, choices=(7, 8), help="affectnet: without or with contempt (default: 7)")
+    add("--label", choices=("uploader", "majority", "unanimous"), help="aihub: whose label (default: uploader)")
+    add("--no-neutral", dest="neutral", action="store_false", default=None, help="ck+: leave out the first frames")
+    add(
+        "--without", type=path, metavar="FILE", help="audit.csv of data_preprocessing.audit.command: leave out what it marks so"
+    )
+    add("--skip-bad-images", action="store_true", help=f"leave out unreadable pictures; they are listed in OUT/{SKIPPED}")
+    add("--resume", action="store_true", help="go on in an OUT that the same command began")
+    add("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
+    return parser
+
+
+def _ratios(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.size != 0 and not 16 <= args.size <= 4096:
+        raise DataError(f"--size {args.size}: must be from 16 to 4096 pixels, or 0 to keep each picture's")
+    if not 0 <= args.margin <= 10:
+        raise DataError(f"--margin {args.margin:g}: must be from 0 to 10")
+    if args.format == SAME and args.size != 0:
+        raise DataError(f"--format {SAME}: copies the files as they are; add --size 0")
+    if args.seed < 0 or not 1 <= args.workers <= _MOST_WORKERS:
+        raise DataError(f"--seed must be at least 0, and --workers at least 1 and at most {_MOST_WORKERS}")
+    try:
+        source, out = args.source.resolve(), args.out.resolve()
+    except RuntimeError as error:  # a link in a circle
+        raise DataError(f"--source {args.source}, --out {args.out}: {error}") from None
+    if out == source or source in out.parents:
+        raise DataError(f"--out {args.out}: lies in --source {args.source}, which is only read; choose a folder outside")
+    for name in _READER_DEFAULTS:
+        if getattr(args, name) is not None and name not in READERS[args.name].options:
+            flag = "--no-neutral" if name == "neutral" else f"--{name.replace('_', '-')}"
+            takes = next(other for other, reader in READERS.items() if name in reader.options)
+            raise DataError(f"{flag}: means nothing to {args.name}; only {takes} takes it")
+
+
+def _reader_options(args: argparse.Namespace) -> SimpleNamespace:
+    given = {name: getattr(args, name) for name in _READER_DEFAULTS if getattr(args, name) is not None}
+    return SimpleNamespace(**_READER_DEFAULTS | given, classes=args.classes, subject_regex=args.subject_regex)
+
+
+def _known_subjects(records: tuple[Record, ...], tree: Tree) -> tuple[tuple[Record, ...], tuple[str, ...]]:
+    """The records with the subjects that the tree's own manifest names: a copy of a prepared data set keeps them."""
+    rows = parse_manifest(tree.read(MANIFEST, MOST_TABLE), tree.root / MANIFEST)
+    named = tuple(replace(r, subject=rows.get(composed(r.source), Row("", "")).subject or None) for r in records)
+    count = sum(record.subject is not None for record in named)
+    return named, (f"{MANIFEST} names the subjects of {count} of {quantity(len(named), 'image')}",) * bool(count)
+
+
+def _left_out(before: tuple[Record, ...], after: tuple[Record, ...]) -> tuple[str, ...]:
+    gone = len(before) - len(after)
+    return (f"--classes leaves out {gone} of {quantity(len(before), 'picture')}",) if gone else ()
+
+
+def _skipped_note(out: Path, count: int) -> tuple[str, ...]:
+    return (f"{quantity(count, 'unreadable picture')} left out, listed in {out / SKIPPED}",) if count else ()
+
+
+def _gaps(records: list[Record]) -> tuple[str, ...]:
+    """A note for every split that lacks a class: main.py trains on all classes, and scores a split over those it has."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        found.setdefault(record.split, set()).add(record.label)
+    every = set().union(*found.values())
+    return tuple(
+        f"{split} has no picture of {', '.join(_shown(every - found[split]))}: {_GAPS.get(split, _UNSCORED)}; leave the class "
+        "out with --classes, or split otherwise"
+        for split in SPLITS
+        if split in found and every - found[split]
+    )
+
+
+_UNSCORED = "it gets no recall there, and macro F1 is the mean over the others"
+_GAPS = {"train": "main.py cannot train on it"}
+
+
+def _shown(labels: Iterable[str]) -> list[str]:
+    names = sorted(labels)
+    return [names[k] for k in display_order(names)]
+
+
+def _progress(items: Iterable, total: int, text: str) -> tqdm:
+    return tqdm(items, total=total, desc=text, leave=False, disable=not sys.stderr.isatty())
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 2 for wrong arguments or data and a full disk, 130 after Ctrl-C."""
+    args = get_args_parser().parse_args(argv)
+    try:
+        prepare(args)
+    except DataError as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        remedy = "what is written stays; mend that and repeat the command with --resume"
+        print(printable(f"error: {args.out}: {reason(error)}; {remedy}"), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(printable(f"stopped; --resume goes on in {args.out}"), file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Where images and labels come from: folders, archives, lists, FER2013's CSV."""

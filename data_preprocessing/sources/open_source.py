@@ -1,0 +1,117 @@
+"""What --data may name: a folder of class folders, FER2013's CSV file, RAF-DB or AffectNet as they are distributed."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+from data_preprocessing.common.commands import prepare_command
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.files import is_hidden, reason
+from data_preprocessing.readers import affectnet, rafdb
+from data_preprocessing.sources.fer2013 import is_fer2013, read_fer2013
+from data_preprocessing.sources.folders import Split, read_split
+from data_preprocessing.sources.labels import make_splits, unread_notes
+from data_preprocessing.sources.split_folders import find_splits
+from data_preprocessing.sources.split_names import split_folders
+from data_preprocessing.sources.trees import open_tree
+from data_preprocessing.sources.unprepared import refuse_label_files, say_misplaced
+from data_preprocessing.sources.wrong_folders import explain_file
+
+_NATIVE_FORMS = {rafdb: (*rafdb.LISTS, "EmoLabel", "Image/aligned"), affectnet: tuple(affectnet.SETS)}
+
+_OTHER_COUNT = "python -m data_preprocessing.prepare affectnet --num-classes 7 or 8 writes either set of classes"
+
+
+def open_source(data: Path | str, say: Callable[[str], None] = lambda text: None) -> dict[str, Callable[[], Split]]:
+    """A reader of each split that `data` has, by its name, in the order train, valid, test.
+
+    data: a folder (see split_folders), whose splits are listed only when their reader is called; a CSV file of FER2013
+    (see read_fer2013), by its name's ending; or a folder of RAF-DB with its list file or of AffectNet (see their readers),
+    classes in the data set's label order. Of the last three all splits are listed at once. say: told what the user should
+    know about how those were read, in one-line texts. Raises DataError where `data` is none of them or is broken.
+    """
+    path = Path(data)
+    try:
+        return _open(path, say)
+    except OSError as error:
+        raise DataError(f"--data {path}: {error.filename or path} cannot be read ({reason(error)})") from None
+
+
+def _open(path: Path, say: Callable[[str], None]) -> dict[str, Callable[[], Split]]:
+    if path.suffix.lower() == ".csv" and path.is_file():
+        return {name: partial(_itself, split) for name, split in _read_table(path, say).items()}
+    splits = _read_native(path, say)
+    if splits:
+        return {name: partial(_itself, split) for name, split in splits.items()}
+    refuse_label_files(path)
+    folders = find_splits(path, say)
+    say_misplaced(path, folders, say)
+    return {name: partial(read_split, name, folder, say) for name, folder in folders.items()}
+
+
+def _read_table(path: Path, say: Callable[[str], None]) -> dict[str, Split]:
+    try:
+        return read_fer2013(path, say)
+    except DataError as error:
+        if is_fer2013(path) or not path.stat().st_size:
+            raise
+        raise DataError(f"{error}; {explain_file(path)}") from None
+
+
+def _read_native(root: Path, say: Callable[[str], None]) -> dict[str, Split]:
+    """The splits of a data set in its own layout; empty where `root` is something else."""
+    reader = _likely_reader(root)
+    if reader is None:
+        return {}
+    tree = open_tree(root)
+    names = tree.names()
+    if not (rafdb.find_lists(names) if reader is rafdb else affectnet.fits(names)):
+        return {}
+    title = "RAF-DB" if reader is rafdb else "AffectNet"
+    say(f"{root}: {title} in its own layout; reading its labels")
+    listing = reader.read(tree, SimpleNamespace(num_classes=len(affectnet.CLASSES)))
+    splits = make_splits(listing, reader.CLASSES)
+    notes = [*listing.notes, *unread_notes(tree, listing.records)]
+    if set(splits) == {"train"}:
+        where = "; ".join(notes)
+        raise DataError(f"{root}: the labels are of train alone{f' ({where})' * bool(where)}; {_cut_command(root, reader)}")
+    for note in notes:
+        say(f"{root}: {note}")
+    classes = next(iter(splits.values())).classes
+    say(f"{root}: {len(classes)} classes in {title}'s label order: {', '.join(classes)}")
+    if reader is affectnet:
+        say(f"{root}: its recipe is --data_type AffectNet-{len(classes)}; {_OTHER_COUNT}")
+    return splits
+
+
+def _cut_command(root: Path, reader: ModuleType) -> str:
+    name = "rafdb" if reader is rafdb else "affectnet"
+    return f"fetch the list of all images, or {prepare_command(name, root)} cuts valid and test out of train"
+
+
+def _likely_reader(root: Path) -> ModuleType | None:
+    """The reader to try, by a glance at a few names: folders of classes stay as quick to open as they are."""
+    folders = [folder for found in split_folders(root)[0].values() for folder in found] if root.is_dir() else []
+    if folders:
+        return rafdb if all(_is_flat(folder) for folder in folders) else None
+    for reader, marks in _NATIVE_FORMS.items():
+        if any((root / mark).exists() or any(root.glob(f"*/{mark}")) for mark in marks):
+            return reader
+    return None
+
+
+def _is_flat(folder: Path) -> bool:
+    """Whether RAF-DB's pictures lie directly in a split's folder, and no folder beside them."""
+    with os.scandir(folder) as entries:
+        found = False
+        for entry in entries:
+            if entry.is_dir() and not is_hidden(entry.name):
+                return False
+            found = found or rafdb.is_flat_picture(entry.name)
+        return found
+
+
+def _itself(split: Split) -> Split:
+    return split

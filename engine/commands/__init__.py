@@ -1,0 +1,1 @@
+"""What a user starts: train, evaluate, predict, a series of seeds."""

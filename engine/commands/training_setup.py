@@ -1,0 +1,123 @@
+"""Everything that a training run trains, checked and built, before anything is written."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from data_preprocessing.sources.folders import Checked, Split
+from engine import data, memory
+from engine.checkpoints.class_names import output_classes
+from engine.checkpoints.format import Checkpoint
+from engine.config.flags import Settings
+from engine.config.wishes import without_effect
+from engine.distributed import SINGLE, Group
+from engine.errors import UsageError
+from engine.evaluation.leaks import Copies, find_copies, training_warning
+from engine.network import BGR, build_model, choose_device, load_backbones, model_options, start_from_scratch
+from engine.precision import choose_precision
+from engine.run_folder import layout
+from engine.run_folder.manifest import read_manifest
+from engine.run_folder.resume import Start, require_same_order, restore, say_changes
+from engine.seed import seed_everything
+from engine.training.loop import FitState
+from engine.training.loss_scaling import LossScaler
+from engine.training.optimizers import create_optimizer, parameter_groups
+
+
+@dataclass
+class Prepared:
+    """splits: training, selection, report. checks: of their pictures, by split name. copies: that the splits share.
+
+    warnings: about what the figures rest on, one line each.
+    """
+
+    settings: Settings
+    log: layout.Log
+    device: torch.device
+    precision: torch.dtype
+    splits: list[Split]
+    warnings: list[str]
+    checks: dict[str, Checked]
+    copies: list[Copies]
+    classes: tuple[str, ...]
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    state: FitState
+    scaler: LossScaler
+    group: Group = SINGLE
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """SHA-256 over names and contents of each split's pictures."""
+        return {name: check.fingerprint for name, check in self.checks.items()}
+
+
+def prepare(settings: Settings, start: Start, flags: dict, log: layout.Log, group: Group = SINGLE) -> Prepared:
+    """Check the data and build network and optimiser; writes nothing.
+
+    flags: the command line's, only those given. group: the processes that train together. Raises UsageError, DataError or
+    WeightsError, and TrainingStopped where memory does not suffice.
+    """
+    device = choose_device(settings, flags, log.say, group)
+    with memory.explained(device, settings.batch_size, settings.workers):
+        return _prepare(device, settings, start, flags, log, group)
+
+
+def _prepare(device: torch.device, settings: Settings, start: Start, flags: dict, log: layout.Log, group: Group) -> Prepared:
+    precision = choose_precision(settings.precision, device, log.say)
+    checkpoint = start.checkpoint
+    stored = checkpoint.path if checkpoint and "data" not in flags else None
+    splits, said = data.training_splits(settings.data, data.locate(settings.data, log.say, stored))
+    classes, explanation = _classes(checkpoint, splits[0], flags.get("data_type"))
+    if explanation:
+        log.say(explanation)
+    splits = [split.reordered(classes) for split in splits]
+    seed_everything(settings.seed)
+    model = build_model(settings.model, len(classes), model_options(settings), device)
+    scaler = LossScaler(precision)
+    optimizer = create_optimizer(
+        parameter_groups(model, settings.feature_lr_scale),
+        settings.optimizer,
+        settings.lr,
+        settings.momentum,
+        settings.weight_decay,
+        settings.rho,
+    )
+    if checkpoint:
+        state = restore(checkpoint, model, optimizer, settings.optimizer, log)
+        if checkpoint.scaler:
+            scaler.load_state_dict(checkpoint.scaler)
+        say_changes(checkpoint, flags, log.say)
+    else:
+        state = FitState()
+        start_from_scratch(model, settings.init)
+        load_backbones(model, settings.pretrained, log.say, named="pretrained" in flags)
+    known = read_manifest(layout.LOG_ROOT / start.run / layout.MANIFEST) if start.run else {}
+    splits, checks = group.share(data.checked(splits, settings.skip_bad_images, log.say, known) if group.is_main else None)
+    copies = find_copies(checks)
+    said += [training_warning(copies, splits[2].name), *map(data.absence, {split.name: split for split in splits[1:]}.values())]
+    training = model, optimizer, state, scaler, group
+    warnings = [text for text in (explanation, *said) if text.startswith(layout.WARNING)]
+    prepared = Prepared(settings, log, device, precision, splits, warnings, checks, copies, classes, *training)
+    if checkpoint and settings.start_epoch is None:
+        require_same_order(checkpoint, settings, prepared.fingerprints, log.say)
+    for text in filter(None, (*said, without_effect(flags, group.size), BGR * (settings.channel_order == "bgr"))):
+        log.say(text)
+    return prepared
+
+
+def _classes(checkpoint: Checkpoint | None, split: Split, data_type: str | None) -> tuple[tuple[str, ...], str]:
+    """The classes in output order, and where a checkpoint gives the order, a sentence about it. split: training."""
+    if not checkpoint:
+        return split.classes, ""
+    if not checkpoint.is_foreign and set(checkpoint.classes) != set(split.classes):
+        raise UsageError(
+            f"--resume {checkpoint.path}: was trained on the classes {', '.join(checkpoint.classes)}; {split.folder} has "
+            f"{', '.join(split.classes)}: a run goes on with the same class names; rename the class folders, or give the former "
+            "data by --data"
+        )
+    classes, explanation = output_classes(checkpoint, split, data_type)
+    if len(classes) != len(split.classes):
+        raise UsageError(f"--resume {checkpoint.path}: has outputs without a class in the data; only --evaluate can")
+    return classes, explanation

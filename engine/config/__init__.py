@@ -1,0 +1,1 @@
+"""Flags, settings and recipes: what a run is told to do."""

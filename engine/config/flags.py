@@ -1,0 +1,248 @@
+"""Every flag of `main.py`, once: the fields of `Settings`. No torch.
+
+The parser, the defaults, the range checks, what a checkpoint stores and may hold, what makes two runs one configuration, and
+docs/flags.md are read from here.
+"""
+
+import argparse
+from dataclasses import dataclass, fields
+
+from engine.config.flag import COMMAND, LARGEST_INT, MACHINE, by_recipe, described, flag, with_default
+from engine.config.recipes import DATA_TYPES, LOSSES, SYNTHETIC, TRANSFORMS
+from models import HEADS, MODELS
+
+GROUPS = ("data", "model", "optimisation", "run")
+_MARGINS = ", ".join(f"{margin:g} {name}" for name, margin in HEADS.items() if margin)
+
+
+@dataclass
+class Settings:
+    """All settings of a command, one field per flag; those without a flag come from the script, the data set and the recipe."""
+
+    data: str | None = flag(
+        "--data",
+        "data",
+        "train/, valid/, test/ with one folder per class; FER2013's CSV (default: drawn faces)",
+        metavar="DIR|CSV",
+        path=True,
+        configures=False,
+    )
+    data_type: str | None = flag(
+        "--data_type",
+        "data",
+        f"protocol (default: RAF-DB; FER2013 for a CSV; without --data {SYNTHETIC})",
+        choices=tuple(DATA_TYPES),
+    )
+    transform: str | None = by_recipe("--transform", "data", "of training images", choices=TRANSFORMS)
+    sampler: str | None = by_recipe(
+        "--sampler", "data", "balanced: every class equally often, with replacement", choices=("shuffled", "balanced")
+    )
+    channel_order: str | None = flag(
+        "--channel-order",
+        "data",
+        "(default: rgb; bgr for poster_v1 on RAF-DB, as published)",
+        choices=("rgb", "bgr"),
+        by_recipe=True,
+    )
+    split: str | None = flag(
+        "--split",
+        "data",
+        "what --evaluate tests (default: test where there is one)",
+        choices=("valid", "test"),
+        lifetime=COMMAND,
+    )
+    skip_bad_images: bool = flag(
+        "--skip-bad-images", "data", "drop and count unreadable images (default: stop at the first)", False
+    )
+    occlude: str = with_default(
+        "--occlude", "data", "cover training faces as a VR headset does", "none", choices=("none", "vr")
+    )
+    occlude_eval: str = with_default(
+        "--occlude-eval", "data", "the same for valid and test faces", "none", choices=("none", "vr")
+    )
+    cache: str = flag(
+        "--cache",
+        "data",
+        "where decoded and resized images are kept (default: auto, data/cache)",
+        "auto",
+        metavar="auto|off|DIR",
+        path=True,
+        lifetime=MACHINE,
+    )
+    workers: int = with_default(
+        "-j --workers", "data", "decoding processes", 2, metavar="N", least=0, most=1024, lifetime=MACHINE
+    )
+
+    model: str = with_default("--model", "model", "", "poster_v2", choices=MODELS)  # also what is registered later
+    head: str = with_default("--head", "model", "of a POSTER", "linear", choices=tuple(HEADS))
+    margin: float | None = flag("--margin", "model", f"of a margin head (default: {_MARGINS})", metavar="X", least=0)
+    scale: float = with_default("--scale", "model", "factor of a margin head's cosines", 64.0, metavar="X", above=0)
+    h: float = with_default(
+        "--h", "model", "how much AdaFace's margin follows the embedding's length", 0.333, metavar="X", least=0
+    )
+    pretrained: str = with_default(
+        "--pretrained", "model", "folder of the backbones' files, or none", "models/pretrain", metavar="DIR", path=True
+    )
+    init: str = with_default(
+        "--init", "model", "how POSTER V2's transformer starts", "reference", choices=("reference", "positions")
+    )
+    freeze_landmark_bn: bool = flag(
+        "--freeze-landmark-bn", "model", "keep the landmark network's BatchNorm still (default: it moves)", False
+    )
+
+    epochs: int | None = by_recipe("--epochs", "optimisation", "epochs in all", metavar="N", least=1, most=LARGEST_INT)
+    start_epoch: int | None = flag(
+        "--start-epoch",
+        "optimisation",
+        "epochs to count as done (default: 0, or the resumed file's)",
+        metavar="N",
+        least=0,
+        most=LARGEST_INT,
+        lifetime=COMMAND,
+    )
+    batch_size: int | None = by_recipe(
+        "-b --batch-size", "optimisation", "images per step", metavar="N", least=1, most=LARGEST_INT
+    )
+    accumulate: int = with_default(
+        "--accumulate", "optimisation", "parts that a batch is computed in", 1, metavar="N", least=1, most=LARGEST_INT
+    )
+    loss: str | None = by_recipe("--loss", "optimisation", "cross-entropy, or with twice a label-smoothed one", choices=LOSSES)
+    optimizer: str | None = by_recipe("--optimizer", "optimisation", "what SAM drives", choices=("adam", "adamw", "sgd"))
+    lr: float | None = by_recipe("--lr --learning-rate", "optimisation", "rate of the first epoch", metavar="X", above=0)
+    lr_decay: float | None = by_recipe("--lr-decay", "optimisation", "the rate's factor per epoch", metavar="X", above=0)
+    feature_lr_scale: float = with_default(
+        "--feature-lr-scale", "optimisation", "backbones' rate as a fraction of --lr", 1.0, metavar="X", least=0
+    )
+    momentum: float = with_default(
+        "--momentum", "optimisation", "SGD's; above 0 it replaces Adam's β1, 0.9", 0.0, metavar="X", least=0
+    )
+    weight_decay: float | None = by_recipe("--wd --weight-decay", "optimisation", metavar="X", least=0)
+    rho: float | None = by_recipe(
+        "--rho", "optimisation", "SAM's radius; 0: the plain optimiser, one pass", metavar="X", least=0
+    )
+
+    resume: str | None = flag(
+        "--resume",
+        "run",
+        "checkpoint to continue; flags that are not given come from it; auto: the newest of --run NAME, or start it",
+        metavar="FILE|auto",
+        path=True,
+        lifetime=COMMAND,
+    )
+    evaluate: str | None = flag(
+        "-e --evaluate",
+        "run",
+        "checkpoint to test; nothing is trained; published:rafdb is a file of python -m models.fetch",
+        metavar="FILE",
+        path=True,
+        lifetime=COMMAND,
+    )
+    predict: list[str] | None = flag(  # noqa: RUF009, its default is None
+        "--predict",
+        "run",
+        "with --evaluate FILE: predict the class of each image in these files, folders, globs: aligned face crops, no labels",
+        metavar="PATH",
+        path=True,
+        many=True,
+        lifetime=COMMAND,
+    )
+    out: str | None = flag(
+        "--out",
+        "run",
+        "with --evaluate: new or empty folder for the results (default: log/<run>)",
+        metavar="DIR",
+        path=True,
+        lifetime=COMMAND,
+    )
+    draw: bool | None = flag(
+        "--draw", "run", "with --predict: one PNG per image, with a bar per class and where the network looks", lifetime=COMMAND
+    )
+    explain: bool | None = flag(
+        "--explain", "run", "with --evaluate: draw where the network looks, and test whether that matters", lifetime=COMMAND
+    )
+    margin_at_eval: bool | None = flag(
+        "--margin-at-eval",
+        "run",
+        "repeat the published evaluation, which gives the labels to the head",
+        lifetime=COMMAND,
+        configures=True,
+    )
+    run: str | None = flag("--run", "run", "name of the run's folders (default: the time)", metavar="NAME", lifetime=COMMAND)
+    checkpoint_path: str | None = flag(
+        "--checkpoint_path", "run", "(default: checkpoint/<run>/last.pth)", metavar="FILE", path=True, lifetime=COMMAND
+    )
+    best_checkpoint_path: str | None = flag(
+        "--best_checkpoint_path", "run", "(default: checkpoint/<run>/best.pth)", metavar="FILE", path=True, lifetime=COMMAND
+    )
+    save_every: str = with_default(
+        "--save-every",
+        "run",
+        "steps or minutes between two checkpoints within an epoch",
+        "15m",
+        metavar="N|Nm",
+        lifetime=MACHINE,
+    )
+    on_nan: str = with_default(
+        "--on-nan", "run", "a step whose loss or gradient is not finite", "stop", choices=("stop", "skip")
+    )
+    stall_seconds: float = with_default(
+        "--stall-seconds", "run", "report what a batch waits for after X s", 300.0, metavar="X", above=0, lifetime=MACHINE
+    )
+    seed: int = with_default("--seed", "run", "of every random draw", 0, metavar="N", least=0, most=2**63 - 1, configures=False)
+    seeds: str | None = flag(
+        "--seeds",
+        "run",
+        "train one run per seed, NAME_seed<N>, and report mean, deviation and 95 %% interval",
+        metavar="N,N,N",
+        lifetime=COMMAND,
+    )
+    print_freq: int = with_default(
+        "-p --print-freq", "run", "steps between two reports", 10, metavar="N", least=1, most=LARGEST_INT, lifetime=MACHINE
+    )
+    tensorboard: bool | None = flag(
+        "--tensorboard", "run", "write log/<run>/tensorboard/ too, where that package is installed", lifetime=COMMAND
+    )
+    device: str = with_default("--device", "run", "", "auto", choices=("auto", "cpu", "cuda", "mps"), lifetime=MACHINE)
+    precision: str = with_default(
+        "--precision", "run", "auto: bf16 where the hardware has it", "fp32", choices=("auto", "fp32", "bf16", "fp16")
+    )
+    compile: bool = flag("--compile", "run", "compile the network by torch.compile (default: not)", False)
+    gpu: str | None = flag(
+        "--gpu", "run", "number of the CUDA GPU; several: one process each (default: 0)", metavar="N|N,N", lifetime=COMMAND
+    )
+    sync_bn: bool = flag(
+        "--sync-bn", "run", "with several processes: BatchNorm over the whole batch (default: each its part)", False
+    )
+
+    augmentation: bool = True  # False in main_no_augmentation.py
+    variant: str | None = None  # of POSTER V1, by the data set
+    eval_transform: str | None = None  # of the recipe
+
+
+FLAGS = {item.name: described(item) for item in fields(Settings) if item.metadata}
+DEFAULTS = {name: one.default for name, one in FLAGS.items() if one.lifetime != COMMAND and not one.by_recipe}
+DEFAULTS = {name: value for name, value in DEFAULTS.items() if name not in ("data", "data_type")}  # they depend on each other
+
+
+def flag_of(name: str) -> str:
+    """The flag that a user types for the setting `name`."""
+    return FLAGS[name].shown
+
+
+def of_lifetime(lifetime: str) -> tuple[str, ...]:
+    """Names of the settings of one lifetime."""
+    return tuple(name for name, one in FLAGS.items() if one.lifetime == lifetime)
+
+
+def configures(name: str) -> bool:
+    """Whether runs that differ in the setting `name` are different configurations. Data are known by their content."""
+    return name not in FLAGS or FLAGS[name].configures
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` every flag, by groups."""
+    for group in GROUPS:
+        titled = parser.add_argument_group(group)
+        for one in FLAGS.values():
+            if one.group == group:
+                titled.add_argument(*one.names, **one.options())

@@ -1,0 +1,86 @@
+"""What a table of predictions is worth. No drawing, no printing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from data_preprocessing.common.class_names import display_order
+
+Z95 = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Figures of one split, all fractions between 0 and 1.
+
+    accuracy, interval (its 95 % Wilson interval), balanced_accuracy and macro_f1 (means over the classes present in
+    the data), precision, recall, f1, support: (C,) a class, confusion: (C, C) counts, rows true, columns predicted.
+    """
+
+    accuracy: float
+    interval: tuple[float, float]
+    balanced_accuracy: float
+    macro_f1: float
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+    support: np.ndarray
+    confusion: np.ndarray
+
+
+def wilson_interval(successes: int, trials: int, z: float = Z95) -> tuple[float, float]:
+    """Score interval of a proportion (Wilson, 1927, J. Am. Stat. Assoc. 22:209). Raises ValueError without trials."""
+    if trials < 1:
+        raise ValueError("an interval needs at least one trial")
+    p = successes / trials
+    centre = (p + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z / (1 + z**2 / trials) * np.sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+
+
+def compute_metrics(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> Metrics:
+    """labels, predicted: (N,) class indices, N ≥ 1 -> Metrics. A class that no picture has counts in no mean."""
+    classes = np.arange(num_classes)
+    precision, recall, f1, support = precision_recall_fscore_support(
+        labels, predicted, labels=classes, average=None, zero_division=0
+    )
+    hits = int((labels == predicted).sum())
+    present = support > 0
+    return Metrics(
+        accuracy=hits / len(labels),
+        interval=wilson_interval(hits, len(labels)),
+        balanced_accuracy=float(recall[present].mean()),
+        macro_f1=float(f1[present].mean()),
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        support=support.astype(int),
+        confusion=confusion_matrix(labels, predicted, labels=classes),
+    )
+
+
+def displayed(metrics: Metrics, classes: Sequence[str]) -> tuple[Metrics, tuple[str, ...]]:
+    """Figures and classes in the order in which they are shown."""
+    order = display_order(classes)
+    by_class = {name: getattr(metrics, name)[order] for name in ("precision", "recall", "f1", "support")}
+    shown = replace(metrics, **by_class, confusion=metrics.confusion[np.ix_(order, order)])
+    return shown, tuple(classes[k] for k in order)
+
+
+def format_table(metrics: Metrics, classes: tuple[str, ...]) -> str:
+    """The headline figures and a line a class, as text; a class without images has a dash for recall and F1."""
+    metrics, classes = displayed(metrics, classes)
+    low, high = metrics.interval
+    width = max(map(len, (*classes, "class")))
+    lines = [
+        f"accuracy {100 * metrics.accuracy:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f}), "
+        f"balanced accuracy {100 * metrics.balanced_accuracy:.2f} %, macro F1 {metrics.macro_f1:.4f}, "
+        f"{metrics.support.sum()} pictures",
+        f"{'class':<{width}}  precision  recall      F1  support",
+    ]
+    for k, name in enumerate(classes):
+        recall, f1 = (f"{value[k]:.4f}" if metrics.support[k] else "-" for value in (metrics.recall, metrics.f1))
+        lines.append(f"{name:<{width}}  {metrics.precision[k]:9.4f}  {recall:>6}  {f1:>6}  {metrics.support[k]:7d}")
+    return "\n".join(lines)

@@ -1,0 +1,122 @@
+"""Choosing the device and building the network of a run, with pretrained backbones or a checkpoint's weights."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from engine import memory
+from engine.checkpoints.format import Checkpoint
+from engine.config.flags import Settings
+from engine.config.settings import gpu_numbers
+from engine.distributed import SINGLE, Group
+from engine.errors import UsageError
+from models import MODELS, contract, create_model
+from models.errors import WeightsError
+from models.files.weights import load_exact
+
+BGR = "channel order: BGR, as the published POSTER V1 reads RAF-DB (--channel-order rgb for RGB)"
+
+
+def choose_device(settings: Settings, flags: dict, say: Callable[[str], None], group: Group = SINGLE) -> torch.device:
+    """The device to compute on; says so where it is not the one that the settings of a checkpoint or the defaults want.
+
+    flags: the command line's, only those given; of several GPUs each process of `group` has its own. Raises UsageError for
+    an unknown GPU, and where the device that --device names is not there.
+    """
+    gpus = gpu_numbers(settings.gpu)
+    name = "cuda" if gpus and "device" not in flags else settings.device  # --gpu is newer than a checkpoint's device
+    gpu = group.local_rank if group.size > 1 else gpus[0] if gpus else None
+    if gpu is not None and group.size == 1 and gpu >= torch.cuda.device_count():
+        known = f"this machine has {torch.cuda.device_count()}" if torch.cuda.is_available() else "no CUDA GPU is available"
+        raise UsageError(f"--gpu {gpu}: unknown GPU, {known}; leave --gpu out to use what there is")
+    if name in ("auto", "cuda") and torch.cuda.is_available():
+        return torch.device("cuda", gpu or 0)
+    if name == "mps" and torch.backends.mps.is_available():
+        return torch.device("mps")
+    kind = "MPS" if name == "mps" else "CUDA"
+    if "device" in flags and name not in ("auto", "cpu"):
+        raise UsageError(f"--device {name}: PyTorch {torch.__version__} finds no {kind} device; use --device cpu or auto")
+    if name != "cpu":
+        say(f"no {kind} device: using the CPU ({torch.get_num_threads()} threads)")
+    return torch.device("cpu")
+
+
+def model_options(settings: Settings) -> dict:
+    """The arguments of `create_model` that the settings hold for their network."""
+    return {name: getattr(settings, name) for name in MODELS[settings.model].options}
+
+
+def model_title(settings: Settings) -> str:
+    """The network and its head as a figure's title names them."""
+    head = "" if settings.head == "linear" else f" ({settings.head})"
+    notes = ", labels in the head" * bool(settings.margin_at_eval) + ", faces covered" * (settings.occlude_eval == "vr")
+    return settings.model + head + notes
+
+
+def build_model(name: str, num_classes: int, options: dict, device: torch.device) -> nn.Module:
+    """A new network with random weights on `device`, in channels-last memory, the faster order for its convolutions."""
+    return create_model(name, num_classes, **options).to(device, memory_format=torch.channels_last)
+
+
+def start_from_scratch(model: nn.Module, init: str) -> None:
+    """Change the random start as --init says: reference leaves it, others are the network's own."""
+    if init != "reference":
+        model.start(init)
+
+
+def load_weights(model: nn.Module, checkpoint: Checkpoint, flag: str, say: Callable[[str], None]) -> None:
+    """Load a checkpoint's weights exactly. Raises UsageError naming file and keys where they do not fit."""
+    try:
+        dead = MODELS[checkpoint.model].dead_keys if checkpoint.is_foreign else None
+        report = load_exact(model, checkpoint.state_dict, dead)
+    except WeightsError as error:
+        raise UsageError(f"{flag} {checkpoint.path}: does not fit {checkpoint.model}: {error}") from None
+    dropped = f"; {len(report.dropped)} dropped that the published network stores and never runs" if report.dropped else ""
+    say(f"{checkpoint.path}: {report.loaded} tensors loaded{dropped}{checkpoint.told}")
+
+
+def tested_network(
+    checkpoint: Checkpoint, settings: Settings, device: torch.device, explanation: str, say: Callable[[str], None]
+) -> nn.Module:
+    """The network of `--evaluate FILE` with its weights; says what was loaded, `explanation` and the channel order.
+
+    Raises UsageError naming file and keys where they do not fit, or a flag that draws what the network does not have.
+    """
+    with memory.explained(device, settings.batch_size, settings.workers):
+        model = build_model(checkpoint.model, checkpoint.num_outputs, model_options(settings), device)
+        load_weights(model, checkpoint, "--evaluate", say)
+        flag = "--explain" * bool(settings.explain) or "--draw" * bool(settings.draw)
+        if flag:
+            from engine.explain.grad_cam import require_maps  # only here: without the flags nothing of it is needed
+
+            shape = (1, *MODELS[checkpoint.model].picture.shape)
+            require_maps(model, torch.zeros(shape, device=device), checkpoint.model, flag)
+    say(explanation)
+    if settings.channel_order == "bgr":
+        say(BGR)
+    return model
+
+
+def load_backbones(model: nn.Module, folder: str, say: Callable[[str], None], named: bool = False) -> None:
+    """Load the pretrained backbones from `folder` ("none": start at random, without a word) where the network has any.
+
+    named: whether the user gave the folder. Then UsageError is raised where it holds neither file.
+    """
+    if folder == "none" or not contract.declared(model, "load_pretrained"):
+        return
+    reports, missing = model.load_pretrained(Path(folder))
+    if named and not Path(folder).is_dir():
+        raise UsageError(f"--pretrained {folder}: no such folder; give one that holds {' and '.join(missing)}, or none")
+    if named and not reports:
+        raise UsageError(f"--pretrained {folder}: holds neither {' nor '.join(missing)}; give another folder, or none")
+    for name, report in reports.items():
+        dropped = sorted({key.split(".")[0] + ("." + key.split(".")[1]) * key.startswith("body.") for key in report.dropped})
+        tail = f"; not needed and dropped: {', '.join(dropped)} ({len(report.dropped)} tensors)" if dropped else ""
+        say(f"{Path(folder) / name}: {report.loaded} tensors matched{tail}{report.told}")
+    if missing:
+        say(
+            f"warning: {' and '.join(missing)} not found in {folder}: training starts from random weights there, which "
+            f"costs much accuracy{contract.pretrained_hint(model)}; --pretrained none silences this"
+        )

@@ -1,0 +1,1 @@
+"""Images without labels: found, predicted, reported and drawn."""

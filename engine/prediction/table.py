@@ -1,0 +1,76 @@
+"""What is told and kept of pictures without labels: a line a picture, predictions.csv, and what was wrong with which."""
+
+import csv
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from data_preprocessing.common.errors import printable
+from data_preprocessing.common.files import replacing
+from data_preprocessing.sources.folders import Split
+from engine.prediction.images import Given
+
+TABLE = "predictions.csv"
+
+
+@dataclass
+class Report:
+    """Pictures of `split` as they are predicted: the readable ones with a row of probabilities each, the others' paths."""
+
+    split: Split
+    classes: tuple[str, ...]
+    given: list[Given] = field(default_factory=list)
+    rows: list[np.ndarray] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+    def add(self, given: list[Given], probabilities: np.ndarray) -> str:
+        """Keep a batch; returns a line a picture: path, class, probability, second choice, or why it is skipped.
+
+        probabilities: (number of readable ones, C), in their order.
+        """
+        lines, rows = [], iter(probabilities)
+        for one in given:
+            path = printable(self.split.paths[one.index])
+            if one.problem:
+                self.unreadable.append(path)
+                lines.append(f"{path}: skipped, unreadable ({printable(one.problem)})")
+                continue
+            row = next(rows)
+            self.given.append(replace(one, view=None))
+            self.rows.append(row)
+            first, second = np.argsort(-row, kind="stable")[:2]
+            names = [printable(self.classes[k]) for k in (first, second)]
+            lines.append(f"{path}: {names[0]} {row[first]:.3f}, {names[1]} {row[second]:.3f}")
+        return "\n".join(lines)
+
+    def write(self, folder: Path) -> None:
+        """predictions.csv: a row a readable picture: path, predicted class, a probability a class."""
+        with (
+            replacing(folder / TABLE) as partial,
+            open(partial, "w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+        ):
+            writer = csv.writer(file)
+            writer.writerow(["path", "predicted", *(f"p_{name}" for name in self.classes)])
+            for one, row in zip(self.given, self.rows):
+                writer.writerow([self.split.paths[one.index], self.classes[row.argmax()], *(f"{p:.9g}" for p in row)])
+
+    def about_crops(self) -> str:
+        """A warning about pictures that can hardly be face crops, "" without any."""
+        found = [one for one in self.given if one.is_no_crop]
+        if not found:
+            return ""
+        shown = [f"{printable(self.split.paths[one.index])} ({one.size[0]}×{one.size[1]})" for one in found]
+        return (
+            f"warning: {len(found)} of {len(self.given)} pictures can hardly be aligned face crops, by their size or "
+            f"proportions: {_some(shown, 3)}; the network was trained on such crops alone: crop the faces first"
+        )
+
+    def about_unreadable(self) -> str:
+        """How many pictures were skipped, and which; "" without any."""
+        total, skipped = len(self.split.paths), len(self.unreadable)
+        return f"{skipped} of {total} pictures could not be read and were skipped: {_some(self.unreadable, 10)}" * bool(skipped)
+
+
+def _some(texts: list[str], most: int) -> str:
+    return ", ".join(texts[:most]) + f" and {len(texts) - most} more" * (len(texts) > most)

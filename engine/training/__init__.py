@@ -1,0 +1,1 @@
+"""The epoch loop, the step, SAM, optimisers, objectives, and what goes wrong in them."""

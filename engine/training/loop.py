@@ -1,0 +1,104 @@
+"""The epoch loop: set the learning rate, train, evaluate, record, hand over to be saved."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch.utils.data import DataLoader
+
+from engine.errors import TrainingStopped
+from engine.evaluation.predictions import Predictions, predict
+from engine.training.epoch import Progress, Training, train_one_epoch
+from engine.training.optimizers import set_learning_rate
+from engine.training.remaining import Remaining
+
+
+@dataclass
+class FitState:
+    """How far a run has come: epochs completed, rows of metrics.csv, and the epoch chosen so far (None before one).
+
+    progress: of the epoch that is being trained, None between two epochs. pictures_per_s: of the last epoch's training.
+    """
+
+    epoch: int = 0
+    history: list[dict] = field(default_factory=list)
+    best: dict | None = None
+    progress: Progress | None = None
+    pictures_per_s: float = 0.0
+
+    def add(self, rate: float, trained: dict[str, float], predictions: Predictions) -> bool:
+        """Count one more epoch: its rate, what train_one_epoch gave and the validation. Returns whether it is the best."""
+        valid = predictions.metrics()
+        self.pictures_per_s = trained["pictures_per_s"]
+        self.epoch += 1
+        self.history.append(
+            {
+                "epoch": self.epoch,
+                "learning_rate": rate,
+                "train_loss": trained["loss"],
+                "train_accuracy": trained["accuracy"],
+                "valid_loss": predictions.loss,
+                "valid_accuracy": valid.accuracy,
+                "valid_balanced_accuracy": valid.balanced_accuracy,
+                "valid_macro_f1": valid.macro_f1,
+            }
+        )
+        is_best = self.best is None or valid.accuracy > self.best["valid_accuracy"]
+        if is_best:
+            self.best = {"epoch": self.epoch, "valid_accuracy": valid.accuracy}
+        return is_best
+
+    def rewind(self, epoch: int) -> None:
+        """Go on after `epoch`, without what was recorded of later ones."""
+        if epoch != self.epoch:
+            self.progress = None
+        self.epoch = epoch
+        self.history = [row for row in self.history if row["epoch"] <= epoch]
+        if self.best and self.best["epoch"] > epoch:
+            self.best = None
+
+
+def learning_rate(base: float, decay: float, epoch: int) -> float:
+    """The rate of an epoch (counted from 0): base · decay^epoch."""
+    return base * decay**epoch
+
+
+def fit(
+    training: Training,
+    train_loader: DataLoader,
+    valid_loader: DataLoader,
+    state: FitState,
+    *,
+    lr: float,
+    lr_decay: float,
+    epochs: int,
+    progress: Callable,
+    on_epoch: Callable[[FitState, bool, Predictions], None],
+) -> None:
+    """Train from `state.epoch` to `epochs`, choosing the epoch with the best accuracy on `valid_loader`, the first of equals.
+
+    progress: wraps the batches of an evaluation, as in `predict`. on_epoch(state, is_best, predictions) saves and draws after
+    each epoch. Raises TrainingStopped where a loss is not finite; what the last `on_epoch` saved stays good.
+    """
+    group, model = training.group, training.model
+    remaining = Remaining(len(train_loader), epochs, training.say)
+    for epoch in range(state.epoch, epochs):
+        rate = learning_rate(lr, lr_decay, epoch)
+        set_learning_rate(training.optimizer, rate)
+        state.progress = state.progress or Progress()
+        train_loader.batch_sampler.set_epoch(epoch, state.progress.step)
+        trained = train_one_epoch(training, train_loader, epoch + 1, state.progress, remaining.step)
+        group.share_weights(model)  # BatchNorm's running statistics are those of the main process
+        predictions = predict(model, valid_loader, training.device, training.precision, progress, group=group)
+        if not np.isfinite(predictions.loss):
+            raise TrainingStopped(f"the validation loss is not finite after epoch {epoch + 1}; lower --lr")
+        skipped, state.progress = state.progress.skipped, None
+        is_best = state.add(rate, trained, predictions)
+        row, left = state.history[-1], remaining.epoch(epoch + 1)
+        training.say(
+            f"epoch {epoch + 1}/{epochs}: train loss {row['train_loss']:.4f}, accuracy {100 * row['train_accuracy']:.2f} %; "
+            f"{valid_loader.dataset.split.name} loss {row['valid_loss']:.4f}, accuracy {100 * row['valid_accuracy']:.2f} %"
+            f"{' (best)' if is_best else ''}; lr {rate:.3g}, {trained['pictures_per_s']:.1f} pictures/s"
+            f"{f'; {skipped} steps skipped' * bool(skipped)}{f'; {left}' * bool(left)}"
+        )
+        on_epoch(state, is_best, predictions)

@@ -1,0 +1,66 @@
+"""Optimiser and learning rate from names and values."""
+
+import torch
+from torch import Tensor, nn
+
+from engine.training.sam import SAM
+from models import contract
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+
+
+def parameter_groups(model: nn.Module, feature_lr_scale: float) -> list[dict]:
+    """The parameters that are not frozen: the network's trunk (`trunk` of models.contract), then all that feeds it.
+
+    feature_lr_scale: rate of the features as a fraction of the trunk's; kept as the group's `lr_scale`. Where the network
+    names the layers that weight decay is for (`decayed`, likewise), the others are in groups without any.
+    """
+    groups, trunk, decayed = {}, contract.trunk(model), contract.decayed(model)
+    for key, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            feature = not key.startswith(trunk)
+            exempt = not key.startswith(decayed)
+            group = groups.setdefault((feature, exempt), dict(params=[], lr_scale=feature_lr_scale if feature else 1.0))
+            group["params"].append(parameter)
+            if exempt:
+                group["weight_decay"] = 0.0
+    return [groups[kind] for kind in sorted(groups)]
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Give every group `lr` times its own `lr_scale`."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group["lr_scale"]
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
+    """Load the moments that `state` holds; rates, decay and radius stay those that `optimizer` was made with.
+
+    Raises ValueError or KeyError where `state` is of other parameters.
+    """
+    options = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, own in zip(optimizer.param_groups, options):
+        group.update(own)
+    for parameter, moments in getattr(optimizer, "base_optimizer", optimizer).state.items():
+        for name, value in moments.items():
+            if name != "step" and isinstance(value, Tensor) and value.shape != parameter.shape:
+                raise ValueError(f"{name} has the shape {tuple(value.shape)} instead of {tuple(parameter.shape)}")
+
+
+def create_optimizer(
+    groups: list[dict], name: str, lr: float, momentum: float, weight_decay: float, rho: float
+) -> torch.optim.Optimizer:
+    """SAM over the optimiser `name`, or that optimiser alone where rho is 0, on `parameter_groups`.
+
+    momentum: SGD's; for Adam and AdamW a value above 0 replaces β1 (0.9).
+    """
+    options = dict(lr=lr, weight_decay=weight_decay)
+    if name == "sgd":
+        options["momentum"] = momentum
+    elif momentum > 0:
+        options["betas"] = (momentum, 0.999)
+    sam = rho > 0
+    optimizer = SAM(groups, OPTIMIZERS[name], rho=rho, **options) if sam else OPTIMIZERS[name](groups, **options)
+    set_learning_rate(optimizer, lr)
+    return optimizer

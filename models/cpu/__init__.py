@@ -1,0 +1,1 @@
+"""What exists for speed and memory on CPUs."""

@@ -1,0 +1,1 @@
+"""Weight files that anyone may have written: read, identified, checked."""

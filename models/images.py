@@ -1,0 +1,98 @@
+"""A checkpoint as a network that takes pictures of any size. `models.load_model` and `models.predict` are its doors."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.files import reason
+from data_preprocessing.loading.pictures import Picture
+from data_preprocessing.loading.transforms import CHANNEL_ORDERS, TRANSFORMS, create_transform
+from data_preprocessing.sources.images import load_image, to_rgb
+from models import MODELS, create_model
+from models.errors import WeightsError
+from models.files.checkpoint_network import DAMAGE, NetworkFile, read_network
+from models.files.weights import load_exact
+from models.files.wording import readable
+
+Given = str | Path | Image.Image | np.ndarray
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What happens to an image before the network. fit: a name of TRANSFORMS; channel_order: rgb or bgr."""
+
+    fit: str
+    picture: Picture
+    channel_order: str
+
+
+def load(path: Path | str, device: torch.device | str, precision: torch.dtype | None) -> nn.Module:
+    """See `models.load_model`."""
+    network, model = open_checkpoint(Path(path))
+    model.classes, model.num_outputs, model.precision = network.classes, network.num_outputs, precision
+    return model.to(device, memory_format=torch.channels_last).eval()
+
+
+def open_checkpoint(path: Path) -> tuple[NetworkFile, nn.Module]:
+    """What a checkpoint says of its network, and the network with its weights and .prepare. Raises WeightsError."""
+    try:
+        network = read_network(path)
+        model = create_model(network.model, network.num_outputs, **network.options)
+        load_exact(model, network.state_dict, network.dead_keys)
+        prepared = preparation(network)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
+    except DAMAGE as error:
+        raise WeightsError(f"{path}: damaged checkpoint ({readable(f'{type(error).__name__}: {error}', 120)})") from None
+    # its function alone: the module itself would become a part of the network
+    model.prepare = create_transform(prepared.fit, prepared.picture, prepared.channel_order).forward
+    return network, model
+
+
+def preparation(network: NetworkFile) -> Preparation:
+    """How the checkpoint's run evaluated; of a published one as its authors' code does. Raises WeightsError."""
+    order = network.args.get("channel_order", network.channel_order)
+    fit = network.args.get("eval_transform", "plain")
+    if order not in CHANNEL_ORDERS or fit not in TRANSFORMS:
+        raise WeightsError("damaged checkpoint: its args name no channel order or transform")
+    return Preparation(fit, MODELS[network.model].picture, order)
+
+
+def predict(model: nn.Module, images: Given | Iterable[Given], batch_size: int) -> np.ndarray:
+    """See `models.predict`."""
+    if not hasattr(model, "prepare"):
+        raise TypeError("predict takes a network that load_model gave; another does not know how its pictures are prepared")
+    is_one = isinstance(images, str | Path | Image.Image) or (isinstance(images, np.ndarray) and images.ndim < 4)
+    pictures, found = iter([images] if is_one else images), []
+    model.eval()
+    device, precision = next(model.parameters()).device, model.precision
+    with torch.inference_mode(), torch.autocast(device.type, dtype=precision, enabled=precision not in (None, torch.float32)):
+        while batch := [model.prepare(_rgb(picture)) for picture in islice(pictures, batch_size)]:
+            batch = torch.stack(batch).to(device, memory_format=torch.channels_last)
+            found.append(model(batch).float().softmax(dim=1).cpu().numpy())
+    return np.concatenate(found) if found else np.zeros((0, model.num_outputs), np.float32)
+
+
+def _rgb(picture: Given) -> Image.Image:
+    if isinstance(picture, np.ndarray):
+        if picture.dtype != np.uint8 or not (picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 3)):
+            shown = f"{picture.dtype} of shape {picture.shape}"
+            raise TypeError(f"an array must be uint8, (H, W, 3) in RGB or (H, W), not {shown}")
+        return Image.fromarray(picture).convert("RGB")
+    if isinstance(picture, Image.Image):
+        return to_rgb(picture)
+    if not isinstance(picture, str | Path):
+        raise TypeError(f"a picture is a path, a PIL picture or a uint8 array, not a {type(picture).__name__}")
+    try:
+        return load_image(picture)
+    except MemoryError:
+        raise
+    except Exception as error:  # PIL's decoders raise many kinds
+        raise DataError(f"{picture}: unreadable picture ({reason(error)})") from None
