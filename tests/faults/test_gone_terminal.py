@@ -49,8 +49,8 @@ def test_a_terminal_that_is_closed_under_a_run_saves_it_and_the_log_has_the_last
     name = os.ttyname(terminal)
     argv = trial.shape.argv(trial.data, 1, 1000)
     attempt = noted(trial, launcher.start(argv, trial.folder, name, name))
-    os.close(terminal)
     assert until(attempt, lambda: os.read(controller, 4096) and "epoch 1" in logged(trial))
+    os.close(terminal)  # not before the run has opened it: without anybody at it there is nothing to read
     os.close(controller)
     assert attempt.process.wait() == 129
     assert "saved in checkpoint/run/last.pth" in logged(trial).splitlines()[-1]
