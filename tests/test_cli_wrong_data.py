@@ -40,7 +40,7 @@ def test_kaggles_form_is_read_whole_by_all_three(capsys):
     assert all(f"{name}: 6 pictures (angry 3, happy 3)" in out for name in ("train", "valid", "test"))
     assert "the epoch is chosen on test" not in out and "warning: no" not in out
     assert audit.main(["d", "--out", "a"]) == 0
-    assert "valid: 6 pictures in 2 classes" in capsys.readouterr().out
+    assert "valid: 6 images in 2 classes" in capsys.readouterr().out
     assert prepare.main(["folder", "--source", "d", "--out", "p", "--workers", "1"]) == 0
     assert {path.name for path in Path("p").iterdir() if path.is_dir()} == {"train", "valid", "test"}
 
@@ -68,7 +68,7 @@ def test_images_of_any_name_reach_training_prediction_audit_and_preparation(caps
     assert note in Path("log/r/log.txt").read_text()
     assert audit.main(["d", "--out", "a"]) == 0
     out = capsys.readouterr().out
-    assert "train: 11 pictures in 2 classes" in out and out.count(note) == 1
+    assert "train: 11 images in 2 classes" in out and out.count(note) == 1
     assert prepare.main(["folder", "--source", "d", "--out", "p", "--workers", "1"]) == 0
     assert "1 HEIC (train/angry/x.heic" in capsys.readouterr().out
     with open("p/manifest.csv", newline="") as file:
