@@ -17,7 +17,7 @@ CHUNK = 4  # pictures at a time on a CPU: a stage's maps then stay in the cache,
 
 
 class Bottleneck(nn.Module):
-    """`models.parts.ir50.Bottleneck` without BatchNorms, for maps of one side. Its input's memory may be taken for the output."""
+    """`models.parts.ir50.Bottleneck` without BatchNorms, for maps of one side. Its input's memory may become the output's."""
 
     def __init__(self, block: ir50.Bottleneck, side: int):
         super().__init__()

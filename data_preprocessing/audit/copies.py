@@ -1,4 +1,4 @@
-"""Exact and near copies among the images of an audit: the figures about them, and what audit.csv needs of each; see audit.py."""
+"""Exact and near copies among the images of an audit: the figures about them, and what audit.csv needs of each."""
 
 import heapq
 from collections import Counter
@@ -12,7 +12,8 @@ from data_preprocessing.audit.near_duplicates import CANDIDATE_COSINE, SAME_PICT
 MOST_LISTED = 500
 MOST_CANDIDATES = 200  # a picture, and a million at least: about 25 microseconds each
 _TOTALS = (
-    "pairs", "mirrored", "across_splits", "across_classes", "same_subject_across_classes", "strangers_across", "strangers_within",
+    "pairs", "mirrored", "across_splits", "across_classes", "same_subject_across_classes",
+    "strangers_across", "strangers_within",
 )  # fmt: skip
 
 

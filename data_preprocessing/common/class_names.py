@@ -41,7 +41,7 @@ def match_names(wanted: Sequence[str], given: Iterable[str]) -> dict[str, str]:
             alike = [one for one in wanted if key(one) == key(name)]
             if name not in found and len(alike) == 1:
                 found[name] = alike[0]
-    for name, one in found.items():
+    for one in found.values():
         same = [other for other in found if found[other] == one]
         if len(same) > 1:
             raise DataError(f"{' and '.join(same)} are the same class ({one}); merge them")

@@ -49,7 +49,7 @@ def lasting_output() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # it was closed when the program was started
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8", errors="backslashreplace"))
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8", errors="backslashreplace"))  # noqa: SIM115, for good
         elif _is_plain(stream) and stream is getattr(sys, f"__{name}__"):  # not what a test or a notebook put there
             setattr(sys, name, _lasting(stream))
         elif hasattr(stream, "reconfigure"):

@@ -4,7 +4,7 @@ _IRREGULAR = {"person": "people"}
 
 
 def quantity(number: int, noun: str) -> str:
-    """The number and the noun in singular or plural: "1 class", "2,000 classes", "0 people". Only the last word is inflected."""
+    """The number and the noun in singular or plural: "1 class", "2,000 classes", "0 people". The last word alone changes."""
     return f"{number:,} {noun if number == 1 else plural(noun)}"
 
 

@@ -34,7 +34,8 @@ def prepare_picture(data: bytes, box: Box | None, form: Form) -> bytes:
 
     The picture is cropped to the box and its margin as far as it reaches, and only then turned upright by its EXIF tag. A
     JPEG is decoded at 1/2, 1/4 or 1/8 where the crop stays at least twice form.size, or where it has over 40 megapixels.
-    Without a box and in the format SAME the content stays as it is. Raises ValueError for a box that is empty or wholly outside, and as open_image where `data` cannot be decoded.
+    Without a box and in the format SAME the content stays as it is. Raises ValueError for a box that is empty or
+    wholly outside, and as open_image where `data` cannot be decoded.
     """
     if form.format == SAME and box is None:
         if problem := check_image(data):

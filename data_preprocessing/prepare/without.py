@@ -97,7 +97,8 @@ def _marked(file: Path, line: int, row: dict[str, str | None]) -> Marked:
 def _counted(file: Path, records: tuple[Record, ...], gone: set[str]) -> str:
     splits = Counter(record.split for record in records if record.source in gone)
     by_split = ", ".join(f"{count:,} of {name}" for name, count in splits.items())
-    return f"--without {file} leaves out {splits.total():,} of {quantity(len(records), 'image')}{f': {by_split}' if splits else ''}"
+    told = f": {by_split}" if splits else ""
+    return f"--without {file} leaves out {splits.total():,} of {quantity(len(records), 'image')}{told}"
 
 
 def _lost(file: Path, source: Path, lost: list[str]) -> list[str]:

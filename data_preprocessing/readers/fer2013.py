@@ -28,7 +28,8 @@ def fits(names: list[str]) -> bool:
 def read(tree: Tree, options: SimpleNamespace) -> Listing:
     """One record a row, with its pixels and the split its Usage names; rows with wrong pixels are left out and counted.
 
-    Of a tree without such a file: its images, see fer2013_images. options: not used. Raises DataError where there is no such file, or one that cannot be read as such (see read_fer2013).
+    Of a tree without such a file: its images, see fer2013_images. options: not used. Raises DataError where there is no such
+    file, or one that cannot be read as such (see read_fer2013).
     """
     names = tree.names()
     if fer2013_images.fits(names) and not any(base_name(name).lower() in FILES for name in names):

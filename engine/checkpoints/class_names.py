@@ -45,7 +45,8 @@ def output_classes(checkpoint: Checkpoint, split: Split, data_type: str | None) 
         )
     remedy = f"; give --data_type {' or '.join(_known_sets(folders, outputs))}" * bool(_known_sets(folders, outputs))
     raise UsageError(
-        f"{checkpoint.path}: has {outputs} outputs, but {split.folder} has {len(folders)} classes ({', '.join(folders)}){remedy}"
+        f"{checkpoint.path}: has {outputs} outputs, but {split.folder} has {len(folders)} classes "
+        f"({', '.join(folders)}){remedy}"
     )
 
 

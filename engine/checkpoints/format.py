@@ -22,8 +22,8 @@ Ours is one flat dict, written by torch.save and read by models.files.safe_load,
                       tensor (step,)), hits and sizes (int64 tensors (step,): correct predictions and pictures a step),
                       batch_size (int), skipped (int: steps left out)
 
-models.files.checkpoint_network checks what it says of the network, engine.checkpoints.validation the rest. Version 1 had neither
-checksum, pictures nor progress (models.files.migrate).
+models.files.checkpoint_network checks what it says of the network, engine.checkpoints.validation the rest. Version 1 had
+neither checksum, pictures nor progress (models.files.migrate).
 """
 
 from dataclasses import dataclass, field

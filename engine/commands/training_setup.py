@@ -114,8 +114,8 @@ def _classes(checkpoint: Checkpoint | None, split: Split, data_type: str | None)
     if not checkpoint.is_foreign and set(checkpoint.classes) != set(split.classes):
         raise UsageError(
             f"--resume {checkpoint.path}: was trained on the classes {', '.join(checkpoint.classes)}; {split.folder} has "
-            f"{', '.join(split.classes)}: a run goes on with the same class names; rename the class folders, or give the former "
-            "data by --data"
+            f"{', '.join(split.classes)}: a run goes on with the same class names; rename the class folders, or give the "
+            "former data by --data"
         )
     classes, explanation = output_classes(checkpoint, split, data_type)
     if len(classes) != len(split.classes):

@@ -80,7 +80,8 @@ def bootstrap(
 
     labels: (N,), predicted: (R, N) class indices. Because the resamples are the same for every run, the difference of two
     rows is the bootstrap of the paired difference (Efron & Tibshirani, 1993, An Introduction to the Bootstrap, ch. 8, 13).
-    Macro F1 is the mean over the classes that a resample holds, as in engine.evaluation.metrics. progress: wraps the parts of the work.
+    Macro F1 is the mean over the classes that a resample holds, as in engine.evaluation.metrics.
+    progress: wraps the parts of the work.
     """
     number, rng = len(labels), np.random.default_rng(seed)
     truth = np.eye(num_classes)[labels]

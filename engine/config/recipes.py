@@ -17,7 +17,8 @@ class Recipe:
     """How a network is trained on a data set: each field is a setting of the same name, with a flag of its own.
 
     rho: SAM's radius, 0 for none. lr_decay: the rate's factor an epoch. transform and eval_transform: names of
-    `data_preprocessing.loading.transforms`, loss: of `engine.training.losses`. sampler: shuffled, or class-balanced with replacement.
+    `data_preprocessing.loading.transforms`, loss: of `engine.training.losses`.
+    sampler: shuffled, or class-balanced with replacement.
     more: other settings than these, which replace the flags' defaults.
     """
 

@@ -108,7 +108,7 @@ def calibration(predictions: Predictions) -> Calibration:
 
 
 def extended(result: dict, predictions: Predictions) -> dict:
-    """`result` of engine.commands.results with what is computed here, plain numbers; bounds are [low, high], null without pictures.
+    """`result` of engine.commands.results with what is computed here, plain numbers; bounds are [low, high] or null.
 
     Adds macro_f1_interval; precision_interval, recall_interval, f1_interval to every class; calibration: ece, gap, and of
     each bin pictures, confidence and accuracy.

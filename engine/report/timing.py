@@ -25,7 +25,7 @@ class Clock:
     evaluated: float | None = None
 
     def timed(self, progress: Callable) -> Callable:
-        """`progress` of engine.evaluation.predictions.predict, which goes through all the batches, and the time that this takes."""
+        """`progress` of engine.evaluation.predictions.predict, which goes through all batches, and the time this takes."""
 
         def watched(items: Iterable, total: int, text: str) -> Iterator:
             begin = time.monotonic()

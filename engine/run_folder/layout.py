@@ -96,7 +96,7 @@ def require_place(out: str | None) -> None:
 
 
 def require_writable(folder: Path, remedy: str) -> None:
-    """Raises UsageError with `remedy` where the folder, or the nearest one above it that is there, cannot be written to or is a file."""
+    """Raises UsageError with `remedy` where the folder, or the nearest one above it, cannot be written to or is a file."""
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not there.is_dir():
         raise UsageError(f"{there.absolute()}: is a file, where a folder of runs should be; move it away")

@@ -76,9 +76,9 @@ def _gathered(values: list[Tensor]) -> Tensor:
 class Training:
     """What is trained and how: all that stays the same from step to step.
 
-    objective: one of `engine.training.losses`. runner: `model` as it is to be run, compiled or averaging gradients. accumulate, scaler:
-    as in train_step. group: processes that each take a part of every batch. print_freq: steps between two reports, on the
-    progress bar or, without a terminal, as a line through `say`. batches: draws from the loader. after_step: called when the
+    objective: one of `engine.training.losses`. runner: `model` as it is to be run, compiled or averaging gradients. accumulate,
+    scaler: as in train_step. group: processes that each take a part of every batch. print_freq: steps between two reports, on
+    the progress bar or, without a terminal, as a line through `say`. batches: draws from the loader. after_step: called when the
     network is between two steps.
     """
 

@@ -40,8 +40,8 @@ def train_step(
 ) -> Step:
     """One optimiser step; with SAM two forward and backward passes.
 
-    images: (B, C, H, W), labels: (B,), objective: one of `engine.training.losses` -> a scalar. Loss and hits are of the first pass,
-    at the weights themselves: SAM's second pass tells of w + ε. Predictions are counted without a margin head's margin.
+    images: (B, C, H, W), labels: (B,), objective: one of `engine.training.losses` -> a scalar. Loss and hits are of the first
+    pass, at the weights themselves: SAM's second pass tells of w + ε. Predictions are counted without a margin head's margin.
     accumulate: parts that the batch goes through the network in, their gradients added up; BatchNorm sees each alone.
     weight: of this process's loss among those whose gradients are averaged. skip_bad: change nothing, BatchNorm's
     statistics included, where a loss or the gradient is not finite. scaler: of the run, for float16.

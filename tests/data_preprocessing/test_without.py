@@ -121,7 +121,8 @@ HEADER = "image,split,action,source\n"
         ('"' + "x" * 200_000, "no CSV file"),
         (HEADER + "train/joy/s00_0.png,train,drop,\n", "line 2: action 'drop' is none of leave out, check label, keep"),
         (HEADER + "train/x.png,train,leave out,\n", "none of its 1 image is in"),
-        (HEADER + "".join(f"valid/{k}/s{n:02d}_{j}.png,valid,leave out,\n" for n in (6, 7, 8) for j, k in enumerate(("joy", "anger"))),
+        (HEADER + "".join(
+            f"valid/{k}/s{n:02d}_{j}.png,valid,leave out,\n" for n in (6, 7, 8) for j, k in enumerate(("joy", "anger"))),
          "leaves no image in valid; audit again with the other --keep"),
     ],
 )  # fmt: skip

@@ -60,9 +60,9 @@ def test_several_gpus_need_gpus_unless_the_cpu_is_named(no_gpu):
 @pytest.mark.parametrize("flags", [{"pretrained": "models/pretrain"}, {"feature_lr_scale": 0.1}])
 def test_backbones_of_a_network_that_has_none_are_refused(flags):
     stored = {"model": "deep_emotion", "data": "faces"}
-    with pytest.raises(UsageError, match="deep_emotion has no .*backbones"):
+    with pytest.raises(UsageError, match=r"deep_emotion has no .*backbones"):
         resolve(stored | flags, {})
-    with pytest.raises(UsageError, match="deep_emotion has no .*backbones"):
+    with pytest.raises(UsageError, match=r"deep_emotion has no .*backbones"):
         resolve(flags, stored)
     resolve({}, stored | flags)
     resolve({**stored, "pretrained": "none", "feature_lr_scale": 1.0}, {})

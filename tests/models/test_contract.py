@@ -82,7 +82,7 @@ def test_its_last_maps_are_there_and_put_on_the_picture(made):
     assert cells.shape[0] == 2 and cells.shape[1] == cells.shape[2] > 1
     side, size = cells.shape[1], images.shape[-1]
     centres = contract.cell_centres(model, side, size)
-    assert len(centres) == side and 0 <= centres[0] and centres[-1] < size and (centres.diff() > 0).all()
+    assert len(centres) == side and centres[0] >= 0 and centres[-1] < size and (centres.diff() > 0).all()
 
 
 def test_the_form_for_inference_gives_the_same_and_leaves_the_network_alone(made):
