@@ -78,8 +78,8 @@ class Training:
 
     objective: one of `engine.training.losses`. runner: `model` as it is to be run, compiled or averaging gradients. accumulate,
     scaler: as in train_step. group: processes that each take a part of every batch. print_freq: steps between two reports, on
-    the progress bar or, without a terminal, as a line through `say`. batches: draws from the loader. after_step: called when the
-    network is between two steps.
+    the progress bar or, without a terminal, as a line through `say`. batches: draws from the loader. after_step: called when
+    the network is between two steps.
     """
 
     model: nn.Module

@@ -2,8 +2,8 @@
 
 torch.load(weights_only=True) runs no code of a file. What is checked around it keeps the file from costing more time or
 memory than its size allows: the container before anything is unpacked, the pickle before torch plays it
-(models.files.pickle_scan), and what came out before anyone goes through it. A safetensors file (models.files.safetensors) has no
-code to run.
+(models.files.pickle_scan), and what came out before anyone goes through it. A safetensors file has no code to run
+(models.files.safetensors).
 """
 
 import io
