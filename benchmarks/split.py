@@ -3,7 +3,7 @@
 python -m benchmarks.split [--seeds 0 1 2] [--epochs 40]
 
 The pictures are drawn, in CK+'s own layout: 118 people, two or three sequences each, whose last three frames are labelled
-and hardly differ; expressions are faint. They go through `data_preprocessing.prepare.command` twice and train Deep-Emotion.
+and hardly differ; expressions are faint. They go through `data_preprocessing.prepare` twice and train Deep-Emotion.
 """
 
 import argparse

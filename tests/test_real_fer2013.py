@@ -29,7 +29,7 @@ def test_the_counts_of_copies_are_those_counted_independently(tmp_path):
 def test_the_command_that_the_audit_names_removes_every_copy_across_splits_and_no_test_image(tmp_path, capsys):
     assert audit_main([FER2013, "--out", str(tmp_path)]) == 0
     [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("To leave the copies out: ")]
-    words = line.partition("data_preprocessing.prepare.command ")[2].split()
+    words = line.partition("data_preprocessing.prepare ")[2].split()
     words[words.index("--out") + 1] = str(tmp_path / "clean")
     assert prepare_main([*words, "--workers", "1"]) == 0
     figures = audit(tmp_path / "clean")[0]

@@ -7,7 +7,6 @@ The source is only read. What is cut off goes on with --resume.
 """
 
 import argparse
-import os
 import shlex
 import sys
 from collections import Counter
@@ -19,12 +18,12 @@ from types import SimpleNamespace
 from tqdm import tqdm
 
 from data_preprocessing.common.class_names import display_order
-from data_preprocessing.common.command_line import OneLineParser, path
 from data_preprocessing.common.errors import DataError, one_line, printable
 from data_preprocessing.common.files import MOST_TABLE, reason
 from data_preprocessing.common.words import quantity
-from data_preprocessing.prepare.crops import FORMATS, SAME, Form
-from data_preprocessing.prepare.splitting import RATIOS, SPLITS, WAYS, assign_splits
+from data_preprocessing.prepare.arguments import check, get_args_parser, reader_options
+from data_preprocessing.prepare.crops import SAME, Form
+from data_preprocessing.prepare.splitting import SPLITS, assign_splits
 from data_preprocessing.prepare.without import leave_out
 from data_preprocessing.prepare.writer import SKIPPED, write_records
 from data_preprocessing.readers import READERS
@@ -35,13 +34,10 @@ from data_preprocessing.sources.records import Listing, Record, group_classes, n
 from data_preprocessing.sources.trees import Tree, open_tree, table_tree
 from data_preprocessing.sources.wrong_folders import explain_file, is_image
 
-_MOST_WORKERS = 1024
-_READER_DEFAULTS = {"num_classes": 7, "label": "uploader", "neutral": True}
-
 
 def prepare(args: argparse.Namespace) -> None:
     """Do what the command line says, and print what was done. Raises DataError and OSError; see write_records."""
-    _check(args)
+    check(args)
     tree = _open(args.name, args.source)
     records, notes = _select(args, tree)
     records, how = assign_splits(records, args.split_by, args.ratios, args.seed)
@@ -80,7 +76,7 @@ def _open(name: str, source: Path) -> Tree:
 
 def _select(args: argparse.Namespace, tree: Tree) -> tuple[tuple[Record, ...], list[str]]:
     """The records in `tree` of the wanted classes, with their subjects, and notes about them."""
-    listing = read_listing(args.name, tree, _reader_options(args))
+    listing = read_listing(args.name, tree, reader_options(args))
     records, notes = listing.records, list(listing.notes)
     if args.format == SAME and any(record.box or record.pixels for record in records):
         raise DataError(f"--format {SAME}: {args.name} crops faces or has no image files; choose jpg or png")
@@ -134,88 +130,6 @@ def table(records: Iterable[Record]) -> str:
     return "\n".join(
         "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]) for row in rows
     )
-
-
-class _Parser(OneLineParser):
-    def format_help(self) -> str:
-        """The help text; it alone needs every reader to be imported."""
-        names = "\n".join(f"  {name:<10} {reader.description}" for name, reader in READERS.items())
-        self.epilog = f"NAME and what is expected in --source:\n{names}"
-        return super().format_help()
-
-
-def get_args_parser() -> argparse.ArgumentParser:
-    """The command line of `python -m data_preprocessing.prepare`."""
-    parser = _Parser(
-        prog="python -m data_preprocessing.prepare",
-        description=__doc__.splitlines()[0],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("name", metavar="NAME", choices=READERS, help="the data set, see below")
-    what = "folder, .zip, .tar or FER2013's table as it was fetched; archives may lie in the folder"
-    add("--source", type=path, required=True, help=what)
-    add("--out", type=path, required=True, help="folder to write, made if missing")
-    add(
-        "--size",
-        type=int,
-        default=224,
-        help="pixels a side of the written square; 0 keeps each picture's (default: %(default)s)",
-    )
-    add("--margin", type=float, default=0.1, help="share of a face box's side added on each side (default: %(default)s)")
-    add(
-        "--format",
-        choices=FORMATS,
-        default="jpg",
-        help="jpg (quality 95); png, which loses nothing; same: copies of the files (default: jpg)",
-    )
-    add("--split-by", choices=WAYS, help="given: as the data set says; default: the first that the data set has data for")
-    ratios = ",".join(map(str, RATIOS))
-    add("--ratios", type=_ratios, default=RATIOS, metavar="A,B,C", help=f"shares of train, valid, test (default: {ratios})")
-    add("--seed", type=int, default=0, help="of the split (default: %(default)s)")
-    add("--subject-regex", metavar="R", help="who is seen: first group, or whole match, of R in a picture's path in the source")
-    add("--classes", metavar="SPEC", help='"new=old+old,new2=old": group classes; those not named are left out')
-    add("--num-classes", type=int, choices=(7, 8), help="affectnet: without or with contempt (default: 7)")
-    add("--label", choices=("uploader", "majority", "unanimous"), help="aihub: whose label (default: uploader)")
-    add("--no-neutral", dest="neutral", action="store_false", default=None, help="ck+: leave out the first frames")
-    add(
-        "--without", type=path, metavar="FILE", help="audit.csv of data_preprocessing.audit.command: leave out what it marks so"
-    )
-    add("--skip-bad-images", action="store_true", help=f"leave out unreadable pictures; they are listed in OUT/{SKIPPED}")
-    add("--resume", action="store_true", help="go on in an OUT that the same command began")
-    add("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
-    return parser
-
-
-def _ratios(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))
-
-
-def _check(args: argparse.Namespace) -> None:
-    if args.size != 0 and not 16 <= args.size <= 4096:
-        raise DataError(f"--size {args.size}: must be from 16 to 4096 pixels, or 0 to keep each picture's")
-    if not 0 <= args.margin <= 10:
-        raise DataError(f"--margin {args.margin:g}: must be from 0 to 10")
-    if args.format == SAME and args.size != 0:
-        raise DataError(f"--format {SAME}: copies the files as they are; add --size 0")
-    if args.seed < 0 or not 1 <= args.workers <= _MOST_WORKERS:
-        raise DataError(f"--seed must be at least 0, and --workers at least 1 and at most {_MOST_WORKERS}")
-    try:
-        source, out = args.source.resolve(), args.out.resolve()
-    except RuntimeError as error:  # a link in a circle
-        raise DataError(f"--source {args.source}, --out {args.out}: {error}") from None
-    if out == source or source in out.parents:
-        raise DataError(f"--out {args.out}: lies in --source {args.source}, which is only read; choose a folder outside")
-    for name in _READER_DEFAULTS:
-        if getattr(args, name) is not None and name not in READERS[args.name].options:
-            flag = "--no-neutral" if name == "neutral" else f"--{name.replace('_', '-')}"
-            takes = next(other for other, reader in READERS.items() if name in reader.options)
-            raise DataError(f"{flag}: means nothing to {args.name}; only {takes} takes it")
-
-
-def _reader_options(args: argparse.Namespace) -> SimpleNamespace:
-    given = {name: getattr(args, name) for name in _READER_DEFAULTS if getattr(args, name) is not None}
-    return SimpleNamespace(**_READER_DEFAULTS | given, classes=args.classes, subject_regex=args.subject_regex)
 
 
 def _known_subjects(records: tuple[Record, ...], tree: Tree) -> tuple[tuple[Record, ...], tuple[str, ...]]:
