@@ -90,7 +90,8 @@ def _ours(content: dict) -> NetworkFile:
         raise WeightsError("damaged: its checksum does not match; use another copy")
     content = migrate(content)
     _check(content)
-    classes, state = tuple(content["classes"]), unwrapped(content["state_dict"]).tensors
+    classes, state = tuple(content["classes"]), content["state_dict"]
+    unwrapped(state)  # raises where it is none; its names stay, for a network of ours may hold all in a `model` or `net`
     return NetworkFile(content["model"], len(classes), content["model_options"], classes, state, content["args"], content)
 
 

@@ -14,7 +14,7 @@ from models.errors import WeightsError
 from models.files.safe_load import read_untrusted
 from models.files.stand_ins import stand_ins
 from models.files.wording import readable, some
-from models.files.wrappers import find_weights, unwrapped
+from models.files.wrappers import Weights, find_weights, unwrapped
 
 IR50_FILE = "ir50.pth"
 MOBILEFACENET_FILE = "mobilefacenet_model_best.pth.tar"
@@ -57,8 +57,10 @@ def load_exact(module: nn.Module, state: dict[str, Tensor], dead: re.Pattern | N
 
     Raises WeightsError naming missing, unexpected or mis-shaped keys; the module is then unchanged.
     """
-    weights = unwrapped(state)
-    state, own = weights.tensors, module.state_dict()
+    weights, own = unwrapped(state), module.state_dict()
+    if own.keys() <= state.keys():  # a network may itself hold all in a `model` or `net`, which is then no wrapper
+        weights = Weights(state)
+    state = weights.tensors
     dropped = tuple(k for k in state if k not in own and dead and dead.fullmatch(k))
     problems = [("missing", [k for k in own if k not in state])]
     problems += [("unexpected", [*weights.left_out, *(k for k in state if k not in own and k not in dropped)])]

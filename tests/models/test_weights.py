@@ -70,6 +70,15 @@ def test_missing_unexpected_and_mis_shaped_keys_are_named_and_nothing_is_loaded(
         assert torch.equal(model.conv1.weight, before)
 
 
+@pytest.mark.parametrize("name", ["model", "net", "network"])
+def test_a_network_that_holds_all_in_what_a_wrapper_is_called_loads(name):
+    inner = torch.nn.Sequential(torch.nn.Linear(3, 2))
+    network = torch.nn.Module()
+    setattr(network, name, inner)
+    state = {key: value + 1 for key, value in network.state_dict().items()}
+    assert load_exact(network, state).loaded == 2 and torch.equal(inner[0].bias, state[f"{name}.0.bias"])
+
+
 def test_index_tables_of_another_architecture_are_refused(published, model):
     table = published["attn3.relative_position_index"] + 10**6
     with pytest.raises(WeightsError, match=r"attn3\.relative_position_index"):
