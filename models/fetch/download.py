@@ -58,8 +58,11 @@ def verify(path: Path, file: PublishedFile) -> str:
     records, known = _records(file), _records(file).get(file.path.name)
     if not known:
         records[file.path.name] = {"sha256": digest, "date": time.strftime("%Y-%m-%d")}
-        with replacing(file.path.parent / RECORD) as unfinished:
-            unfinished.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+        try:
+            with replacing(file.path.parent / RECORD) as unfinished:
+                unfinished.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:  # a good file in a folder that cannot be written to is as good
+            return f"{found}, SHA-256 {digest}, not kept in {RECORD}: {reason(error)}"
     elif known["sha256"] != digest:
         raise WeightsError(
             f"has other bytes (SHA-256 {digest[:16]}…) than the copy of {known['date']} ({known['sha256'][:16]}…), though its "

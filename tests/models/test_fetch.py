@@ -114,6 +114,20 @@ def test_a_file_that_changed_since_it_was_first_fetched_is_refused(drive, publis
     assert fetch(NAME) == 0
 
 
+def test_a_good_file_in_a_folder_that_cannot_be_written_to_is_there(drive, published, monkeypatch, capsys):
+    FILE.path.parent.mkdir(parents=True)
+    FILE.path.write_bytes(published)
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(download, "replacing", refuse)
+    assert fetch(NAME) == 0 and not drive.ranges
+    told = capsys.readouterr().out
+    assert "is there (" in told and "not kept in fetched.json: Permission denied" in told
+    assert fetch("--list") == 0 and "WRONG" not in capsys.readouterr().out
+
+
 def test_a_page_that_was_saved_by_hand_is_named_and_replaced(drive, published, capsys):
     FILE.path.parent.mkdir(parents=True)
     FILE.path.write_text("<!DOCTYPE html><html>Sign in</html>")
