@@ -134,7 +134,8 @@ def _figures(evidence: Evidence) -> str:
 def _classes(evidence: Evidence) -> list[str]:
     """Recall of each class in the first result, with who is in it."""
     result = evidence.results[0]
-    rows = [f"| {_cell(name)} | {one['support']} | {100 * one['recall']:.1f} % |" for name, one in result["classes"].items()]
+    recalls = {name: f"{100 * one['recall']:.1f} %" if one["support"] else "-" for name, one in result["classes"].items()}
+    rows = [f"| {_cell(name)} | {result['classes'][name]['support']} | {recall} |" for name, recall in recalls.items()]
     return [
         f"\nPer class on {_cell(result['data'])}, {result['split']}:\n",
         "| class | images | recall |",

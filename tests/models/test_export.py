@@ -17,7 +17,8 @@ from PIL import Image
 import main as command_line
 from models import MODELS, create_model, load_model, predict
 from models.export import __main__ as command
-from models.export import formats
+from models.export import card, formats
+from models.export.evidence import Evidence
 from models.export.pixels import Pixels
 from models.export.source import open_source
 from models.images import Preparation
@@ -306,6 +307,12 @@ def test_the_card_of_a_run_has_its_figures(make_faces, capsys):
         "type": "accuracy",
         "value": round(result["accuracy"], 6),
     }
+
+
+def test_the_card_has_a_dash_for_a_class_without_images():
+    classes = {"joy": {"support": 4, "recall": 0.5}, "anger": {"support": 0, "recall": None}}
+    evidence = Evidence(({"data": "data", "split": "test", "classes": classes},), "")
+    assert {"| joy | 4 | 50.0 % |", "| anger | 0 | - |"} <= set(card._classes(evidence))
 
 
 def test_the_lines_of_the_documentation_work_without_torch(checkpoint, images):
