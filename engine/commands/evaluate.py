@@ -89,12 +89,18 @@ def evaluate(flags: dict) -> None:
         for text in warnings:
             log.say(text)
         if settings.explain:
-            from engine.explain.report import Explained, explain  # only here: without the flag nothing of it is needed
-
-            with memory.explained(device, settings.batch_size, settings.workers):
-                explained = Explained(model, loader.dataset, predictions, classes, settings, device, precision)
-                explain(folder, explained, log.say)
+            _explain(folder, log, model, loader.dataset, predictions, classes, settings, device, precision)
     leave_group(group)
+
+
+def _explain(folder: Path, log: layout.Log, *about) -> None:
+    """Draw where the network looks. about: what engine.explain.report.Explained holds, in its order."""
+    from engine.explain.report import Explained, explain  # only here: without the flag nothing of it is needed
+
+    explained = Explained(*about)
+    settings = explained.settings
+    with memory.explained(explained.device, settings.batch_size, settings.workers):
+        explain(folder, explained, log.say)
 
 
 def _open_records(settings: Settings, checkpoint: Checkpoint, facts: dict, log: layout.Log, device: torch.device) -> Path:
