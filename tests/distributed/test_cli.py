@@ -82,7 +82,7 @@ def test_a_killed_process_ends_the_others_with_a_line(work):
     workers = [int(pid) for pid in children if "main.py" in Path(f"/proc/{pid}/cmdline").read_text()]
     assert len(workers) == 2
     os.kill(workers[1], signal.SIGKILL)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == 3
     lines = [line for line in err.splitlines() if line]
     assert any("was killed by signal 9" in line for line in lines) and "Traceback" not in err and len(lines) <= 2
@@ -102,7 +102,7 @@ def test_a_signal_to_the_launcher_alone_saves_and_ends_with_a_line(number, work)
             break
     process.send_signal(signal.SIGUSR1)  # a job scheduler's to every process: the launcher is no one to save
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=240)
     last = f"checkpoint/stopped{number}/last.pth"
     assert process.returncode == 128 + number
     assert len(err.splitlines()) == 1 and f"saved in {last}; go on with --resume {last}" in err
