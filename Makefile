@@ -14,7 +14,7 @@ PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile --no
 	.venv/bin/python -m pip install --quiet -r requirements.txt
 	touch $@
 
-.venv/.tested: .venv/.installed tests/requirements.txt
+.venv/.tested: .venv/.installed tests/requirements.txt requirements-extras.txt
 	.venv/bin/python -m pip install --quiet -r tests/requirements.txt
 	touch $@
 
