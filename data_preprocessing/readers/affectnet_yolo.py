@@ -95,6 +95,8 @@ def parse_names(text: str) -> dict[int, str]:
         if not parsed or not parsed[3] or number in found:
             raise ValueError(f"{item.strip()[:40]!r} is no name of a class with a number of its own")
         found[number] = parsed[3]
+    if not found:
+        raise ValueError("no names of classes in it")
     return found
 
 

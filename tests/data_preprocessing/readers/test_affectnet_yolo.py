@@ -98,3 +98,9 @@ def test_two_labels_of_one_face_are_refused(tmp_path):
 
 def test_no_label_at_all_is_refused(tmp_path):
     assert "no image in images/ has a label" in failure(affectnet, tree(tmp_path, a=""), num_classes=8)
+
+
+@pytest.mark.parametrize("names", ["[]", "{}", "[,]"])
+def test_no_names_at_all_are_refused_in_one_line(tmp_path, names):
+    message = failure(affectnet, tree(tmp_path, f"names: {names}\n", a="0"), num_classes=8)
+    assert "data.yaml: no names of classes in it" in message
