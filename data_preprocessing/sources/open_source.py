@@ -72,6 +72,9 @@ def _read_native(root: Path, say: Callable[[str], None]) -> dict[str, Split]:
     title = "RAF-DB" if reader is rafdb else "AffectNet"
     say(f"{root}: {title} in its own layout; reading its labels")
     listing = reader.read(tree, SimpleNamespace(num_classes=len(affectnet.CLASSES)))
+    if any(record.box or record.split is None for record in listing.records):
+        command = prepare_command("rafdb" if reader is rafdb else "affectnet", root)
+        raise DataError(f"{root}: its labels give face boxes, or no splits; {command} crops the faces and makes the splits")
     splits = make_splits(listing, reader.CLASSES)
     notes = [*listing.notes, *unread_notes(tree, listing.records)]
     if set(splits) == {"train"}:

@@ -15,6 +15,16 @@ IMAGE = content(picture())
         ("affectnet", {"Manually_Annotated/Manually_Annotated_Images/1/a.jpg": IMAGE, "lists/training.csv": b"1/a.jpg,1"}),
         ("affectnet", {f"{split}/{name}": IMAGE for split in ("train", "valid") for name in ("images/a.png", "labels/a.txt")}),
         ("affectnet", {"images/train/a.png": IMAGE, "labels/train/a.txt": b"0", "data.yaml": b"names: [a]"}),
+        (
+            "affectnet",
+            {f"train_set/{name}": text for name, text in (("images/a.png", IMAGE), ("labels/a.txt", b"0"))}
+            | {"data.yaml": b"names: [anger, fear]"},
+        ),
+        (
+            "affectnet",
+            {"val_set/Manually_Annotated_Images/1/a.png": IMAGE, "val_set/Manually_Annotated_Images/1/b.png": IMAGE}
+            | {"training.csv": b"1/a.png,0,0,2,2,0,1,0,0\n", "validation.csv": b"1/b.png,0,0,2,2,0,2,0,0\n"},
+        ),
         ("expw", {"origin/a.jpg": IMAGE, "label.lst": b"a.jpg 0 0 0 1 1 1 1"}),
         ("ferplus", {"FER2013Train/fer0.png": IMAGE, "fer2013new.csv": b"Usage"}),
         ("fer2013", {"sad/Training_1.png": IMAGE, "fear/PublicTest_1.png": IMAGE}),
