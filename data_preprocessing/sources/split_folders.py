@@ -33,7 +33,12 @@ def find_splits(root: Path | str, say: Callable[[str], None] = lambda text: None
 
 
 def _say_unread(root: Path, folders: list[Path], say: Callable[[str], None]) -> None:
-    counts = {folder.name: len(images_below(folder)[0]) for folder in folders}
+    counts = {}
+    for folder in folders:
+        try:
+            counts[folder.name] = len(images_below(folder)[0])
+        except DataError as error:  # no reason to end: nothing in it is read
+            say(f"warning: {root}: not read, beside the folders of the splits: {error}")
     unread = [f"{name}/ ({count} image{'s' * (count != 1)})" for name, count in counts.items() if count]
     if unread:
         more = f" and {len(unread) - 5} more" * (len(unread) > 5)

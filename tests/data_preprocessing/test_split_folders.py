@@ -43,3 +43,12 @@ def test_folders_beside_the_splits_are_named_with_their_images(tmp_path, make_fa
     said = []
     assert set(find_splits(root, said.append)) == {"train"}
     assert said == [f"warning: {root}: not read, beside the folders of the splits: extra/ (3 images)"]
+
+
+def test_a_dead_link_beside_the_splits_is_told_and_ends_nothing(tmp_path, make_faces):
+    root = make_faces(tmp_path, {"train": CLASSES, "extra": CLASSES})
+    (root / "extra" / "gone").symlink_to("nowhere")
+    said = []
+    assert set(find_splits(root, said.append)) == {"train"}
+    [text] = said
+    assert text.startswith(f"warning: {root}: not read, beside the folders of the splits: ") and "extra/gone: a link" in text
