@@ -33,7 +33,7 @@ def leave_out(records: Iterable[Record], file: Path, source: Path) -> tuple[tupl
 
     A record is found by its name in the audited folder, or in the data set that the folder was prepared from, whichever
     finds more. source: what was read, for messages. Raises DataError for a table that cannot be read as such, that is
-    about other images, or that leaves no image in a split.
+    about other images, that marks one of several faces of an image, or that leaves no image in a split.
     """
     records, rows = tuple(records), read_marked(file)
     by_name = {record.source: record for record in records}
@@ -45,6 +45,7 @@ def leave_out(records: Iterable[Record], file: Path, source: Path) -> tuple[tupl
             "give the audited folder as --source, or the data set it was prepared from"
         )
     gone = {getattr(row, key) for row in rows if row.leave_out}
+    _require_all_faces(file, records, [getattr(row, key) for row in rows if row.leave_out])
     kept = tuple(record for record in records if record.source not in gone)
     empty = {record.split for record in records} - {record.split for record in kept}
     if empty:
@@ -55,6 +56,17 @@ def leave_out(records: Iterable[Record], file: Path, source: Path) -> tuple[tupl
     moved = [name for name, row in found.items() if row.split != by_name[name].split]
     lost = [row.image for row in rows if row.leave_out and getattr(row, key) not in by_name]
     return kept, (_counted(file, records, gone), *_lost(file, source, lost), *_moved(moved))
+
+
+def _require_all_faces(file: Path, records: tuple[Record, ...], marked: list[str]) -> None:
+    """Several faces cut out of one image have its name alone: which of them a row is about cannot be told."""
+    faces, rows = Counter(record.source for record in records), Counter(marked)
+    unsure = [name for name, count in rows.items() if faces[name] > count]
+    if unsure:
+        raise DataError(
+            f"--without {file}: marks some faces of {few(unsure)}, which shows several, and does not tell which; "
+            "run prepare folder with the audited folder as --source"
+        )
 
 
 def read_marked(file: Path) -> list[Marked]:

@@ -158,3 +158,22 @@ def test_same_files_need_size_0_and_whole_images(faces, clean, tmp_path, capsys)
     (faces / "train/joy/s00_0.png").write_bytes(b"broken")
     assert main(["folder", "--source", str(faces), *flags]) == 2
     assert "train/joy/s00_0.png: unreadable picture" in capsys.readouterr().err
+
+
+def test_a_row_about_one_of_several_faces_of_an_image_takes_no_other_with_it(tmp_path, make_picture, capsys):
+    faces = [f"{k}.jpg {n} {20 * n} 0 30 {20 * n + 20} 9 {n}" for k in range(6) for n in range(2)]
+    (tmp_path / "expw/origin").mkdir(parents=True)
+    for k in range(6):
+        make_picture(k).save(tmp_path / f"expw/origin/{k}.jpg")
+    (tmp_path / "expw/label.lst").write_text("\n".join(faces))
+    table = (
+        "image,split,action,source\ntrain/anger/0.jpg,train,{},origin/0.jpg\ntrain/disgust/0.jpg,train,leave out,origin/0.jpg\n"
+    )
+    (tmp_path / "audit.csv").write_text(table.format("keep"))
+    assert prepare(tmp_path / "expw", tmp_path / "out", tmp_path / "audit.csv", "--ratios", "1,0,0", name="expw") == 2
+    assert (
+        "marks some faces of origin/0.jpg, which shows several" in capsys.readouterr().err and not (tmp_path / "out").exists()
+    )
+    (tmp_path / "audit.csv").write_text(table.format("leave out"))
+    assert prepare(tmp_path / "expw", tmp_path / "out", tmp_path / "audit.csv", "--ratios", "1,0,0", name="expw") == 0
+    assert "leaves out 2 of 12 images" in capsys.readouterr().out
