@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import MOST_TABLE
+from data_preprocessing.common.words import quantity
 from data_preprocessing.readers.layouts import base_name, counted
-from data_preprocessing.sources.labels import count_of, few, folders_of, is_picture, keyed, stem
+from data_preprocessing.sources.labels import few, folders_of, is_picture, keyed, stem
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.trees import Tree
 
@@ -84,7 +85,8 @@ class _Faces:
 
     def notes(self) -> list[str]:
         """One line for each list and reason."""
-        return [f"{count_of(p, 'line')} of {file} left out, {why}: {few(p)}" for (file, why), p in self.left_out.items()]
+        lines = self.left_out.items()
+        return [f"{quantity(len(paths), 'line')} of {file} left out, {why}: {few(paths)}" for (file, why), paths in lines]
 
 
 def _find_lists(tree: Tree) -> dict[str, str]:

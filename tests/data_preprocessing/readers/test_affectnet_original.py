@@ -54,9 +54,9 @@ def test_what_is_left_out_is_counted(tmp_path):
     train.append(row("1/x.jpg", 10, "a,b,c,d"))
     found = listing(affectnet, whole(tmp_path, train, VALID[:1]), num_classes=7)
     assert len(found.records) == 2
-    for part in ("2 lines are of", "no expression (labels 8 to 10)"), ("1 line is of", "contempt"), ("1 line is of", "missing"):
+    for part in ("2 lines of", "no expression (labels 8 to 10)"), ("1 line of", "contempt"), ("1 line of", "missing"):
         assert part[0] in note(found, part[1])
-    assert "1 line is of" in note(found, "image is in validation.csv, too") and "22/a.jpg" in note(found, "validation.csv, too")
+    assert "1 line of" in note(found, "image is in validation.csv, too") and "22/a.jpg" in note(found, "validation.csv, too")
     assert "1/a.jpg" in note(found, "there more than once")
     assert "22/c.jpg" in note(found, "in no list")
 
