@@ -16,7 +16,6 @@ from data_preprocessing.common.words import quantity
 from data_preprocessing.sources.images import load_image
 
 JSON_NAME, HTML_NAME = "audit.json", "audit.html"
-_VERDICTS = ("supported", "leakage", "unknown")
 _SHOWN_PAIRS = 12  # of one kind in one section: at most 9 x 12 x 2 thumbnails of about 5 kB
 _THUMBNAIL = 120  # pixels
 _SECTIONS = {
