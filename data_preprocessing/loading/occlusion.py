@@ -209,7 +209,3 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {args.out}: {error.strerror}", file=sys.stderr)
         return 2
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

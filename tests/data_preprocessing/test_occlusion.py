@@ -1,5 +1,9 @@
 """The simulated headset: eyes covered, mouth untouched, varied in training, the same in every evaluation."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +14,8 @@ from data_preprocessing.loading.occlusion import HeadsetOcclusion, draw_examples
 EYES = (slice(0.30, 0.46), slice(0.18, 0.82))  # y, x: from the brows to below the eyes of an aligned crop
 LOWEST = 0.66  # nothing below is touched
 SIZES = [(48, 48), (100, 100), (112, 112), (224, 224), (96, 128), (128, 96), (300, 60), (47, 128)]
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -212,3 +218,10 @@ def test_wrong_arguments_are_told_in_one_line(make_faces, tmp_path, capsys, data
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error and error.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_every_command_is_where_its_help_says():
+    for name in ("prepare", "audit", "synthetic", "occlusion"):
+        command = [sys.executable, "-m", f"data_preprocessing.{name}", "--help"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0 and done.stdout.startswith(f"usage: python -m data_preprocessing.{name} "), done.stderr
