@@ -47,7 +47,7 @@ def audit(
     """All figures of audit.json and all rows of audit.csv about the data set at `root`; nothing is written.
 
     subject_regex: finds the subject in a file name (its first group, else the whole match), where no manifest.csv names it.
-    progress: wraps the iterations, given their length and a text. keep: see audit_table.list_copied. Raises DataError for a
+    progress: wraps the iterations, given their length and a text. keep: see table.list_copied. Raises DataError for a
     folder without splits or classes, a manifest.csv without its columns, and a wrong expression.
     """
     notes: list[str] = []

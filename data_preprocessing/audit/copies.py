@@ -37,7 +37,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class Scan:
-    """What reading gave, by a picture's index: SHA-256 of the file, `perceptual.fingerprints`, width and height, PIL's mode.
+    """What reading gave, by a picture's index: SHA-256 of the file, `fingerprints`, width and height, PIL's mode.
 
     problems: index -> what is wrong, of the unreadable ones.
     """

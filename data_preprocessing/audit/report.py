@@ -71,7 +71,7 @@ def remedy(figures: dict, root: Path, out: Path) -> list[str]:
 def write_report(figures: dict, copied: Iterable[Copied], root: Path, out: Path) -> None:
     """Write OUT/audit.json, audit.csv and audit.html, only if all are complete. Raises OSError where `out` takes no files.
 
-    figures, copied: of `audit_figures.compute_figures`; root: the data set, whose pictures the page shows as thumbnails.
+    figures, copied: of `figures.compute_figures`; root: the data set, whose pictures the page shows as thumbnails.
     """
     page = render(figures, root, out)
     out.mkdir(parents=True, exist_ok=True)

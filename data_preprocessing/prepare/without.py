@@ -70,7 +70,7 @@ def _require_all_faces(file: Path, records: tuple[Record, ...], marked: list[str
 
 
 def read_marked(file: Path) -> list[Marked]:
-    """The rows of a table that `audit_table.write_table` wrote, and that a spreadsheet may have saved since.
+    """The rows of a table that `audit.table.write_table` wrote, and that a spreadsheet may have saved since.
 
     Raises DataError where the file cannot be read, lacks a column, or names an action that is none.
     """

@@ -11,17 +11,8 @@ import numpy as np
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.readers import affectnet_original, affectnet_yolo
-from data_preprocessing.sources.labels import (
-    count_of,
-    few,
-    folders_of,
-    is_picture,
-    keyed,
-    matched,
-    read_list,
-    stem,
-    wrong_layout,
-)
+from data_preprocessing.sources.kinds import is_image_name
+from data_preprocessing.sources.labels import count_of, few, folders_of, keyed, matched, read_list, stem, wrong_layout
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.trees import Tree
 
@@ -103,7 +94,7 @@ def _find_sets(tree: Tree) -> dict[str, _Set]:
         if not folder:
             continue
         files = sets.setdefault(folder, _Set())
-        if is_picture(name):
+        if is_image_name(name):
             files.pictures.append(name)
         elif name.endswith("_exp.npy"):
             files.annotations.append(name)

@@ -8,7 +8,8 @@ from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import MOST_TABLE
 from data_preprocessing.common.words import quantity
 from data_preprocessing.readers.layouts import base_name, counted
-from data_preprocessing.sources.labels import few, folders_of, is_picture, keyed, stem
+from data_preprocessing.sources.kinds import is_image_name
+from data_preprocessing.sources.labels import few, folders_of, keyed, stem
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.trees import Tree
 
@@ -150,7 +151,7 @@ def _name(field: str) -> str:
 def _is_image(name: str) -> bool:
     """Whether an image lies in a numbered folder or below Manually_Annotated..., not among the automatically annotated."""
     folders = [folder.lower() for folder in folders_of(name)]
-    if not folders or not is_picture(name) or any(folder.startswith(_AUTOMATIC) for folder in folders):
+    if not folders or not is_image_name(name) or any(folder.startswith(_AUTOMATIC) for folder in folders):
         return False
     return folders[-1].isdecimal() or any(folder.startswith("manually_annotated") for folder in folders)
 

@@ -7,7 +7,8 @@ from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import MOST_TEXT
 from data_preprocessing.readers.layouts import base_name, class_of
 from data_preprocessing.sources.images import open_image
-from data_preprocessing.sources.labels import count_of, few, folders_of, is_picture, keyed, matched, stem
+from data_preprocessing.sources.kinds import is_image_name
+from data_preprocessing.sources.labels import count_of, few, folders_of, keyed, matched, stem
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.split_names import split_of
 from data_preprocessing.sources.trees import Tree
@@ -153,7 +154,7 @@ def _require_one_label(tree: Tree, records: list[Record]) -> None:
 
 def _kind(name: str) -> str:
     """ "images" or "labels" of what lies in such a folder and is of that kind; else ""."""
-    ending = "images" if is_picture(name) else "labels" if name.lower().endswith(".txt") else ""
+    ending = "images" if is_image_name(name) else "labels" if name.lower().endswith(".txt") else ""
     return ending if ending in (folder.lower() for folder in folders_of(name)) else ""
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import MOST_TEXT
 from data_preprocessing.readers.layouts import base_name, counted
-from data_preprocessing.sources.labels import count_of, few, folders_of, is_picture
+from data_preprocessing.sources.kinds import is_image_name
+from data_preprocessing.sources.labels import count_of, few, folders_of
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.trees import Tree
 
@@ -18,7 +19,7 @@ Votes = list[int]
 
 def fits(names: list[str]) -> bool:
     """Whether images lie in one of the three folders."""
-    return any(is_picture(name) and split_of(name) for name in names)
+    return any(is_image_name(name) and split_of(name) for name in names)
 
 
 def split_of(name: str) -> str | None:
@@ -38,7 +39,7 @@ def read(
     whose image is missing, and images in the folder of another split than their Usage says. Raises DataError for a broken
     list and where no image has votes.
     """
-    images = [name for name in tree.names() if is_picture(name) and split_of(name)]
+    images = [name for name in tree.names() if is_image_name(name) and split_of(name)]
     by_name = votes() if votes else {}
     known = {name: by_name[base_name(name)] for name in images if base_name(name) in by_name}
     known = known if votes else _by_folder(tree, images)

@@ -5,7 +5,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from data_preprocessing.common.errors import DataError
-from data_preprocessing.sources.labels import below_shared, few, folders_of, images_of, is_picture
+from data_preprocessing.sources.kinds import is_image_name
+from data_preprocessing.sources.labels import below_shared, few, folders_of, images_of
 from data_preprocessing.sources.nesting import outer_folders, refuse_outer_folders
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.split_names import SPLITS, split_folders, split_of
@@ -39,7 +40,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
 
 def fits(names: list[str]) -> bool:
     """Whether the pictures lie in at least two class folders, which are not those of persons or data sets."""
-    pictures = {name: folders_of(name) for name in names if is_picture(name)}
+    pictures = {name: folders_of(name) for name in names if is_image_name(name)}
     parts = below_shared(pictures, SPLITS).values()
     depth = 1 if all(folders and folders[0].lower() in SPLITS for folders in parts) else 0
     in_classes = all(len(folders) > depth for folders in parts) and len({folders[depth] for folders in parts}) > 1

@@ -3,7 +3,8 @@
 from collections.abc import Hashable, Iterable
 
 from data_preprocessing.common.errors import DataError
-from data_preprocessing.sources.labels import few, is_picture
+from data_preprocessing.sources.kinds import is_image_name
+from data_preprocessing.sources.labels import few
 from data_preprocessing.sources.trees import Tree
 
 _EXPRESSIONS = {  # as folders and lists call an expression -> its class
@@ -26,7 +27,7 @@ def class_of(word: str) -> str | None:
 
 def pictures(names: Iterable[str]) -> list[str]:
     """Those of the files `names` that are pictures by their ending."""
-    return [name for name in names if is_picture(name)]
+    return [name for name in names if is_image_name(name)]
 
 
 def base_name(name: str) -> str:

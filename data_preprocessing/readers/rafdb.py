@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import MOST_TEXT
+from data_preprocessing.sources.kinds import is_image_name
 from data_preprocessing.sources.labels import (
     SPLITS,
     class_folders,
     folders_of,
-    is_picture,
     keyed,
     left_out,
     matched,
@@ -51,7 +51,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
 
 def fits(names: list[str]) -> bool:
     """Whether there is a list file, a picture train_N_aligned or test_N_aligned, or the class folders 1 to 7."""
-    if find_lists(names) or any(_is_aligned(name) for name in filter(is_picture, names)):
+    if find_lists(names) or any(_is_aligned(name) for name in filter(is_image_name, names)):
         return True
     return {number for _, _, number in class_folders(names)} == {str(n) for n in _NUMBERS}
 
@@ -68,12 +68,12 @@ def find_lists(names: list[str]) -> list[str]:
 
 def is_flat_picture(name: str) -> bool:
     """Whether a file is called as RAF-DB's pictures are: train_N.jpg, test_N_aligned.jpg, ..."""
-    return is_picture(name) and bool(_PICTURE.fullmatch(stem(name)))
+    return is_image_name(name) and bool(_PICTURE.fullmatch(stem(name)))
 
 
 def _by_list(tree: Tree, names: list[str], file: str) -> Listing:
     labels = read_list(tree, file, _key, _NUMBERS)
-    there = list(filter(is_picture, names))
+    there = list(filter(is_image_name, names))
     if any(_is_aligned(name) for name in there):  # Image/original/ holds the same faces in whole photographs
         there = [name for name in there if _is_aligned(name) or not is_flat_picture(name)]
     _require_one_split(tree, there)

@@ -4,7 +4,8 @@ import re
 from types import SimpleNamespace
 
 from data_preprocessing.common.errors import DataError
-from data_preprocessing.sources.labels import SPLITS, below_shared, few, folders_of, is_picture, left_out, wrong_layout
+from data_preprocessing.sources.kinds import is_image_name
+from data_preprocessing.sources.labels import SPLITS, below_shared, few, folders_of, left_out, wrong_layout
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.trees import Tree
 
@@ -18,7 +19,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     Folders that all pictures share are passed over, so the data set may lie deeper. Raises DataError where there are not
     two class folders, or where class folders lie beside train/, valid/ or test/.
     """
-    found = below_shared({name: folders_of(name) for name in tree.names() if is_picture(name)}, SPLITS)
+    found = below_shared({name: folders_of(name) for name in tree.names() if is_image_name(name)}, SPLITS)
     found = {name: folders for name, folders in found.items() if folders}
     is_split = {name: folders[0].lower() in SPLITS for name, folders in found.items()}
     if any(is_split.values()) and not all(is_split.values()):
@@ -37,4 +38,4 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
 
 def fits(names: list[str]) -> bool:
     """Whether pictures lie in folders called as those of the study, E01, E02, ..."""
-    return any(_STUDY.fullmatch(folder) for name in filter(is_picture, names) for folder in folders_of(name))
+    return any(_STUDY.fullmatch(folder) for name in filter(is_image_name, names) for folder in folders_of(name))

@@ -70,11 +70,6 @@ def make_splits(listing: Listing, order: tuple[str, ...]) -> dict[str, TreeSplit
     return splits
 
 
-def is_picture(name: str) -> bool:
-    """Whether a file is a picture, by the end of its name."""
-    return is_image_name(name)
-
-
 def folders_of(name: str) -> tuple[str, ...]:
     """The folders a tree's file lies in, an archive counted as the folder it unpacks to.
 
@@ -110,7 +105,7 @@ def class_folders(names: Iterable[str]) -> Iterator[tuple[str, str, str]]:
     """(name, split, class folder) of every picture that lies directly in <split>/<class>/, at any depth."""
     for name in names:
         folders = folders_of(name)
-        if len(folders) > 1 and folders[-2].lower() in SPLITS and is_picture(name):
+        if len(folders) > 1 and folders[-2].lower() in SPLITS and is_image_name(name):
             yield name, SPLITS[folders[-2].lower()], folders[-1]
 
 
@@ -165,7 +160,7 @@ def matched(pictures: dict[str, str], labels: dict[str, int], source: str) -> tu
 def left_out(names: Iterable[str], records: Iterable[Record], why: str) -> list[str]:
     """A note that counts the pictures among `names` that no record has; empty where there are none. why: "in no ..."."""
     used = {record.source for record in records}
-    others = [name for name in names if is_picture(name) and name not in used]
+    others = [name for name in names if is_image_name(name) and name not in used]
     return [f"{count_of(others, 'picture')} {why}, left out: {few(others)}"] * bool(others)
 
 
@@ -178,7 +173,7 @@ def unread_notes(tree: Tree, records: Iterable[Record]) -> list[str]:
     """Notes about files that no reader takes: images with an unusual ending that no record has, HEIC, video, ..."""
     images, others = images_of(tree)
     used = {record.source for record in records}
-    unusual = [name for name in images if not is_picture(name) and name not in used]
+    unusual = [name for name in images if not is_image_name(name) and name not in used]
     remedy = "rename them as the data set's own images are called"
     notes = [f"{count_of(unusual, 'image')} left out for an unusual ending: {few(unusual)}; {remedy}"] * bool(unusual)
     return notes + [left_out_note(others)] * bool(others)

@@ -43,7 +43,8 @@ def output_classes(checkpoint: Checkpoint, split: Split, data_type: str | None) 
             "of the folders), as the AI Hub study's networks do: evaluated as trained, over all outputs; an output "
             f"without a class counts as wrong{doubt}"
         )
-    remedy = f"; give --data_type {' or '.join(_known_sets(folders, outputs))}" * bool(_known_sets(folders, outputs))
+    known = _known_sets(folders, outputs)
+    remedy = f"; give --data_type {' or '.join(known)}" * bool(known)
     raise UsageError(
         f"{checkpoint.path}: has {outputs} outputs, but {split.folder} has {len(folders)} classes "
         f"({', '.join(folders)}){remedy}"
