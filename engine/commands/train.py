@@ -5,12 +5,14 @@ from engine.checkpoints.format import load_checkpoint
 from engine.commands.trainer import TrainingRun
 from engine.commands.training_records import begin_records
 from engine.commands.training_setup import prepare
+from engine.config.flags import Settings
 from engine.config.settings import AUTO, resolve
 from engine.distributed import Group, join_group, leave_group
 from engine.errors import TrainingStopped, UsageError
 from engine.run_folder import layout
 from engine.run_folder.run_folder import RunFolder, find_run
 from engine.run_folder.signals import Requests
+from engine.training.loop import FitState, stopped_early
 
 
 def train(flags: dict) -> None:
@@ -25,17 +27,18 @@ def train(flags: dict) -> None:
         log = layout.Log(speaks=group.is_main)
         run = _find_run(flags, log, group)
         settings = resolve(flags, run.checkpoint.settings if run.checkpoint else {})
-        done = run.checkpoint.epoch if run.checkpoint else 0
-        done = done if settings.start_epoch is None else settings.start_epoch
-        if done >= settings.epochs:
+        done = _reached(run)
+        if settings.start_epoch is not None:
+            done.rewind(settings.start_epoch)
+        if done.is_over(settings.epochs, settings.patience):
             if flags.get("resume") != AUTO:
-                raise UsageError(f"--epochs {settings.epochs}: {done} epochs are done already; give more to go on")
+                raise UsageError(_over(done, settings))
             if run.result:
-                log.say(f"{run.name}: is complete, {done} epochs; see {run.path}/")
+                log.say(f"{run.name}: is complete, {done.epoch} epochs; see {run.path}/")
                 return
         prepared = prepare(settings, run, flags, log, group)
         if settings.start_epoch is not None:
-            prepared.state.rewind(done)
+            prepared.state.rewind(settings.start_epoch)
         begin_records(prepared, run)
         training = TrainingRun(prepared, run, requests)
         try:
@@ -45,6 +48,19 @@ def train(flags: dict) -> None:
             log.keep(one_line(error))
             raise
         leave_group(group)
+
+
+def _reached(run: RunFolder) -> FitState:
+    """How far the checkpoint that training goes on from has come."""
+    checkpoint = run.checkpoint
+    return FitState(checkpoint.epoch, list(checkpoint.history), checkpoint.best) if checkpoint else FitState()
+
+
+def _over(done: FitState, settings: Settings) -> str:
+    """Why a run of `done` epochs does not go on, and what makes it."""
+    if done.epoch >= settings.epochs:
+        return f"--epochs {settings.epochs}: {done.epoch} epochs are done already; give more to go on"
+    return f"--patience {settings.patience}: {stopped_early(done, settings.epochs)}; give a larger number, or 0, to go on"
 
 
 def _find_run(flags: dict, log: layout.Log, group: Group) -> RunFolder:

@@ -62,7 +62,7 @@ class TrainingRun:
 
         Raises TrainingStopped naming the last good checkpoint, or Interrupted, after saving, where a signal asked for it.
         """
-        if self.state.epoch >= self.settings.epochs:
+        if self.state.is_over(self.settings.epochs, self.settings.patience):
             return
         settings, prepared = self.settings, self.prepared
         with self._explained():
@@ -104,7 +104,7 @@ class TrainingRun:
             batches=lambda loader: batches(loader, settings.stall_seconds, self.say),
             after_step=self._after_step,
         )
-        schedule = dict(lr=settings.lr, lr_decay=settings.lr_decay, epochs=settings.epochs)
+        schedule = {name: getattr(settings, name) for name in ("lr", "lr_decay", "epochs", "patience")}
         progress = self.page.clock.timed(self._answering)
         try:
             fit(training, loader, selection, self.state, **schedule, progress=progress, on_epoch=self._keep)
@@ -171,7 +171,8 @@ class TrainingRun:
         layout.write_history(self.folder, state.history)
         self.page.note_epoch()
         plot_curves(state.history, self.folder / "curves.png", self.prepared.splits[1].name)
-        if is_best or state.epoch == self.settings.epochs or self.schedule.is_due or self.schedule.is_cheap:
+        is_last = state.is_over(self.settings.epochs, self.settings.patience)
+        if is_best or is_last or self.schedule.is_due or self.schedule.is_cheap:
             self._save()
         if is_best:
             share_checkpoint(self.last, self.best)

@@ -69,6 +69,7 @@ def _prepare(device: torch.device, settings: Settings, run: RunFolder, flags: di
     checkpoint = run.checkpoint
     stored = checkpoint.path if checkpoint and "data" not in flags else None
     splits, said = data.training_splits(settings.data, data.locate(settings.data, log.say, stored))
+    _require_valid(settings, splits[1].name, log)
     classes, explanation = _classes(checkpoint, splits[0], flags.get("data_type"))
     if explanation:
         log.say(explanation)
@@ -105,6 +106,17 @@ def _prepare(device: torch.device, settings: Settings, run: RunFolder, flags: di
     for text in filter(None, (*said, without_effect(flags, group.size), BGR * (settings.channel_order == "bgr"))):
         log.say(text)
     return prepared
+
+
+def _require_valid(settings: Settings, selection: str, log: layout.Log) -> None:
+    """Raises UsageError for --patience without a split of its own to look at; says where it cannot end the run."""
+    if settings.patience and selection != "valid":
+        raise UsageError(
+            f"--patience {settings.patience}: no valid split, and training that stops on {selection} would be chosen by the "
+            "images that it is reported on; give valid/, or leave --patience out"
+        )
+    if settings.patience >= settings.epochs:
+        log.say(f"without effect: --patience {settings.patience} (the run has {settings.epochs} epochs in all)")
 
 
 def _classes(checkpoint: Checkpoint | None, split: Split, data_type: str | None) -> tuple[tuple[str, ...], str]:

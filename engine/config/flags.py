@@ -100,6 +100,15 @@ class Settings:
         most=LARGEST_INT,
         lifetime=COMMAND,
     )
+    patience: int = with_default(
+        "--patience",
+        "optimisation",
+        "end the run after N epochs without a better validation; 0: never",
+        0,
+        metavar="N",
+        least=0,
+        most=LARGEST_INT,
+    )
     batch_size: int | None = by_recipe(
         "-b --batch-size", "optimisation", "images per step", metavar="N", least=1, most=LARGEST_INT
     )

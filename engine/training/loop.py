@@ -48,6 +48,14 @@ class FitState:
             self.best = {"epoch": self.epoch, "valid_accuracy": valid.accuracy}
         return is_best
 
+    def epochs_without_better(self) -> int:
+        """Epochs since the chosen one, 0 before one is chosen."""
+        return self.epoch - self.best["epoch"] if self.best else 0
+
+    def is_over(self, epochs: int, patience: int) -> bool:
+        """Whether no epoch follows: all `epochs` are done, or the last `patience` (0: any number) were not better."""
+        return self.epoch >= epochs or 0 < patience <= self.epochs_without_better()
+
     def rewind(self, epoch: int) -> None:
         """Go on after `epoch`, without what was recorded of later ones."""
         if epoch != self.epoch:
@@ -72,17 +80,21 @@ def fit(
     lr: float,
     lr_decay: float,
     epochs: int,
+    patience: int = 0,
     progress: Callable,
     on_epoch: Callable[[FitState, bool, Predictions], None],
 ) -> None:
     """Train from `state.epoch` to `epochs`, choosing the epoch with the best accuracy on `valid_loader`, the first of equals.
 
+    patience: stop before, once so many epochs in a row were not better; 0 never stops. What it counts is in `state`, which is
+    saved with each checkpoint.
     progress: wraps the batches of an evaluation, as in `predict`. on_epoch(state, is_best, predictions) saves and draws after
     each epoch. Raises TrainingStopped where a loss is not finite; what the last `on_epoch` saved stays good.
     """
     group, model = training.group, training.model
     remaining = Remaining(len(train_loader), epochs, training.say)
-    for epoch in range(state.epoch, epochs):
+    while not state.is_over(epochs, patience):
+        epoch = state.epoch
         rate = learning_rate(lr, lr_decay, epoch)
         set_learning_rate(training.optimizer, rate)
         state.progress = state.progress or Progress()
@@ -102,3 +114,14 @@ def fit(
             f"{f'; {skipped} steps skipped' * bool(skipped)}{f'; {left}' * bool(left)}"
         )
         on_epoch(state, is_best, predictions)
+    if state.epoch < epochs:
+        training.say(f"{stopped_early(state, epochs)} (--patience {patience})")
+
+
+def stopped_early(state: FitState, epochs: int) -> str:
+    """Of a run that ended by patience, where and why."""
+    number = state.epochs_without_better()
+    return (
+        f"stopped after epoch {state.epoch} of {epochs}: {number} epoch{'s' * (number != 1)} in a row without a better "
+        f"validation than epoch {state.best['epoch']}'s"
+    )
