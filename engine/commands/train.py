@@ -9,6 +9,7 @@ from engine.config.flags import Settings
 from engine.config.settings import AUTO, resolve
 from engine.distributed import Group, join_group, leave_group
 from engine.errors import TrainingStopped, UsageError
+from engine.finetuning import read_source
 from engine.run_folder import layout
 from engine.run_folder.run_folder import RunFolder, find_run
 from engine.run_folder.signals import Requests
@@ -26,7 +27,8 @@ def train(flags: dict) -> None:
         group = join_group(flags.get("device", "auto"))
         log = layout.Log(speaks=group.is_main)
         run = _find_run(flags, log, group)
-        settings = resolve(flags, run.checkpoint.settings if run.checkpoint else {})
+        source = read_source(flags["finetune"], flags) if "finetune" in flags and not run.checkpoint else None
+        settings = resolve(flags, run.checkpoint.settings if run.checkpoint else source.settings if source else {})
         done = _reached(run)
         if settings.start_epoch is not None:
             done.rewind(settings.start_epoch)
@@ -36,7 +38,7 @@ def train(flags: dict) -> None:
             if run.result:
                 log.say(f"{run.name}: is complete, {done.epoch} epochs; see {run.path}/")
                 return
-        prepared = prepare(settings, run, flags, log, group)
+        prepared = prepare(settings, run, flags, log, group, source)
         if settings.start_epoch is not None:
             prepared.state.rewind(settings.start_epoch)
         begin_records(prepared, run)

@@ -14,6 +14,7 @@ from engine.config.wishes import without_effect
 from engine.distributed import SINGLE, Group
 from engine.errors import UsageError
 from engine.evaluation.leaks import Copies, find_copies, training_warning
+from engine.finetuning import Source, load_source
 from engine.network import BGR, build_model, choose_device, load_backbones, model_options, start_from_scratch
 from engine.precision import choose_precision
 from engine.run_folder import layout
@@ -53,18 +54,28 @@ class Prepared:
         return {name: check.fingerprint for name, check in self.checks.items()}
 
 
-def prepare(settings: Settings, run: RunFolder, flags: dict, log: layout.Log, group: Group = SINGLE) -> Prepared:
+def prepare(
+    settings: Settings, run: RunFolder, flags: dict, log: layout.Log, group: Group = SINGLE, source: Source | None = None
+) -> Prepared:
     """Check the data and build network and optimiser; writes nothing.
 
-    flags: the command line's, only those given. group: the processes that train together. Raises UsageError, DataError or
-    WeightsError, and TrainingStopped where memory does not suffice.
+    flags: the command line's, only those given. group: the processes that train together. source: of a new run's weights,
+    None where they are random. Raises UsageError, DataError or WeightsError, and TrainingStopped where memory does not suffice.
     """
     device = choose_device(settings, flags, log.say, group)
     with memory.explained(device, settings.batch_size, settings.workers):
-        return _prepare(device, settings, run, flags, log, group)
+        return _prepare(device, settings, run, flags, log, group, source)
 
 
-def _prepare(device: torch.device, settings: Settings, run: RunFolder, flags: dict, log: layout.Log, group: Group) -> Prepared:
+def _prepare(
+    device: torch.device,
+    settings: Settings,
+    run: RunFolder,
+    flags: dict,
+    log: layout.Log,
+    group: Group,
+    source: Source | None,
+) -> Prepared:
     precision = choose_precision(settings.precision, device, log.say)
     checkpoint = run.checkpoint
     stored = checkpoint.path if checkpoint and "data" not in flags else None
@@ -93,7 +104,10 @@ def _prepare(device: torch.device, settings: Settings, run: RunFolder, flags: di
     else:
         state = FitState()
         start_from_scratch(model, settings.init)
-        load_backbones(model, settings.pretrained, log.say, named="pretrained" in flags)
+        if source:
+            load_source(model, source, classes, model_options(settings), log.say)
+        else:
+            load_backbones(model, settings.pretrained, log.say, named="pretrained" in flags)
     checked = data.checked(splits, settings.skip_bad_images, log.say, run.known_images) if group.is_main else None
     splits, checks = group.share(checked)
     copies = find_copies(checks)

@@ -83,6 +83,13 @@ class Settings:
     pretrained: str = with_default(
         "--pretrained", "model", "folder of the backbones' files, or none", "models/pretrain", metavar="DIR", path=True
     )
+    finetune: str | None = flag(
+        "--finetune",
+        "model",
+        "trained file to start from, ours or published; its head is new where it lacks a class of the data",
+        metavar="FILE",
+        path=True,
+    )
     init: str = with_default(
         "--init", "model", "how POSTER V2's transformer starts", "reference", choices=("reference", "positions")
     )

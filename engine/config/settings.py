@@ -26,6 +26,9 @@ def check_flags(flags: dict) -> None:
         raise UsageError(f"--momentum {flags['momentum']}: must be below 1")
     if "resume" in flags and "evaluate" in flags:
         raise UsageError("--resume and --evaluate exclude each other: continue a run, or test it")
+    if "finetune" in flags and ("evaluate" in flags or flags.get("resume", AUTO) != AUTO):
+        other = "evaluate" if "evaluate" in flags else "resume"
+        raise UsageError(f"--finetune and --{other} exclude each other: --finetune starts a new run from a file's weights")
     if "split" in flags and "evaluate" not in flags:
         raise UsageError("--split chooses what --evaluate FILE tests; training reports on test/ where there is one")
     if "margin_at_eval" in flags and "evaluate" not in flags:

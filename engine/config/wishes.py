@@ -8,7 +8,7 @@ from engine.errors import UsageError
 from models import MODELS
 
 _OF_TRAINING = {name for name, one in FLAGS.items() if one.group == "optimisation"} - {"batch_size"} | {
-    "transform", "sampler", "occlude", "pretrained", "init", "freeze_landmark_bn", "checkpoint_path", "best_checkpoint_path",
+    "transform", "sampler", "occlude", "pretrained", "init", "finetune", "freeze_landmark_bn", "checkpoint_path", "best_checkpoint_path",
     "save_every", "on_nan", "print_freq", "compile", "sync_bn",
 }  # fmt: skip
 _NOT_OF_GIVEN_IMAGES = {"data", "cache", "skip_bad_images"}
@@ -48,5 +48,7 @@ def without_effect(flags: dict, processes: int = 1) -> str:
         reasons.append(({"sync_bn"}, "one process trains, whose BatchNorm sees the whole batch"))
     if flags.get("resume", "auto") != "auto":
         reasons.append((_OF_A_START, "the weights are the checkpoint's"))
+    elif "finetune" in flags:
+        reasons.append((_OF_A_START, "the weights are --finetune's"))
     found = [([flag_of(name) for name in FLAGS if name in names & flags.keys()], why) for names, why in reasons]
     return "; ".join(f"without effect: {', '.join(given)} ({why})" for given, why in found if given)

@@ -1,4 +1,4 @@
-"""`--patience N`: a run that ends where validation gets no better, goes on to the same bits, and is refused where it cannot be."""
+"""`--patience N`: a run that ends where validation gets no better, goes on to the same bits, and is refused without valid/."""
 
 import csv
 import json
