@@ -58,7 +58,8 @@ def print_shapes(model: nn.Module, images: Tensor, device: torch.device, repeats
         operations = 2 * outputs * layer.weight[0].numel()
         rows.append((number * sum(seconds), number, shape, weight, stride, [operations / s / 1e9 for s in seconds]))
     total = sum(row[0] for row in rows)
-    print("\n| layers | input | weight | stride | forward | input gradient | weight gradient, GFLOP/s | of the products' time |")
+    title = "layers | input | weight | stride | forward | input gradient | weight gradient, GFLOP/s | of the products' time"
+    print(f"\n| {title} |")
     print("|---|---|---|---|---|---|---|---|")
     for seconds, number, shape, weight, stride, rates in sorted(rows, key=lambda row: -row[0]):
         cells = [str(number), *(" × ".join(map(str, size)) for size in (shape, weight)), str(stride)]

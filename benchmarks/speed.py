@@ -4,7 +4,8 @@
 
 Measured in turns: a SAM step (Adam, cross-entropy), the forward pass of evaluation, and that of a single picture; plain in
 float32, ours in each precision, evaluation by `optimize_for_inference`. Ours gets pictures as the data pipeline gives
-them, already reduced to what a POSTER sees. Then the rate of every product shape of ours in float32. Operations are counted on the plain network, whatever ours leaves out.
+them, already reduced to what a POSTER sees. Operations are counted on the plain network, whatever ours leaves out. Then
+comes the rate of every product shape of ours in float32.
 """
 
 import argparse
