@@ -150,7 +150,6 @@ def test_what_is_no_run_is_refused(work, capsys):
     assert "file: is no folder" in refused(capsys, "log/A", "file")
     assert "log/empty: holds no records" in refused(capsys, "log/A", "log/empty")
     assert "--out out: is no folder" in refused(capsys, "log/A", "log/B", "--out", "out")
-    assert "one at a time" in refused(capsys, "log/A", "--table")
     (work / "log/B/result.json").unlink()
     assert "log/B: the run is not complete" in refused(capsys, "log/A", "log/B")
 
