@@ -9,6 +9,9 @@ import io
 import os
 import stat
 import sys
+from collections.abc import Iterable
+
+from tqdm import tqdm
 
 _GONE = (errno.EPIPE, errno.ECONNRESET)
 
@@ -54,6 +57,11 @@ def lasting_output() -> None:
             setattr(sys, name, _lasting(stream))
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def progress(items: Iterable, total: int | None, text: str) -> tqdm:
+    """A progress bar over `items`, silent where standard error is no terminal."""
+    return tqdm(items, total=total, desc=text, leave=False, disable=not sys.stderr.isatty())
 
 
 def output_gone() -> str:

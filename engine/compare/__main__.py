@@ -5,12 +5,10 @@ python -m engine.compare log/A log/B ...       is the difference more than chanc
 
 import argparse
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
-from tqdm import tqdm
-
 from data_preprocessing.common.command_line import OneLineParser, path
+from data_preprocessing.common.console import progress
 from data_preprocessing.common.errors import one_line, printable
 from data_preprocessing.common.files import reason, replacing
 from engine.compare import report
@@ -52,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _compare(folders: list[Path], out: Path | None) -> None:
     runs = read_runs(folders)
-    found = compare(runs, _bar)
+    found = compare(runs, lambda parts: progress(parts, None, "resampling pictures"))
     parts = report.sections(found)
     heading = f"{len(runs)} runs compared"
     print(report.markdown(parts, heading))
@@ -76,10 +74,6 @@ def _compare(folders: list[Path], out: Path | None) -> None:
         with replacing(out / name) as partial:
             partial.write_text(text, encoding="utf-8", errors="backslashreplace")
     print(f"written: {out}/ ({', '.join(NAMES[: 2 + drawn])})")
-
-
-def _bar(items: Iterable) -> tqdm:
-    return tqdm(items, desc="resampling pictures", leave=False, disable=not sys.stderr.isatty())
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def _chance(p: float) -> str:
 
 def _pair_sentence(pair: Pair, tests: int) -> str:
     def p(raw: float, raised: float) -> str:
-        return f"p = {shown_p(raw)}" + f", {shown_p(raised)} after Holm for {tests} pairs" * (tests > 1)
+        return f"p = {shown_p(raw)}" + (f", {shown_p(raised)} after Holm for {tests} pairs" if tests > 1 else "")
 
     accuracy = f"accuracy differs by {shown_difference('accuracy', pair.accuracy)} points"
     f1 = f"macro F1 by {shown_difference('macro_f1', pair.macro_f1)}"
