@@ -11,8 +11,6 @@ import stat
 import sys
 from collections.abc import Iterable
 
-from tqdm import tqdm
-
 _GONE = (errno.EPIPE, errno.ECONNRESET)
 
 
@@ -59,8 +57,10 @@ def lasting_output() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def progress(items: Iterable, total: int | None, text: str) -> tqdm:
+def progress(items: Iterable, total: int | None, text: str) -> Iterable:
     """A progress bar over `items`, silent where standard error is no terminal."""
+    from tqdm import tqdm  # only here: --help and wrong flags need no package
+
     return tqdm(items, total=total, desc=text, leave=False, disable=not sys.stderr.isatty())
 
 
