@@ -1,7 +1,8 @@
 """Training: a new run, or one that is resumed, up to its report."""
 
 from data_preprocessing.common.errors import one_line
-from engine.checkpoints.format import load_checkpoint
+from engine.checkpoints import finetune
+from engine.checkpoints.format import Checkpoint, load_checkpoint
 from engine.commands.trainer import TrainingRun
 from engine.commands.training_records import begin_records
 from engine.commands.training_setup import prepare
@@ -9,11 +10,10 @@ from engine.config.flags import Settings
 from engine.config.settings import AUTO, resolve
 from engine.distributed import Group, join_group, leave_group
 from engine.errors import TrainingStopped, UsageError
-from engine.finetuning import read_source
 from engine.run_folder import layout
 from engine.run_folder.run_folder import RunFolder, find_run
 from engine.run_folder.signals import Requests
-from engine.training.loop import FitState, stopped_early
+from engine.training.loop import FitState
 
 
 def train(flags: dict) -> None:
@@ -27,20 +27,19 @@ def train(flags: dict) -> None:
         group = join_group(flags.get("device", "auto"))
         log = layout.Log(speaks=group.is_main)
         run = _find_run(flags, log, group)
-        source = read_source(flags["finetune"], flags) if "finetune" in flags and not run.checkpoint else None
-        settings = resolve(flags, run.checkpoint.settings if run.checkpoint else source.settings if source else {})
-        done = _reached(run)
-        if settings.start_epoch is not None:
-            done.rewind(settings.start_epoch)
-        if done.is_over(settings.epochs, settings.patience):
+        source = _trained_source(flags, run)
+        settings = resolve(flags, run.checkpoint.settings if run.checkpoint else finetune.settings_of(source, flags))
+        done = run.checkpoint.epoch if run.checkpoint else 0
+        done = done if settings.start_epoch is None else settings.start_epoch
+        if done >= settings.epochs or _is_exhausted(run, settings):
             if flags.get("resume") != AUTO:
-                raise UsageError(_over(done, settings))
+                raise UsageError(_nothing_left(done, settings))
             if run.result:
-                log.say(f"{run.name}: is complete, {done.epoch} epochs; see {run.path}/")
+                log.say(f"{run.name}: is complete, {done} epochs; see {run.path}/")
                 return
         prepared = prepare(settings, run, flags, log, group, source)
         if settings.start_epoch is not None:
-            prepared.state.rewind(settings.start_epoch)
+            prepared.state.rewind(done)
         begin_records(prepared, run)
         training = TrainingRun(prepared, run, requests)
         try:
@@ -52,17 +51,26 @@ def train(flags: dict) -> None:
         leave_group(group)
 
 
-def _reached(run: RunFolder) -> FitState:
-    """How far the checkpoint that training goes on from has come."""
-    checkpoint = run.checkpoint
-    return FitState(checkpoint.epoch, list(checkpoint.history), checkpoint.best) if checkpoint else FitState()
+def _trained_source(flags: dict, run: RunFolder) -> Checkpoint | None:
+    """The file of --finetune, where the run starts anew."""
+    if "finetune" not in flags or run.checkpoint:
+        return None
+    return load_checkpoint(flags["finetune"], "--finetune", {name: flags[name] for name in ("model",) if name in flags})
 
 
-def _over(done: FitState, settings: Settings) -> str:
-    """Why a run of `done` epochs does not go on, and what makes it."""
-    if done.epoch >= settings.epochs:
-        return f"--epochs {settings.epochs}: {done.epoch} epochs are done already; give more to go on"
-    return f"--patience {settings.patience}: {stopped_early(done, settings.epochs)}; give a larger number, or 0, to go on"
+def _is_exhausted(run: RunFolder, settings: Settings) -> bool:
+    if not run.checkpoint or run.checkpoint.progress or settings.start_epoch is not None:
+        return False
+    return FitState(run.checkpoint.epoch, best=run.checkpoint.best).is_exhausted(settings.patience)
+
+
+def _nothing_left(done: int, settings: Settings) -> str:
+    if done >= settings.epochs:
+        return f"--epochs {settings.epochs}: {done} epochs are done already; give more to go on"
+    return (
+        f"--patience {settings.patience}: the run stopped after epoch {done}, without a better validation for so many epochs; "
+        "give more, or 0 to train all --epochs"
+    )
 
 
 def _find_run(flags: dict, log: layout.Log, group: Group) -> RunFolder:

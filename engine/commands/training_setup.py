@@ -1,12 +1,14 @@
 """Everything that a training run trains, checked and built, before anything is written."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from data_preprocessing.sources.folders import Checked, Split
 from engine import data, memory
+from engine.checkpoints import finetune
 from engine.checkpoints.class_names import output_classes
 from engine.checkpoints.format import Checkpoint
 from engine.config.flags import Settings
@@ -14,13 +16,13 @@ from engine.config.wishes import without_effect
 from engine.distributed import SINGLE, Group
 from engine.errors import UsageError
 from engine.evaluation.leaks import Copies, find_copies, training_warning
-from engine.finetuning import Source, load_source
-from engine.network import BGR, build_model, choose_device, load_backbones, model_options, start_from_scratch
+from engine.network import BGR, build_model, choose_device, freeze_features, load_backbones, model_options, start_from_scratch
 from engine.precision import choose_precision
 from engine.run_folder import layout
 from engine.run_folder.resume import require_same_order, restore, say_changes
 from engine.run_folder.run_folder import RunFolder
 from engine.seed import seed_everything
+from engine.training.class_weights import create_objective
 from engine.training.loop import FitState
 from engine.training.loss_scaling import LossScaler
 from engine.training.optimizers import create_optimizer, parameter_groups
@@ -44,6 +46,7 @@ class Prepared:
     classes: tuple[str, ...]
     model: nn.Module
     optimizer: torch.optim.Optimizer
+    objective: Callable[[Tensor, Tensor], Tensor]
     state: FitState
     scaler: LossScaler
     group: Group = SINGLE
@@ -55,12 +58,17 @@ class Prepared:
 
 
 def prepare(
-    settings: Settings, run: RunFolder, flags: dict, log: layout.Log, group: Group = SINGLE, source: Source | None = None
+    settings: Settings,
+    run: RunFolder,
+    flags: dict,
+    log: layout.Log,
+    group: Group = SINGLE,
+    source: Checkpoint | None = None,
 ) -> Prepared:
     """Check the data and build network and optimiser; writes nothing.
 
-    flags: the command line's, only those given. group: the processes that train together. source: of a new run's weights,
-    None where they are random. Raises UsageError, DataError or WeightsError, and TrainingStopped where memory does not suffice.
+    flags: the command line's, only those given. group: the processes that train together. source: the file of --finetune.
+    Raises UsageError, DataError or WeightsError, and TrainingStopped where memory does not suffice.
     """
     device = choose_device(settings, flags, log.say, group)
     with memory.explained(device, settings.batch_size, settings.workers):
@@ -74,19 +82,20 @@ def _prepare(
     flags: dict,
     log: layout.Log,
     group: Group,
-    source: Source | None,
+    source: Checkpoint | None,
 ) -> Prepared:
     precision = choose_precision(settings.precision, device, log.say)
     checkpoint = run.checkpoint
     stored = checkpoint.path if checkpoint and "data" not in flags else None
     splits, said = data.training_splits(settings.data, data.locate(settings.data, log.say, stored))
-    _require_valid(settings, splits[1].name, log)
     classes, explanation = _classes(checkpoint, splits[0], flags.get("data_type"))
     if explanation:
         log.say(explanation)
     splits = [split.reordered(classes) for split in splits]
     seed_everything(settings.seed)
     model = build_model(settings.model, len(classes), model_options(settings), device)
+    if settings.freeze == "features":
+        log.say(freeze_features(model))
     scaler = LossScaler(precision)
     optimizer = create_optimizer(
         parameter_groups(model, settings.feature_lr_scale),
@@ -105,14 +114,17 @@ def _prepare(
         state = FitState()
         start_from_scratch(model, settings.init)
         if source:
-            load_source(model, source, classes, model_options(settings), log.say)
+            log.say(finetune.load(model, source, settings, splits[0]))
         else:
             load_backbones(model, settings.pretrained, log.say, named="pretrained" in flags)
     checked = data.checked(splits, settings.skip_bad_images, log.say, run.known_images) if group.is_main else None
     splits, checks = group.share(checked)
+    objective, weighted = create_objective(settings, splits[0])
+    if weighted:
+        log.say(weighted)
     copies = find_copies(checks)
     said += [training_warning(copies, splits[2].name), *map(data.absence, {split.name: split for split in splits[1:]}.values())]
-    training = model, optimizer, state, scaler, group
+    training = model, optimizer, objective, state, scaler, group
     warnings = [text for text in (explanation, *said) if text.startswith(layout.WARNING)]
     prepared = Prepared(settings, log, device, precision, splits, warnings, checks, copies, classes, *training)
     if checkpoint and settings.start_epoch is None:
@@ -120,17 +132,6 @@ def _prepare(
     for text in filter(None, (*said, without_effect(flags, group.size), BGR * (settings.channel_order == "bgr"))):
         log.say(text)
     return prepared
-
-
-def _require_valid(settings: Settings, selection: str, log: layout.Log) -> None:
-    """Raises UsageError for --patience without a split of its own to look at; says where it cannot end the run."""
-    if settings.patience and selection != "valid":
-        raise UsageError(
-            f"--patience {settings.patience}: no valid split, and training that stops on {selection} would be chosen by the "
-            "images that it is reported on; give valid/, or leave --patience out"
-        )
-    if settings.patience >= settings.epochs:
-        log.say(f"without effect: --patience {settings.patience} (the run has {settings.epochs} epochs in all)")
 
 
 def _classes(checkpoint: Checkpoint | None, split: Split, data_type: str | None) -> tuple[tuple[str, ...], str]:

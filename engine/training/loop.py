@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch.utils.data import DataLoader
 
+from data_preprocessing.common.words import quantity
 from engine.errors import TrainingStopped
 from engine.evaluation.predictions import Predictions, predict
 from engine.training.epoch import Progress, Training, train_one_epoch
@@ -48,13 +49,9 @@ class FitState:
             self.best = {"epoch": self.epoch, "valid_accuracy": valid.accuracy}
         return is_best
 
-    def epochs_without_better(self) -> int:
-        """Epochs since the chosen one, 0 before one is chosen."""
-        return self.epoch - self.best["epoch"] if self.best else 0
-
-    def is_over(self, epochs: int, patience: int) -> bool:
-        """Whether no epoch follows: all `epochs` are done, or the last `patience` (0: any number) were not better."""
-        return self.epoch >= epochs or 0 < patience <= self.epochs_without_better()
+    def is_exhausted(self, patience: int) -> bool:
+        """Whether the last `patience` epochs were none better than the best before them; never for 0."""
+        return bool(patience and self.best) and self.epoch - self.best["epoch"] >= patience
 
     def rewind(self, epoch: int) -> None:
         """Go on after `epoch`, without what was recorded of later ones."""
@@ -86,15 +83,15 @@ def fit(
 ) -> None:
     """Train from `state.epoch` to `epochs`, choosing the epoch with the best accuracy on `valid_loader`, the first of equals.
 
-    patience: stop before, once so many epochs in a row were not better; 0 never stops. What it counts is in `state`, which is
-    saved with each checkpoint.
+    patience: epochs without a better one after which training ends; 0: never.
     progress: wraps the batches of an evaluation, as in `predict`. on_epoch(state, is_best, predictions) saves and draws after
     each epoch. Raises TrainingStopped where a loss is not finite; what the last `on_epoch` saved stays good.
     """
     group, model = training.group, training.model
     remaining = Remaining(len(train_loader), epochs, training.say)
-    while not state.is_over(epochs, patience):
-        epoch = state.epoch
+    for epoch in range(state.epoch, epochs):
+        if state.is_exhausted(patience):
+            break
         rate = learning_rate(lr, lr_decay, epoch)
         set_learning_rate(training.optimizer, rate)
         state.progress = state.progress or Progress()
@@ -114,14 +111,8 @@ def fit(
             f"{f'; {skipped} steps skipped' * bool(skipped)}{f'; {left}' * bool(left)}"
         )
         on_epoch(state, is_best, predictions)
-    if state.epoch < epochs:
-        training.say(f"{stopped_early(state, epochs)} (--patience {patience})")
-
-
-def stopped_early(state: FitState, epochs: int) -> str:
-    """Of a run that ended by patience, where and why."""
-    number = state.epochs_without_better()
-    return (
-        f"stopped after epoch {state.epoch} of {epochs}: {number} epoch{'s' * (number != 1)} in a row without a better "
-        f"validation than epoch {state.best['epoch']}'s"
-    )
+    if state.is_exhausted(patience) and state.epoch < epochs:
+        training.say(
+            f"stopped after epoch {state.epoch} of {epochs}: no better accuracy on {valid_loader.dataset.split.name} for "
+            f"{quantity(patience, 'epoch')} (--patience)"
+        )

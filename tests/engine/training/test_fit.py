@@ -48,14 +48,14 @@ def batch(size: int = 6):
     return images, (images.sum(dim=(1, 2, 3)) > 0).long(), torch.arange(size)
 
 
-def run_fit(epochs: int, state: FitState, lr: float = 0.1, model=None, optimizer=None, patience: int = 0, said=None):
+def run_fit(epochs: int, state: FitState, lr: float = 0.1, model=None, optimizer=None):
     if model is None:
         model, optimizer = toy(lr=lr)
     seen = []
-    silent = dict(print_freq=1, say=lambda text: said is not None and said.append(text))
+    silent = dict(print_freq=1, say=lambda text: None)
     fit(
         Training(model, optimizer, LOSSES["ce"], CPU, **silent), Batches(batch()), Batches(batch(5)), state,
-        lr=lr, lr_decay=0.98, epochs=epochs, patience=patience, progress=lambda items, total, text: items,
+        lr=lr, lr_decay=0.98, epochs=epochs, progress=lambda items, total, text: items,
         on_epoch=lambda state, is_best, predictions: seen.append((state.epoch, is_best)),
     )  # fmt: skip
     return seen
@@ -73,26 +73,6 @@ def test_the_first_of_equally_good_epochs_is_chosen():
     seen = run_fit(4, state, lr=1e-12)
     assert seen == [(1, True), (2, False), (3, False), (4, False)]
     assert state.best["epoch"] == 1
-
-
-@pytest.mark.parametrize("patience, reached", [(0, 6), (1, 2), (3, 4), (5, 6), (9, 6)])
-def test_patience_ends_the_run_after_so_many_epochs_in_a_row_that_were_not_better(patience, reached):
-    state, said = FitState(), []
-    run_fit(6, state, lr=1e-12, patience=patience, said=said)  # no epoch is better than the first
-    assert state.epoch == len(state.history) == reached
-    assert any("stopped after epoch" in text for text in said) == (reached < 6)
-    again = FitState(state.epoch, state.history, state.best)
-    assert again.is_over(6, patience)
-    assert run_fit(6, again, lr=1e-12, patience=patience) == []
-
-
-def test_patience_counts_from_the_chosen_epoch_and_goes_on_where_a_checkpoint_stands():
-    best = {"epoch": 4, "valid_accuracy": 2.0}  # none is better
-    state = FitState(5, [], best)
-    assert state.epochs_without_better() == 1 and not state.is_over(20, 2)
-    run_fit(20, state, patience=3)
-    assert state.epoch == 7
-    assert FitState(5).epochs_without_better() == 0  # its best epoch's weights were lost: it is chosen anew
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.5])
