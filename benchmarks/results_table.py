@@ -77,7 +77,8 @@ def _steps(run: Run) -> str:
     if not number or not size:
         return "-"
     an_epoch = -(-number // size) - (number % size == 1 and number > size > 1)
-    return f"{run.settings['epochs'] * an_epoch:,}"
+    epochs = int(run.history[-1]["epoch"]) if run.history else run.settings["epochs"]  # --patience may have ended it before
+    return f"{epochs * an_epoch:,}"
 
 
 def main(argv: list[str] | None = None) -> int:

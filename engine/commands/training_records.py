@@ -21,7 +21,7 @@ def begin_records(prepared: Prepared, run: RunFolder) -> None:
     group = prepared.group
     if group.is_main:
         _begin(prepared, run)
-    run.name = group.share(run.name if group.is_main else None)
+    run.name, prepared.state.best = group.share((run.name, prepared.state.best))  # by which --patience ends all processes alike
 
 
 def _begin(prepared: Prepared, run: RunFolder) -> None:
