@@ -10,7 +10,6 @@ from importlib.util import find_spec
 REQUIRED = {
     "torch": "torch",
     "torchvision": "torchvision",
-    "sklearn": "scikit-learn",
     "scipy": "scipy",
     "matplotlib": "matplotlib",
     "numpy": "numpy",
