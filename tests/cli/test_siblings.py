@@ -120,7 +120,7 @@ def test_heads_that_do_not_fit_are_refused(capsys):
     assert "--margin-at-eval belongs to --evaluate" in refused(capsys, *data, "--head", "adaface", "--margin-at-eval")
     assert "--margin -1.0" in refused(capsys, *data, "--head", "adaface", "--margin", -1)
     assert "--scale 0.0" in refused(capsys, *data, "--head", "adaface", "--scale", 0)
-    torch.save(create_model("poster_v2", 3).state_dict(), "plain.pth")
+    torch.save(create_model("poster_v1_small", 3).state_dict(), "plain.pth")
     line = refused(capsys, *data, "--evaluate", "plain.pth", "--margin-at-eval")
     assert "--margin-at-eval: the head is linear" in line
 
