@@ -57,7 +57,7 @@ def filled_model(name: str, num_classes: int, **options) -> torch.nn.Module:
     return copy.deepcopy(_filled(torch.get_default_dtype(), name, num_classes, tuple(options.items())))
 
 
-@lru_cache(maxsize=2)  # of 170 to 350 MB; to compute so many weights takes longer than the network's pass
+@lru_cache(maxsize=1)  # of 170 to 350 MB; to compute so many weights takes longer than the pass of the network
 def _filled(dtype: torch.dtype, name: str, num_classes: int, options: tuple) -> torch.nn.Module:
     model = recipe.fill_(create_model(name, num_classes, **dict(options)))
     for module in model.modules():
