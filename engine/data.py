@@ -29,7 +29,7 @@ from models import MODELS
 
 CACHE_FOLDER = Path("data/cache")
 # what the recipes of SYNTHETIC are made for; many persons, each once per class, teach more than few in several views
-SYNTHETIC_FOLDER, SYNTHETIC_FACES = Path("data/drawn_faces"), dict(people={"train": 80, "valid": 20, "test": 40}, views=1)
+SYNTHETIC_FOLDER, SYNTHETIC_FACES = Path("data/drawn_faces"), dict(people={"train": 100, "valid": 20, "test": 50}, views=1)
 Cached = Callable[[Split, Stored], CachedPictures | None] | None  # see `caching`
 
 

@@ -49,7 +49,7 @@ _V1 = Recipe(lr=4e-5, batch_size=200, epochs=300, loss="2ls+ce", transform="flip
 _DEEP = Recipe(lr=5e-3, batch_size=128, epochs=100, rho=0.0, lr_decay=1.0, transform="plain")
 _DEEP_PAPER = replace(_DEEP, weight_decay=1e-3)
 _ANY = Recipe(lr=1e-3, batch_size=64, epochs=100, rho=0.0, transform="flip")  # of a network without a recipe of its own
-_DRAWN = dict(rho=0.0, transform="flip")  # of 240 drawn faces (engine.data), in minutes on two cores
+_DRAWN = dict(rho=0.0, transform="flip")  # of 300 drawn faces (engine.data), in minutes on two cores
 
 RECIPES = {
     "poster_v2": {
@@ -63,7 +63,7 @@ RECIPES = {
             _V2,
             lr=1.2e-4,
             batch_size=4,
-            epochs=3,
+            epochs=2,
             lr_decay=0.5,
             more={"precision": "auto", "init": "positions", "feature_lr_scale": 0.1, "pretrained": "none"},
             **_DRAWN,
