@@ -21,7 +21,7 @@ def train(flags: dict) -> None:
     """
     requests = Requests()
     with requests.installed():
-        group = join_group(flags.get("device", "auto"))
+        group = join_group()
         log = layout.Log(speaks=group.is_main)
         start = _shared_start(flags, log, group)
         settings = resolve(flags, start.checkpoint.settings if start.checkpoint else {})

@@ -212,7 +212,7 @@ class TrainingRun:
             state_dict=prepared.model.state_dict(),
             optimizer=prepared.optimizer.state_dict(),
             scaler=prepared.scaler.state_dict(),
-            rng=get_rng_state(),
+            rng=get_rng_state(prepared.device),
             args={name: value for name, value in vars(self.settings).items() if name not in _NOT_STORED},
             fingerprints=prepared.fingerprints,
             pictures={name: picture_hashes(check.stamps) for name, check in prepared.checks.items()},

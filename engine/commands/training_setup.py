@@ -7,6 +7,7 @@ from torch import nn
 
 from data_preprocessing.sources.folders import Checked, Split
 from engine import data, memory
+from engine.arithmetic import choose_arithmetic
 from engine.checkpoints.class_names import output_classes
 from engine.checkpoints.format import Checkpoint
 from engine.config.flags import Settings
@@ -45,6 +46,7 @@ class Prepared:
     optimizer: torch.optim.Optimizer
     state: FitState
     scaler: LossScaler
+    arithmetic: dict  # see engine.arithmetic
     group: Group = SINGLE
 
     @property
@@ -83,6 +85,7 @@ def _prepare(device: torch.device, settings: Settings, start: Start, flags: dict
         settings.momentum,
         settings.weight_decay,
         settings.rho,
+        fused=device.type == "cuda",
     )
     if checkpoint:
         state = restore(checkpoint, model, optimizer, settings.optimizer, log)
@@ -93,11 +96,12 @@ def _prepare(device: torch.device, settings: Settings, start: Start, flags: dict
         state = FitState()
         start_from_scratch(model, settings.init)
         load_backbones(model, settings.pretrained, log.say, named="pretrained" in flags)
+    arithmetic = choose_arithmetic(settings, device, precision, model, log.say)
     known = read_manifest(layout.LOG_ROOT / start.run / layout.MANIFEST) if start.run else {}
     splits, checks = group.share(data.checked(splits, settings.skip_bad_images, log.say, known) if group.is_main else None)
     copies = find_copies(checks)
     said += [training_warning(copies, splits[2].name), *map(data.absence, {split.name: split for split in splits[1:]}.values())]
-    training = model, optimizer, state, scaler, group
+    training = model, optimizer, state, scaler, arithmetic, group
     warnings = [text for text in (explanation, *said) if text.startswith(layout.WARNING)]
     prepared = Prepared(settings, log, device, precision, splits, warnings, checks, copies, classes, *training)
     if checkpoint and settings.start_epoch is None:

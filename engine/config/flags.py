@@ -206,6 +206,22 @@ class Settings:
     precision: str = with_default(
         "--precision", "run", "auto: bf16 where the hardware has it", "fp32", choices=("auto", "fp32", "bf16", "fp16")
     )
+    tf32: str = with_default(
+        "--tf32",
+        "run",
+        "auto: float32 products on a GPU in TF32, where it has it; off: in full",
+        "auto",
+        choices=("auto", "off"),
+        configures=False,
+    )
+    deterministic: str = with_default(
+        "--deterministic",
+        "run",
+        "equal runs give equal bits; auto: as far as the GPU has kernels; on: or not at all; off: faster",
+        "auto",
+        choices=("auto", "on", "off"),
+        configures=False,
+    )
     compile: bool = flag("--compile", "run", "compile the network by torch.compile (default: not)", False)
     gpu: str | None = flag(
         "--gpu", "run", "number of the CUDA GPU; several: one process each (default: 0)", metavar="N|N,N", lifetime=COMMAND

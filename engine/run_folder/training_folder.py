@@ -85,6 +85,7 @@ def _write_records(place: Place, prepared: Prepared, checkpoint: Checkpoint | No
         classes=prepared.classes,
         fingerprints=prepared.fingerprints,
         device=str(prepared.device),
+        arithmetic=prepared.arithmetic,
         continues=checkpoint and _continued(checkpoint),
         audit=verdict,
         copies=as_facts(prepared.copies),

@@ -53,6 +53,6 @@ def run(rank: int, port: int, path: str, sync_bn: bool) -> None:
     """Process `rank` of two; writes the state it ends with to path/<rank>.pth."""
     os.environ.update(RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     torch.set_num_threads(1)
-    group = join_group("cpu")
+    group = join_group()
     torch.save(train(sync_bn, group=group), f"{path}/{rank}.pth")
     leave_group(group)
