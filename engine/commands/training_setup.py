@@ -18,8 +18,8 @@ from engine.evaluation.leaks import Copies, find_copies, training_warning
 from engine.network import BGR, build_model, choose_device, load_backbones, model_options, start_from_scratch
 from engine.precision import choose_precision
 from engine.run_folder import layout
-from engine.run_folder.manifest import read_manifest
-from engine.run_folder.resume import Start, require_same_order, restore, say_changes
+from engine.run_folder.resume import require_same_order, restore, say_changes
+from engine.run_folder.run_folder import RunFolder
 from engine.seed import seed_everything
 from engine.training.loop import FitState
 from engine.training.loss_scaling import LossScaler
@@ -55,7 +55,7 @@ class Prepared:
         return {name: check.fingerprint for name, check in self.checks.items()}
 
 
-def prepare(settings: Settings, start: Start, flags: dict, log: layout.Log, group: Group = SINGLE) -> Prepared:
+def prepare(settings: Settings, run: RunFolder, flags: dict, log: layout.Log, group: Group = SINGLE) -> Prepared:
     """Check the data and build network and optimiser; writes nothing.
 
     flags: the command line's, only those given. group: the processes that train together. Raises UsageError, DataError or
@@ -63,12 +63,12 @@ def prepare(settings: Settings, start: Start, flags: dict, log: layout.Log, grou
     """
     device = choose_device(settings, flags, log.say, group)
     with memory.explained(device, settings.batch_size, settings.workers):
-        return _prepare(device, settings, start, flags, log, group)
+        return _prepare(device, settings, run, flags, log, group)
 
 
-def _prepare(device: torch.device, settings: Settings, start: Start, flags: dict, log: layout.Log, group: Group) -> Prepared:
+def _prepare(device: torch.device, settings: Settings, run: RunFolder, flags: dict, log: layout.Log, group: Group) -> Prepared:
     precision = choose_precision(settings.precision, device, log.say)
-    checkpoint = start.checkpoint
+    checkpoint = run.checkpoint
     stored = checkpoint.path if checkpoint and "data" not in flags else None
     splits, said = data.training_splits(settings.data, data.locate(settings.data, log.say, stored))
     classes, explanation = _classes(checkpoint, splits[0], flags.get("data_type"))
@@ -97,8 +97,8 @@ def _prepare(device: torch.device, settings: Settings, start: Start, flags: dict
         start_from_scratch(model, settings.init)
         load_backbones(model, settings.pretrained, log.say, named="pretrained" in flags)
     arithmetic = choose_arithmetic(settings, device, precision, model, log.say)
-    known = read_manifest(layout.LOG_ROOT / start.run / layout.MANIFEST) if start.run else {}
-    splits, checks = group.share(data.checked(splits, settings.skip_bad_images, log.say, known) if group.is_main else None)
+    checked = data.checked(splits, settings.skip_bad_images, log.say, run.known_images) if group.is_main else None
+    splits, checks = group.share(checked)
     copies = find_copies(checks)
     said += [training_warning(copies, splits[2].name), *map(data.absence, {split.name: split for split in splits[1:]}.values())]
     training = model, optimizer, state, scaler, arithmetic, group
