@@ -23,7 +23,7 @@ UNREPEATABLE = (
 
 
 def has_tf32(device: torch.device) -> bool:
-    """Whether the GPU multiplies float32 in TF32: 10 bits of mantissa instead of 23, several times faster (Ampere and later)."""
+    """Whether the GPU multiplies float32 in TF32, with 10 bits of mantissa instead of 23 (Ampere and later)."""
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 

@@ -1,8 +1,8 @@
 """Several processes, one training run: who they are, and what they tell each other.
 
 The processes are started by torchrun, or by `main.py --gpu 0,1` itself (engine.commands.launch). Process 0, the main one, alone
-writes. Gradients and figures are averaged on the device; flags go through a group of their own on the host, so that no process waits
-for its GPU's queue.
+writes. Gradients and figures are averaged on the device, by DistributedDataParallel and here; flags
+go through a group of their own on the host, so that no process waits for its GPU's queue.
 """
 
 import os

@@ -16,14 +16,18 @@ def seed_everything(seed: int) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False
 
 
-def get_rng_state(device: torch.device = torch.device("cpu")) -> dict[str, Tensor | list[Tensor]]:
-    """The state of the CPU's generator and, first in a list "cuda", of that of `device` where it is a GPU, CUDA's or Apple's."""
-    generator = {"cuda": torch.cuda, "mps": torch.mps}.get(device.type)
-    on_gpu = [] if generator is None else [generator.get_rng_state(device) if device.type == "cuda" else generator.get_rng_state()]
+_CPU = torch.device("cpu")
+
+
+def get_rng_state(device: torch.device = _CPU) -> dict[str, Tensor | list[Tensor]]:
+    """The state of the CPU's generator and, in a list "cuda", that of `device` where it is a GPU, CUDA's or Apple's."""
+    on_gpu = []
+    if device.type != "cpu":
+        on_gpu = [torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.mps.get_rng_state()]
     return {"cpu": torch.get_rng_state(), "cuda": on_gpu}
 
 
-def set_rng_state(state: dict[str, Tensor | list[Tensor]], device: torch.device = torch.device("cpu")) -> str:
+def set_rng_state(state: dict[str, Tensor | list[Tensor]], device: torch.device = _CPU) -> str:
     """Restore what `get_rng_state` gave for the GPU that computes now, whatever its number.
 
     Returns "" or what cannot be restored: a checkpoint of a CPU, or of another kind of GPU, has no state for this one.

@@ -89,7 +89,8 @@ class _DeepEmotion(nn.Module):
     def affine(self, picture: Tensor) -> Tensor:
         """(B, 2, 3): where each place of the warped picture is taken from, in coordinates from -1 to 1."""
         with torch.autocast(picture.device.type, enabled=False):  # in bfloat16 places would be off by 0.1 pixels
-            return self.fc_loc(self.localization(picture.to(self.conv1.weight.dtype)).flatten(1)).view(-1, 2, 3)
+            exact = picture.to(torch.promote_types(picture.dtype, torch.float32))
+            return self.fc_loc(self.localization(exact).flatten(1)).view(-1, 2, 3)
 
     def warp(self, x: Tensor, picture: Tensor) -> Tensor:
         """x: (B, C, H, W), resampled by the affine map that is predicted from `picture`; zeros outside."""

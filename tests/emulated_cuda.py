@@ -64,6 +64,9 @@ def gpu() -> Iterator[Waits]:
     """Inside, new tensors may say `cuda`; gives the count of waits."""
     with pytest.MonkeyPatch.context() as patch, _Fake(), Waits() as waits:
         patch.setattr(nn.Module, "_apply", _replace)  # PyTorch's swaps tensors in place, which fake ones do not take
+        # PyTorch turns autocast off where it finds no driver
+        patch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
+        patch.setattr(torch.cuda, "is_bf16_supported", lambda *_: True)
         yield waits
 
 
