@@ -99,6 +99,7 @@ def _prepare(device: torch.device, settings: Settings, run: RunFolder, flags: di
     arithmetic = choose_arithmetic(settings, device, precision, model, log.say)
     checked = data.checked(splits, settings.skip_bad_images, log.say, run.known_images) if group.is_main else None
     splits, checks = group.share(checked)
+    _require_images_for_all(settings.batch_size, splits[0], group.size)
     copies = find_copies(checks)
     said += [training_warning(copies, splits[2].name), *map(data.absence, {split.name: split for split in splits[1:]}.values())]
     training = model, optimizer, state, scaler, arithmetic, group
@@ -109,6 +110,17 @@ def _prepare(device: torch.device, settings: Settings, run: RunFolder, flags: di
     for text in filter(None, (*said, without_effect(flags, group.size), BGR * (settings.channel_order == "bgr"))):
         log.say(text)
     return prepared
+
+
+def _require_images_for_all(batch_size: int, split: Split, processes: int) -> None:
+    """Raises UsageError where one of the processes would get no image of a batch of the training split."""
+    if batch_size < processes:
+        raise UsageError(
+            f"--batch-size {batch_size}: {processes} processes share each batch, and each needs an image of it; give "
+            f"{processes} or more, or fewer processes"
+        )
+    if len(split.paths) < processes:
+        raise UsageError(f"{split.folder}: {len(split.paths)} images for {processes} processes; give fewer processes")
 
 
 def _classes(checkpoint: Checkpoint | None, split: Split, data_type: str | None) -> tuple[tuple[str, ...], str]:

@@ -8,6 +8,7 @@ import argparse
 from dataclasses import dataclass, fields
 
 from engine.config.flag import COMMAND, LARGEST_INT, MACHINE, by_recipe, described, flag, with_default
+from engine.config.machine import worker_count
 from engine.config.recipes import DATA_TYPES, LOSSES, SYNTHETIC, TRANSFORMS
 from models import HEADS, MODELS
 
@@ -70,7 +71,15 @@ class Settings:
         lifetime=MACHINE,
     )
     workers: int = with_default(
-        "-j --workers", "data", "decoding processes", 2, metavar="N", least=0, most=1024, lifetime=MACHINE
+        "-j --workers",
+        "data",
+        "decoding processes; auto: as many as there are cores to spare, at most 16",
+        2,
+        metavar="N|auto",
+        least=0,
+        most=1024,
+        lifetime=MACHINE,
+        convert=worker_count,
     )
 
     model: str = with_default("--model", "model", "", "poster_v2", choices=MODELS)  # also what is registered later

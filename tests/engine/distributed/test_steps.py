@@ -14,11 +14,15 @@ from engine.training.step import train_step
 from tests.engine.distributed import two_processes
 
 
-def pair(tmp_path, sync_bn: bool) -> list[dict]:
+def spawn(function, *arguments) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    mp.spawn(two_processes.run, (port, str(tmp_path), sync_bn), nprocs=2)
+    mp.spawn(function, (port, *arguments), nprocs=2)
+
+
+def pair(tmp_path, sync_bn: bool) -> list[dict]:
+    spawn(two_processes.run, str(tmp_path), sync_bn)
     return [torch.load(tmp_path / f"{rank}.pth", weights_only=True) for rank in (0, 1)]
 
 
@@ -68,3 +72,23 @@ def test_the_parts_of_a_batch_are_the_batch(size, batch, processes):
 def test_evaluation_counts_every_picture_once_whatever_the_processes(size, processes):
     parts = [list(EpochBatchSampler(size, 3, share=(rank, processes))) for rank in range(processes)]
     assert [index for part in parts for keys in part for _, index in keys] == list(range(size))
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    """What both processes have after the step of each case."""
+    folder = tmp_path_factory.mktemp("cases")
+    spawn(two_processes.run_cases, str(folder))
+    return [torch.load(folder / f"{rank}.pth", weights_only=True) for rank in (0, 1)]
+
+
+@pytest.mark.parametrize("case", two_processes.CASES)
+def test_odd_batches_end_right(cases, case):
+    first, second = (states[case] for states in cases)
+    norm, _, size, accumulate, precision = two_processes.CASES[case]
+    assert furthest(first, second) == 0 and first["size"] == size
+    assert all(value.isfinite().all() for value in first.values())
+    if norm and accumulate > 1:  # BatchNorm sees other parts than one process's
+        return
+    alone = two_processes.step(case)
+    assert furthest(first, alone) < (1e-6 if precision == torch.float32 else 2e-2)
