@@ -23,9 +23,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _SIGNS)
 
 
-def remedy(
-    device: torch.device, batch_size: int, workers: int, accumulate: int = 0, precision: str = "", fits: int = 0
-) -> str:
+def remedy(device: torch.device, batch_size: int, workers: int, accumulate: int = 0, precision: str = "", fits: int = 0) -> str:
     """What to lower, in a sentence. device: where the network runs.
 
     accumulate, precision: as the flags say, of a training. fits: images that would go through at once, 0 where not known.

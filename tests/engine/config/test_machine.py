@@ -8,7 +8,9 @@ from engine.config.machine import worker_count
 from main import get_args_parser
 
 
-@pytest.mark.parametrize(("cores", "processes", "expected"), [(1, 1, 1), (2, 1, 1), (8, 1, 7), (8, 4, 1), (64, 1, 16), (64, 4, 15)])
+@pytest.mark.parametrize(
+    ("cores", "processes", "expected"), [(1, 1, 1), (2, 1, 1), (8, 1, 7), (8, 4, 1), (64, 1, 16), (64, 4, 15)]
+)
 def test_auto_leaves_a_core_to_each_process(monkeypatch, cores, processes, expected):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)), raising=False)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
