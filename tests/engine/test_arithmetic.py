@@ -140,7 +140,7 @@ class RoundedToTF32(TorchDispatchMode):
     """Products and convolutions of operands rounded to 10 bits of mantissa, while PyTorch's switch for TF32 is on."""
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        product = any(word in str(function) for word in ("convolution", "mm", "linear"))
+        product = any(word in str(function) for word in ("conv", "mm", "linear"))
         if product and torch.backends.cudnn.allow_tf32:
             args = [rounded(a) if isinstance(a, torch.Tensor) and a.dtype == torch.float32 else a for a in args]
         return function(*args, **(kwargs or {}))

@@ -68,6 +68,16 @@ def test_moments_go_on_between_a_fused_optimiser_and_another(before, after):
     torch.testing.assert_close(parameters[1], parameters[0], rtol=1e-5, atol=1e-6)
 
 
+def test_counts_of_a_fused_optimiser_stay_on_the_host_of_another():
+    held, moved = torch.nn.Parameter(torch.ones(3)), torch.nn.Parameter(torch.ones(3, device="meta"))
+    held.grad = torch.ones(3)
+    fused = create_optimizer([{"params": [held], "lr_scale": 1.0}], "adam", 0.1, 0.0, 0.0, rho=0.0, fused=True)
+    fused.step()
+    plain = create_optimizer([{"params": [moved], "lr_scale": 1.0}], "adam", 0.1, 0.0, 0.0, rho=0.0)
+    restore_optimizer(plain, fused.state_dict())
+    assert plain.state[moved]["step"].device.type == "cpu" and plain.state[moved]["exp_avg"].device.type == "meta"
+
+
 def test_the_random_state_of_a_cpu_has_none_for_a_gpu_which_is_said():
     state = get_rng_state()
     assert state["cuda"] == [] and set_rng_state(state) == ""
