@@ -1,17 +1,16 @@
 """The splits of a run: found, checked picture by picture, in the network's class order."""
 
 import os
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
 
 from data_preprocessing.audit.report import find_verdict
 from data_preprocessing.common.class_names import absent_classes, display_order, require_training_images, with_classes_of
+from data_preprocessing.common.console import progress
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import reason
 from data_preprocessing.loading.cache import CachedPictures, open_cache
@@ -29,11 +28,6 @@ from models import MODELS
 
 SYNTHETIC_FOLDER, CACHE_FOLDER = Path("data/synthetic"), Path("data/cache")
 Cached = Callable[[Split, Stored], CachedPictures | None] | None  # see `caching`
-
-
-def progress(items: Iterable, total: int, text: str) -> tqdm:
-    """A progress bar over `items`, silent where the output is no terminal."""
-    return tqdm(items, total=total, desc=text, leave=False, disable=not sys.stderr.isatty())
 
 
 def locate(data: str | None, say: Callable[[str], None], stored: Path | None = None) -> dict[str, Callable[[], Split]]:

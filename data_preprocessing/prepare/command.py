@@ -15,9 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-from tqdm import tqdm
-
 from data_preprocessing.common.class_names import display_order
+from data_preprocessing.common.console import progress
 from data_preprocessing.common.errors import DataError, one_line, printable
 from data_preprocessing.common.files import MOST_TABLE, reason
 from data_preprocessing.common.words import quantity
@@ -50,7 +49,7 @@ def prepare(args: argparse.Namespace) -> None:
     for note in (*notes, *how):
         print(f"note: {printable(note)}")
     written, skipped = write_records(
-        tree, records, args.out, form, options, args.resume, args.skip_bad_images, args.workers, _progress
+        tree, records, args.out, form, options, args.resume, args.skip_bad_images, args.workers, progress
     )
     done = [result.task.record for result in written]
     for note in (*_skipped_note(args.out, len(skipped)), *_gaps(done)):
@@ -170,10 +169,6 @@ _GAPS = {"train": "main.py cannot train on it"}
 def _shown(labels: Iterable[str]) -> list[str]:
     names = sorted(labels)
     return [names[k] for k in display_order(names)]
-
-
-def _progress(items: Iterable, total: int, text: str) -> tqdm:
-    return tqdm(items, total=total, desc=text, leave=False, disable=not sys.stderr.isatty())
 
 
 def main(argv: list[str] | None = None) -> int:

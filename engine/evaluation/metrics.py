@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from data_preprocessing.common.class_names import display_order
-
-Z95 = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
 
 
 @dataclass(frozen=True)
@@ -30,14 +29,13 @@ class Metrics:
     confusion: np.ndarray
 
 
-def wilson_interval(successes: int, trials: int, z: float = Z95) -> tuple[float, float]:
-    """Score interval of a proportion (Wilson, 1927, J. Am. Stat. Assoc. 22:209). Raises ValueError without trials."""
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """95 % score interval of a proportion (Wilson, 1927, J. Am. Stat. Assoc. 22:209). Raises ValueError without trials."""
     if trials < 1:
         raise ValueError("an interval needs at least one trial")
-    p = successes / trials
-    centre = (p + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * np.sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    test = binomtest(successes, trials, successes / trials)  # of its own share: what p is does not matter, and costs no time
+    low, high = test.proportion_ci(0.95, method="wilson")
+    return float(low), float(high)
 
 
 def compute_metrics(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> Metrics:
