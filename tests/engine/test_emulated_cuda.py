@@ -70,8 +70,9 @@ def test_attention_maps_stay_on_the_gpu(name, monkeypatch):
 
 @pytest.fixture
 def meta(monkeypatch):
-    """autocast(enabled=False) refuses the device meta, where it does nothing."""
-    real = torch.autocast
+    """Autocast refuses the device meta even to do nothing."""
+    real, asked = torch.autocast, torch.is_autocast_enabled
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda kind: kind != "meta" and asked(kind))
     monkeypatch.setattr(torch, "autocast", lambda kind, **more: nullcontext() if kind == "meta" else real(kind, **more))
 
 
