@@ -26,7 +26,9 @@ from engine.config.flags import Settings
 from engine.distributed import SINGLE, Group
 from models import MODELS
 
-SYNTHETIC_FOLDER, CACHE_FOLDER = Path("data/synthetic"), Path("data/cache")
+CACHE_FOLDER = Path("data/cache")
+# what the recipes of SYNTHETIC are made for; many persons, each once per class, teach more than few in several views
+SYNTHETIC_FOLDER, SYNTHETIC_FACES = Path("data/drawn_faces"), dict(people={"train": 100, "valid": 20, "test": 50}, views=1)
 Cached = Callable[[Split, Stored], CachedPictures | None] | None  # see `caching`
 
 
@@ -41,7 +43,7 @@ def locate(data: str | None, say: Callable[[str], None], stored: Path | None = N
         if not SYNTHETIC_FOLDER.exists():
             say(f"no --data given: drawing synthetic faces into {SYNTHETIC_FOLDER}")
         try:
-            data = write_synthetic(SYNTHETIC_FOLDER, progress=progress)
+            data = write_synthetic(SYNTHETIC_FOLDER, **SYNTHETIC_FACES, progress=progress)
         except OSError as error:
             raise DataError(f"{SYNTHETIC_FOLDER}: cannot be written ({reason(error)}); give pictures by --data DIR") from None
     return open_source(data, say)

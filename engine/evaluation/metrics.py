@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from data_preprocessing.common.class_names import display_order
 
@@ -40,11 +39,10 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
 def compute_metrics(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> Metrics:
     """labels, predicted: (N,) class indices, N ≥ 1 -> Metrics. A class that no picture has counts in no mean."""
-    classes = np.arange(num_classes)
-    precision, recall, f1, support = precision_recall_fscore_support(
-        labels, predicted, labels=classes, average=None, zero_division=0
-    )
-    hits = int((labels == predicted).sum())
+    confusion = np.bincount(labels * num_classes + predicted, minlength=num_classes**2).reshape(num_classes, num_classes)
+    right, support, answered = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
+    precision, recall, f1 = _quotient(right, answered), _quotient(right, support), _quotient(2 * right, support + answered)
+    hits = int(right.sum())
     present = support > 0
     return Metrics(
         accuracy=hits / len(labels),
@@ -54,9 +52,14 @@ def compute_metrics(labels: np.ndarray, predicted: np.ndarray, num_classes: int)
         precision=precision,
         recall=recall,
         f1=f1,
-        support=support.astype(int),
-        confusion=confusion_matrix(labels, predicted, labels=classes),
+        support=support,
+        confusion=confusion,
     )
+
+
+def _quotient(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """(C,) counts -> (C,) fractions, 0 where there is nothing to take one of."""
+    return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
 
 
 def displayed(metrics: Metrics, classes: Sequence[str]) -> tuple[Metrics, tuple[str, ...]]:

@@ -14,16 +14,15 @@ from engine.training.step import train_step
 from tests.engine.distributed import two_processes
 
 
-def spawn(function, *arguments) -> None:
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory) -> list[dict]:
+    """What each of two processes ended with, with synchronised BatchNorm (True) and without, and after each case."""
+    folder = tmp_path_factory.mktemp("pair")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    mp.spawn(function, (port, *arguments), nprocs=2)
-
-
-def pair(tmp_path, sync_bn: bool) -> list[dict]:
-    spawn(two_processes.run, str(tmp_path), sync_bn)
-    return [torch.load(tmp_path / f"{rank}.pth", weights_only=True) for rank in (0, 1)]
+    mp.spawn(two_processes.run, (port, str(folder)), nprocs=2)
+    return [torch.load(folder / f"{rank}.pth", weights_only=True) for rank in (0, 1)]
 
 
 def furthest(first: dict, second: dict, statistics: bool = True) -> float:
@@ -31,14 +30,14 @@ def furthest(first: dict, second: dict, statistics: bool = True) -> float:
     return max(float((first[k].double() - second[k].double()).abs().max()) for k in keys)
 
 
-def test_two_processes_with_synchronised_batchnorm_equal_one_to_rounding(tmp_path):
-    alone, states = two_processes.train(), pair(tmp_path, sync_bn=True)
+def test_two_processes_with_synchronised_batchnorm_equal_one_to_rounding(pair):
+    alone, states = two_processes.train(), [state[True] for state in pair]
     assert furthest(alone, states[0]) < 1e-12  # weights and running statistics, on batches of 7 and 8 of unequal parts
     assert furthest(states[0], states[1]) == 0
 
 
-def test_without_it_every_process_normalises_by_its_own_pictures_and_weights_stay_the_same(tmp_path):
-    alone, states = two_processes.train(), pair(tmp_path, sync_bn=False)
+def test_without_it_every_process_normalises_by_its_own_pictures_and_weights_stay_the_same(pair):
+    alone, states = two_processes.train(), [state[False] for state in pair]
     assert furthest(states[0], states[1], statistics=False) == 0
     assert furthest(alone, states[0]) > 1e-4
 
@@ -74,17 +73,9 @@ def test_evaluation_counts_every_picture_once_whatever_the_processes(size, proce
     assert [index for part in parts for keys in part for _, index in keys] == list(range(size))
 
 
-@pytest.fixture(scope="module")
-def cases(tmp_path_factory):
-    """What both processes have after the step of each case."""
-    folder = tmp_path_factory.mktemp("cases")
-    spawn(two_processes.run_cases, str(folder))
-    return [torch.load(folder / f"{rank}.pth", weights_only=True) for rank in (0, 1)]
-
-
 @pytest.mark.parametrize("case", two_processes.CASES)
-def test_odd_batches_end_right(cases, case):
-    first, second = (states[case] for states in cases)
+def test_odd_batches_end_right(pair, case):
+    first, second = (states[case] for states in pair)
     norm, _, size, accumulate, precision = two_processes.CASES[case]
     assert furthest(first, second) == 0 and first["size"] == size
     assert all(value.isfinite().all() for value in first.values())

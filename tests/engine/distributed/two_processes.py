@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from data_preprocessing.loading.loaders import EpochBatchSampler
-from engine.distributed import SINGLE, Group, join_group, leave_group
+from engine.distributed import SINGLE, join_group, leave_group
 from engine.training.epoch import Training, _step
 from engine.training.losses import LOSSES
 from engine.training.optimizers import create_optimizer, parameter_groups
@@ -81,21 +81,12 @@ def step(case: str, group=SINGLE) -> dict[str, torch.Tensor]:
     return {**model.state_dict(), "loss": taken.loss, "hits": taken.hits, "size": torch.tensor(counted)}
 
 
-def run_cases(rank: int, port: int, path: str) -> None:
-    """Process `rank` of two goes through CASES; writes what each gives to path/<rank>.pth."""
-    group = join(rank, port)
-    torch.save({case: step(case, group) for case in CASES}, f"{path}/{rank}.pth")
-    leave_group(group)
-
-
-def join(rank: int, port: int) -> Group:
+def run(rank: int, port: int, path: str) -> None:
+    """Process `rank` of two; writes to path/<rank>.pth the states it ends with, with synchronised BatchNorm (True) and without,
+    and after each of CASES."""
     os.environ.update(RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     torch.set_num_threads(1)
-    return join_group()
-
-
-def run(rank: int, port: int, path: str, sync_bn: bool) -> None:
-    """Process `rank` of two; writes the state it ends with to path/<rank>.pth."""
-    group = join(rank, port)
-    torch.save(train(sync_bn, group=group), f"{path}/{rank}.pth")
+    group = join_group()
+    states = {sync_bn: train(sync_bn, group=group) for sync_bn in (True, False)}
+    torch.save(states | {case: step(case, group) for case in CASES}, f"{path}/{rank}.pth")
     leave_group(group)

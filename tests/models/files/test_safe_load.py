@@ -10,7 +10,7 @@ from torch import nn
 from models.errors import WeightsError
 from models.files.safe_load import read_untrusted
 from models.files.wording import readable, some
-from tests.fuzz.checkpoint_files import rezipped, with_pickle
+from tests.fuzz.checkpoint_files import with_pickle
 from tests.fuzz.hostile_pickles import before_1_6, endless_pickles, pickled, tensor
 
 TENSORS = {
@@ -117,12 +117,12 @@ def test_a_plain_pickle_is_refused(protocol, tmp_path):
     ],
 )
 @pytest.mark.parametrize("wrapped", [with_pickle, before_1_6])
-def test_what_claims_too_much_is_refused_before_it_is_read(payload, words, wrapped, tmp_path):
-    has_tensor = b"Q" in payload
-    data = (
-        rezipped(wrapped(payload), {"data/0": bytes(16)}) if wrapped is with_pickle else wrapped(payload, ("0",) * has_tensor)
+def test_what_claims_too_much_is_refused_before_it_is_read(payload, words, wrapped, tmp_path, monkeypatch):
+    if words != "nested without end":  # that is seen in what was read
+        monkeypatch.setattr(torch, "load", None)
+    (tmp_path / "a.pth").write_bytes(
+        wrapped(payload) if wrapped is with_pickle else wrapped(payload, ("0",) * (b"Q" in payload))
     )
-    (tmp_path / "a.pth").write_bytes(data)
     with pytest.raises(WeightsError) as error:
         read_untrusted(tmp_path / "a.pth")
     assert words in str(error.value)
