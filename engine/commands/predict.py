@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from data_preprocessing.loading.occlusion import HeadsetOcclusion
 from data_preprocessing.loading.transforms import create_transform
 from data_preprocessing.sources.folders import Split
 from engine import memory
+from engine.arithmetic import choose_arithmetic
 from engine.checkpoints.class_names import output_names
 from engine.checkpoints.format import Checkpoint, load_checkpoint
 from engine.commands.results import checkpoint_facts
@@ -59,6 +60,7 @@ def predict(flags: dict) -> int:
     model = tested_network(checkpoint, settings, device, explanation, log.say)
     with memory.explained(device, settings.batch_size, settings.workers):
         seed_everything(settings.seed)
+        run.arithmetic = choose_arithmetic(settings, device, precision, model, log.say)
         run.through(model.eval(), _loader(split, settings, device), precision)
     run.finish()
     return 1 if run.report.unreadable else 0
@@ -95,6 +97,7 @@ class _Run:
     folder: Path | None = None
     pictures: PredictionPictures | None = None
     seconds: float = 0.0
+    arithmetic: dict = field(default_factory=dict)
 
     def through(self, model: nn.Module, loader: DataLoader, precision: torch.dtype) -> None:
         """Predict, say and draw all pictures, a batch at a time."""
@@ -121,7 +124,8 @@ class _Run:
         self.folder = layout.results_folder("predict", settings.run, settings.out)
         self.log.open(self.folder / "log.txt")
         facts = dict(classes=report.classes, device=str(self.device), tests=checkpoint_facts(self.checkpoint))
-        facts |= dict(pictures=len(report.split.paths), trained_on=self.checkpoint.fingerprints, **provenance(self.device))
+        facts |= dict(pictures=len(report.split.paths), trained_on=self.checkpoint.fingerprints)
+        facts |= dict(arithmetic=self.arithmetic, **provenance(self.device))
         layout.write_arguments(self.folder, vars(settings), **facts)
         if reason:
             self.log.say(reason)

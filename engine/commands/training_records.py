@@ -49,6 +49,7 @@ def _write_records(prepared: Prepared, run: RunFolder) -> None:
         classes=prepared.classes,
         fingerprints=prepared.fingerprints,
         device=str(prepared.device),
+        arithmetic=prepared.arithmetic,
         continues=run.checkpoint and _continued(run.checkpoint),
         audit=verdict,
         copies=as_facts(prepared.copies),

@@ -8,6 +8,7 @@ import argparse
 from dataclasses import dataclass, fields
 
 from engine.config.flag import COMMAND, LARGEST_INT, MACHINE, by_recipe, described, flag, with_default
+from engine.config.machine import worker_count
 from engine.config.recipes import DATA_TYPES, LOSSES, SYNTHETIC, TRANSFORMS
 from models import HEADS, MODELS
 
@@ -70,7 +71,15 @@ class Settings:
         lifetime=MACHINE,
     )
     workers: int = with_default(
-        "-j --workers", "data", "decoding processes", 2, metavar="N", least=0, most=1024, lifetime=MACHINE
+        "-j --workers",
+        "data",
+        "decoding processes; auto: as many as there are cores to spare, at most 16",
+        2,
+        metavar="N|auto",
+        least=0,
+        most=1024,
+        lifetime=MACHINE,
+        convert=worker_count,
     )
 
     model: str = with_default("--model", "model", "", "poster_v2", choices=MODELS)  # also what is registered later
@@ -246,6 +255,22 @@ class Settings:
     device: str = with_default("--device", "run", "", "auto", choices=("auto", "cpu", "cuda", "mps"), lifetime=MACHINE)
     precision: str = with_default(
         "--precision", "run", "auto: bf16 where the hardware has it", "fp32", choices=("auto", "fp32", "bf16", "fp16")
+    )
+    tf32: str = with_default(
+        "--tf32",
+        "run",
+        "auto: float32 products on a GPU in TF32, where it has it; off: in full",
+        "auto",
+        choices=("auto", "off"),
+        configures=False,
+    )
+    deterministic: str = with_default(
+        "--deterministic",
+        "run",
+        "equal runs give equal bits; auto: as far as the GPU has kernels; on: or not at all; off: faster",
+        "auto",
+        choices=("auto", "on", "off"),
+        configures=False,
     )
     compile: bool = flag("--compile", "run", "compile the network by torch.compile (default: not)", False)
     gpu: str | None = flag(
