@@ -155,7 +155,42 @@ class Settings:
         lifetime=COMMAND,
     )
     draw: bool | None = flag(
-        "--draw", "run", "with --predict: one PNG per image, with a bar per class and where the network looks", lifetime=COMMAND
+        "--draw",
+        "run",
+        "with --predict: one PNG per image, with a bar per class and where the network looks; with --faces photographs, videos "
+        "and crops with what is predicted",
+        lifetime=COMMAND,
+    )
+    faces: bool | None = flag(
+        "--faces",
+        "run",
+        "with --predict: find the faces in photographs and videos, and predict each (requirements-faces.txt)",
+        lifetime=COMMAND,
+    )
+    align: str | None = flag(
+        "--align",
+        "run",
+        "with --faces: how a face is cropped (default: as the checkpoint's training images, where it tells; else points)",
+        choices=("points", "box"),
+        lifetime=COMMAND,
+    )
+    every: int | None = flag(
+        "--every",
+        "run",
+        "with --faces: look at every Nth frame of a video (default: 1)",
+        metavar="N",
+        least=1,
+        most=LARGEST_INT,
+        lifetime=COMMAND,
+    )
+    smooth: float | None = flag(
+        "--smooth",
+        "run",
+        "with --faces: seconds of a video that a face's probabilities are averaged over (default: 0.5)",
+        metavar="X",
+        least=0,
+        most=60,
+        lifetime=COMMAND,
     )
     explain: bool | None = flag(
         "--explain", "run", "with --evaluate: draw where the network looks, and test whether that matters", lifetime=COMMAND

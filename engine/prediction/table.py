@@ -63,14 +63,15 @@ class Report:
         shown = [f"{printable(self.split.paths[one.index])} ({one.size[0]}×{one.size[1]})" for one in found]
         return (
             f"warning: {len(found)} of {len(self.given)} pictures can hardly be aligned face crops, by their size or "
-            f"proportions: {_some(shown, 3)}; the network was trained on such crops alone: crop the faces first"
+            f"proportions: {some(shown, 3)}; the network was trained on such crops alone: crop the faces first"
         )
 
     def about_unreadable(self) -> str:
         """How many pictures were skipped, and which; "" without any."""
         total, skipped = len(self.split.paths), len(self.unreadable)
-        return f"{skipped} of {total} pictures could not be read and were skipped: {_some(self.unreadable, 10)}" * bool(skipped)
+        return f"{skipped} of {total} pictures could not be read and were skipped: {some(self.unreadable, 10)}" * bool(skipped)
 
 
-def _some(texts: list[str], most: int) -> str:
+def some(texts: list[str], most: int) -> str:
+    """The first `most` of `texts`, and how many more there are."""
     return ", ".join(texts[:most]) + f" and {len(texts) - most} more" * (len(texts) > most)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from engine.checkpoints.format import Checkpoint
-from engine.commands.predict import _settings
+from engine.commands.prediction_setup import prediction_settings
 from engine.errors import UsageError
 from engine.prediction.images import Given, find_pictures
 
@@ -102,5 +102,5 @@ def test_sizes_that_no_face_crop_has(size, told):
 def test_a_published_files_pictures_are_prepared_as_by_an_evaluation(model, options, flags, order, fit):
     published = "bgr" if options.get("variant") == "rafdb" else "rgb"  # as models.files.identify tells it
     checkpoint = Checkpoint(Path("a.pth"), {}, 7, model, model_options=options, channel_order=published)
-    settings = _settings({"evaluate": "a.pth", "predict": ["a"], **flags}, checkpoint, print)
+    settings = prediction_settings({"evaluate": "a.pth", "predict": ["a"], **flags}, checkpoint, print)
     assert (settings.channel_order, settings.eval_transform) == (order, fit)
