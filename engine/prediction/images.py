@@ -24,6 +24,7 @@ from data_preprocessing.sources.wrong_folders import CHECKPOINTS, LISTS, is_imag
 from engine.errors import UsageError
 
 _MOST_RATIO = 1.5  # of the long to the short side: boxes around faces have up to 1.4, photographs 3:2 and 16:9
+_LEAST_FRAME = 320, 640  # pixels of the long side, lying and upright, from which 4:3 and 5:4 are a camera's frames
 _MOST_SIDE = 1500  # pixels of the long side: the finest aligned sets, such as FFHQ, have 1024, whole photographs 2000 and more
 
 
@@ -108,8 +109,9 @@ class Given:
     @property
     def is_no_crop(self) -> bool:
         """Whether the picture can hardly be an aligned face crop, by its proportions or size."""
-        short, long = sorted(self.size)
-        return long >= _MOST_RATIO * short or short < TINY or long > _MOST_SIDE
+        (width, height), (short, long) = self.size, sorted(self.size)
+        is_frame = (3 * long == 4 * short or 4 * long == 5 * short) and long >= _LEAST_FRAME[height > width]
+        return is_frame or long >= _MOST_RATIO * short or short < TINY or long > _MOST_SIDE
 
 
 class GivenPictures(Dataset):
