@@ -46,6 +46,10 @@ _NOT_STORED = (
     "predict",
     "out",
     "draw",
+    "faces",
+    "align",
+    "every",
+    "smooth",
     "tensorboard",
 )
 
