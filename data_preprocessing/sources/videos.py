@@ -13,6 +13,7 @@ import numpy as np
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import open_file
+from data_preprocessing.common.words import quantity
 from data_preprocessing.sources.images import MOST_PIXELS
 
 _SHORT = 0.3  # seconds, and two frames, that the last packet of any stream may end before the duration that the file states
@@ -151,7 +152,7 @@ class Video:
         elif self._lacks_trailer():
             self.problem = f"cut off after {number} frames: its end is missing"
         elif self._damaged:
-            self.problem = f"damaged: {self._damaged} parts cannot be decoded, and their frames are lost"
+            self.problem = f"damaged: {quantity(self._damaged, 'part')} cannot be decoded, and the frames in it are lost"
         elif not number:
             self.problem = "no frames in it"
 

@@ -28,6 +28,7 @@ from engine.seed import seed_everything
 
 _SMOOTH = 0.5  # seconds, about the shortest that an expression lasts
 _MOST_WAITING = 64  # images without faces that wait for a batch of faces to be full
+_LEAST_BATCH = 32  # faces, where the checkpoint was trained with fewer and --batch-size says nothing
 
 
 def predict_faces(flags: dict) -> int:
@@ -47,6 +48,8 @@ def predict_faces(flags: dict) -> int:
     looker.fit(session.checkpoint, session.settings, log.say)
     with memory.explained(session.device, session.settings.batch_size, session.settings.workers), ExitStack() as stack:
         seed_everything(session.settings.seed)
+        if "batch_size" not in flags:
+            session.settings.batch_size = max(session.settings.batch_size, _LEAST_BATCH)
         run = _Run(session, split.paths, looker, stack)
         run.through()
         run.finish()

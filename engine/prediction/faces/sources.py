@@ -12,7 +12,7 @@ import numpy as np
 
 from data_preprocessing.common.files import read_start, reason
 from data_preprocessing.sources.images import load_image, open_image
-from data_preprocessing.sources.kinds import START, VIDEO, kind_of
+from data_preprocessing.sources.kinds import START, VIDEO, foreign_kind, kind_of
 from data_preprocessing.sources.videos import Video
 
 
@@ -59,7 +59,10 @@ class End:
 
 
 def is_video(path: str) -> bool:
-    """Whether a file is read as a video: what is none of the kinds of images, and a GIF of several frames."""
+    """Whether a file is read as a video: by its content, whatever its name says, and where it holds no image; a moving GIF."""
+    with suppress(OSError):
+        if foreign_kind(read_start(path, START)) == VIDEO:
+            return True
     if path.lower().endswith(".gif"):
         with suppress(Exception):  # PIL's decoders raise many kinds; reading it will tell
             with open_image(path) as image:

@@ -95,8 +95,9 @@ def test_what_is_read_as_a_video(tmp_path):
     frames[0].save(tmp_path / "photo.dat", "PNG")
     (tmp_path / "film.mp4").write_bytes(b"")
     (tmp_path / "film.dat").write_bytes(b"\x1a\x45\xdf\xa3" + bytes(60))
+    (tmp_path / "film.jpg").write_bytes(b"\x1a\x45\xdf\xa3" + bytes(60))
     (tmp_path / "broken.gif").write_bytes(b"GIF89a")
     (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(60))
     told = {path.name: is_video(str(path)) for path in sorted(tmp_path.iterdir())}
     videos = {name for name, is_one in told.items() if is_one}
-    assert videos == {"moving.gif", "film.mp4", "film.dat"}
+    assert videos == {"moving.gif", "film.mp4", "film.dat", "film.jpg"}
