@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from data_preprocessing.sources.folders import Checked, Split
+from data_preprocessing.sources.manifest import read_alignment
 from engine import data, memory
 from engine.checkpoints.class_names import output_classes
 from engine.checkpoints.format import Checkpoint
@@ -69,6 +70,7 @@ def _prepare(device: torch.device, settings: Settings, start: Start, flags: dict
     checkpoint = start.checkpoint
     stored = checkpoint.path if checkpoint and "data" not in flags else None
     splits, said = data.training_splits(settings.data, data.locate(settings.data, log.say, stored))
+    settings.alignment, cropped = read_alignment(settings.data)
     classes, explanation = _classes(checkpoint, splits[0], flags.get("data_type"))
     if explanation:
         log.say(explanation)
@@ -96,7 +98,7 @@ def _prepare(device: torch.device, settings: Settings, start: Start, flags: dict
     known = read_manifest(layout.LOG_ROOT / start.run / layout.MANIFEST) if start.run else {}
     splits, checks = group.share(data.checked(splits, settings.skip_bad_images, log.say, known) if group.is_main else None)
     copies = find_copies(checks)
-    said += [training_warning(copies, splits[2].name), *map(data.absence, {split.name: split for split in splits[1:]}.values())]
+    said += [cropped, training_warning(copies, splits[2].name), *map(data.absence, {split.name: split for split in splits[1:]}.values())]
     training = model, optimizer, state, scaler, group
     warnings = [text for text in (explanation, *said) if text.startswith(layout.WARNING)]
     prepared = Prepared(settings, log, device, precision, splits, warnings, checks, copies, classes, *training)
