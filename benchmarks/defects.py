@@ -26,7 +26,7 @@ from engine.config.settings import resolve
 from engine.evaluation.metrics import Metrics
 from engine.evaluation.predictions import Predictions, predict
 from engine.run_folder.layout import Log
-from engine.run_folder.resume import Start
+from engine.run_folder.run_folder import RunFolder
 from engine.training.epoch import Training
 from engine.training.loop import fit
 from engine.training.losses import LOSSES
@@ -75,7 +75,7 @@ def train(**flags) -> Curve:
     log = Log()
     log.say = lambda text: None
     settings: Settings = resolve(flags, {})
-    curve = Curve(prepare(settings, Start(), flags, log))
+    curve = Curve(prepare(settings, RunFolder({}), flags, log))
     run = curve.run
     fit(
         Training(run.model, run.optimizer, LOSSES[settings.loss], run.device, run.precision, print_freq=10**9, say=log.say),

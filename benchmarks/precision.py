@@ -17,7 +17,7 @@ from engine.commands.training_setup import Prepared, prepare
 from engine.config.settings import resolve
 from engine.evaluation.predictions import predict
 from engine.run_folder.layout import Log
-from engine.run_folder.resume import Start
+from engine.run_folder.run_folder import RunFolder
 from engine.training.losses import LOSSES
 from engine.training.step import train_step
 
@@ -27,7 +27,7 @@ REMEDY = dict(rho=0.0, lr=1.2e-4, pretrained="none", init="positions", feature_l
 def prepared(args: argparse.Namespace, seed: int, precision: str) -> Prepared:
     """A run as main.py would train it."""
     flags = dict(data=args.data, seed=seed, precision=precision, batch_size=args.batch, **REMEDY)
-    return prepare(resolve(flags, {}), Start(), flags, Log(speaks=False))
+    return prepare(resolve(flags, {}), RunFolder({}), flags, Log(speaks=False))
 
 
 def train(run: Prepared, steps: int) -> list[float]:

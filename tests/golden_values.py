@@ -1,7 +1,6 @@
 """The reference's numbers: reading them, and building the networks that they were computed with."""
 
 import json
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,11 +9,9 @@ import torch
 
 from models import create_model
 from models.parts.layers import DropPath
+from tests.golden import weights as recipe  # values of weights and inputs by name
 
 FOLDER = Path(__file__).parent / "golden"
-sys.path.insert(0, str(FOLDER))
-
-import weights as recipe  # noqa: E402  (tests/golden/weights.py: values of weights and inputs by name)
 
 __all__ = [
     "FOLDER",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from golden_values import FOLDER
+
+from tests.golden_values import FOLDER
 
 
 def published_state(own: dict[str, torch.Tensor], classes: int = 7) -> dict[str, torch.Tensor]:

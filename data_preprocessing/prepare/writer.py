@@ -21,11 +21,11 @@ from data_preprocessing.common.files import is_hidden, read_file, reason
 from data_preprocessing.common.workers import run_tasks
 from data_preprocessing.prepare.crops import SAME, Form, prepare_picture, prepare_pixels
 from data_preprocessing.sources.images import check_image
-from data_preprocessing.sources.manifest import MANIFEST
+from data_preprocessing.sources.manifest import MANIFEST, PLAN
 from data_preprocessing.sources.records import Record
 from data_preprocessing.sources.trees import Tree
 
-PLAN, SKIPPED = "prepare.json", "skipped.csv"
+SKIPPED = "skipped.csv"
 COLUMNS = ("path", "source", "class", "subject", "split", "box", "sha256")
 _PARTIAL = ".partial"  # folder of what has no name yet
 _STEM_BYTES = 150  # file systems allow 255 of a name

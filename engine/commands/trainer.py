@@ -12,7 +12,8 @@ from engine.checkpoints.schedule import SavingSchedule
 from engine.checkpoints.writing import save_checkpoint, share_checkpoint
 from engine.commands.results import checkpoint_facts, draw, draw_first_batch, report
 from engine.commands.training_setup import Prepared
-from engine.config.flags import Settings
+from engine.config.flag import COMMAND
+from engine.config.flags import Settings, of_lifetime
 from engine.config.settings import save_interval
 from engine.distributed import is_broken_group
 from engine.errors import GroupBroken, LoaderDied, TrainingStopped
@@ -24,8 +25,8 @@ from engine.network import load_weights, model_options, model_title
 from engine.report.run_page import RunPage
 from engine.run_folder import layout
 from engine.run_folder.manifest import picture_hashes
+from engine.run_folder.run_folder import RunFolder
 from engine.run_folder.signals import Interrupted, Requests
-from engine.run_folder.training_folder import Place
 from engine.seed import get_rng_state
 from engine.training.compiled import Compiled
 from engine.training.epoch import Training
@@ -34,32 +35,13 @@ from engine.training.losses import LOSSES
 from engine.training.not_finite import FiniteGuard
 from engine.training.stalls import batches, watched
 
-# they belong to one command, not to the run
-_NOT_STORED = (
-    "resume",
-    "evaluate",
-    "split",
-    "start_epoch",
-    "run",
-    "margin_at_eval",
-    "explain",
-    "predict",
-    "out",
-    "draw",
-    "faces",
-    "align",
-    "every",
-    "smooth",
-    "tensorboard",
-)
-
 
 @dataclass
 class TrainingRun:
     """What is trained, where it is kept, and what signals ask of it."""
 
     prepared: Prepared
-    place: Place
+    run: RunFolder
     requests: Requests
     schedule: SavingSchedule = field(init=False)
     guard: FiniteGuard = field(init=False)
@@ -71,7 +53,7 @@ class TrainingRun:
         self.state: FitState = self.prepared.state
         self.say = self.prepared.log.say
         self.group = self.prepared.group
-        self.name, self.folder, self.last, self.best = self.place.name, self.place.folder, self.place.last, self.place.best
+        self.folder, self.last, self.best = self.run.path, self.run.last, self.run.best
         title, selection = model_title(self.settings), self.prepared.splits[1].name
         self.page = RunPage(self.folder, title, self.prepared.device, self.say, self.state, self.settings.epochs, selection)
 
@@ -166,7 +148,7 @@ class TrainingRun:
             elif memory.is_out_of_memory(error):
                 text = memory.remedy(self.prepared.device, self.settings.batch_size, self.settings.workers)
             elif is_broken_group(error):
-                raise GroupBroken(f"another process of the run has ended; {self.place.kept}") from None
+                raise GroupBroken(f"another process of the run has ended; {self.run.kept}") from None
             elif type(error).__module__.startswith("torch._dynamo"):
                 reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
                 text = f"--compile: torch.compile fails on this network ({reason.strip()[:120]}); leave --compile out"
@@ -174,7 +156,7 @@ class TrainingRun:
                 text = f"{error.filename or self.folder}: {error.strerror or error}"
             else:
                 raise
-            raise TrainingStopped(f"{text}; {self.place.kept}") from None
+            raise TrainingStopped(f"{text}; {self.run.kept}") from None
 
     def _cached(self) -> data.Cached:
         return data.caching(self.settings, self.prepared.fingerprints, self.say)
@@ -209,7 +191,7 @@ class TrainingRun:
             return
         progress = {**state.progress.state(), "batch_size": self.settings.batch_size} if step else None
         content = dict(
-            run=self.name,
+            run=self.run.name,
             model=self.settings.model,
             model_options=model_options(self.settings),
             classes=list(prepared.classes),
@@ -217,7 +199,7 @@ class TrainingRun:
             optimizer=prepared.optimizer.state_dict(),
             scaler=prepared.scaler.state_dict(),
             rng=get_rng_state(),
-            args={name: value for name, value in vars(self.settings).items() if name not in _NOT_STORED},
+            args={name: value for name, value in vars(self.settings).items() if name not in of_lifetime(COMMAND)},
             fingerprints=prepared.fingerprints,
             pictures={name: picture_hashes(check.stamps) for name, check in prepared.checks.items()},
             epoch=state.epoch,
@@ -248,7 +230,7 @@ class TrainingRun:
                 return
             self.say(f"chosen: epoch {best.epoch}, the best on {selection.name}; reported on {reported.name}:")
             title = model_title(self.settings)
-            facts = dict(run=self.name, model=title, seed=self.settings.seed, **checkpoint_facts(best))
+            facts = dict(run=self.run.name, model=title, seed=self.settings.seed, **checkpoint_facts(best))
             facts["copies"] = as_facts(prepared.copies)
             report(self.folder, title, predictions, reported, prepared.classes, self.say, facts, self.page, prepared.warnings)
             for text in prepared.warnings:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from data_preprocessing.faces import prepared_alignment
 from data_preprocessing.sources.folders import Checked, Split
-from data_preprocessing.sources.manifest import read_alignment
 from engine import data, memory
 from engine.checkpoints.class_names import output_classes
 from engine.checkpoints.format import Checkpoint
@@ -18,8 +18,8 @@ from engine.evaluation.leaks import Copies, find_copies, training_warning
 from engine.network import BGR, build_model, choose_device, load_backbones, model_options, start_from_scratch
 from engine.precision import choose_precision
 from engine.run_folder import layout
-from engine.run_folder.manifest import read_manifest
-from engine.run_folder.resume import Start, require_same_order, restore, say_changes
+from engine.run_folder.resume import require_same_order, restore, say_changes
+from engine.run_folder.run_folder import RunFolder
 from engine.seed import seed_everything
 from engine.training.loop import FitState
 from engine.training.loss_scaling import LossScaler
@@ -54,7 +54,7 @@ class Prepared:
         return {name: check.fingerprint for name, check in self.checks.items()}
 
 
-def prepare(settings: Settings, start: Start, flags: dict, log: layout.Log, group: Group = SINGLE) -> Prepared:
+def prepare(settings: Settings, run: RunFolder, flags: dict, log: layout.Log, group: Group = SINGLE) -> Prepared:
     """Check the data and build network and optimiser; writes nothing.
 
     flags: the command line's, only those given. group: the processes that train together. Raises UsageError, DataError or
@@ -62,15 +62,15 @@ def prepare(settings: Settings, start: Start, flags: dict, log: layout.Log, grou
     """
     device = choose_device(settings, flags, log.say, group)
     with memory.explained(device, settings.batch_size, settings.workers):
-        return _prepare(device, settings, start, flags, log, group)
+        return _prepare(device, settings, run, flags, log, group)
 
 
-def _prepare(device: torch.device, settings: Settings, start: Start, flags: dict, log: layout.Log, group: Group) -> Prepared:
+def _prepare(device: torch.device, settings: Settings, run: RunFolder, flags: dict, log: layout.Log, group: Group) -> Prepared:
     precision = choose_precision(settings.precision, device, log.say)
-    checkpoint = start.checkpoint
+    checkpoint = run.checkpoint
     stored = checkpoint.path if checkpoint and "data" not in flags else None
     splits, said = data.training_splits(settings.data, data.locate(settings.data, log.say, stored))
-    settings.alignment, cropped = read_alignment(settings.data)
+    settings.alignment = prepared_alignment(settings.data) if settings.data else None
     classes, explanation = _classes(checkpoint, splits[0], flags.get("data_type"))
     if explanation:
         log.say(explanation)
@@ -95,10 +95,10 @@ def _prepare(device: torch.device, settings: Settings, start: Start, flags: dict
         state = FitState()
         start_from_scratch(model, settings.init)
         load_backbones(model, settings.pretrained, log.say, named="pretrained" in flags)
-    known = read_manifest(layout.LOG_ROOT / start.run / layout.MANIFEST) if start.run else {}
-    splits, checks = group.share(data.checked(splits, settings.skip_bad_images, log.say, known) if group.is_main else None)
+    checked = data.checked(splits, settings.skip_bad_images, log.say, run.known_images) if group.is_main else None
+    splits, checks = group.share(checked)
     copies = find_copies(checks)
-    said += [cropped, training_warning(copies, splits[2].name), *map(data.absence, {split.name: split for split in splits[1:]}.values())]
+    said += [training_warning(copies, splits[2].name), *map(data.absence, {split.name: split for split in splits[1:]}.values())]
     training = model, optimizer, state, scaler, group
     warnings = [text for text in (explanation, *said) if text.startswith(layout.WARNING)]
     prepared = Prepared(settings, log, device, precision, splits, warnings, checks, copies, classes, *training)

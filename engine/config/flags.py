@@ -252,7 +252,7 @@ class Settings:
     augmentation: bool = True  # False in main_no_augmentation.py
     variant: str | None = None  # of POSTER V1, by the data set
     eval_transform: str | None = None  # of the recipe
-    alignment: str | None = None  # how the faces of --data were cropped, as its manifest.csv says
+    alignment: str | None = None  # how `prepare --align` cropped the faces of --data; none where it did not
 
 
 FLAGS = {item.name: described(item) for item in fields(Settings) if item.metadata}

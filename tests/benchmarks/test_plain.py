@@ -5,10 +5,10 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from golden_values import assert_gradients_equal, difference, exact_arithmetic, filled_model, load, recipe
 
 from benchmarks.plain import PLAIN, SAM, make_plain
 from engine.training import sam
+from tests.golden_values import assert_gradients_equal, difference, exact_arithmetic, filled_model, load, recipe
 
 TOLERANCE = 1e-9
 

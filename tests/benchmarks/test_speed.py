@@ -4,9 +4,9 @@ import json
 
 import pytest
 import torch
-from golden_values import FOLDER
 
 from benchmarks import measure, speed
+from tests.golden_values import FOLDER
 
 CPU = torch.device("cpu")
 

@@ -16,8 +16,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from checkpoint_files import file_bytes, rezipped, signed, with_header, with_pickle
-from hostile_pickles import (
+
+from tests.fuzz.checkpoint_files import file_bytes, rezipped, signed, with_header, with_pickle
+from tests.fuzz.hostile_pickles import (
     TARGETS,
     before_1_6,
     called,

@@ -8,8 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from hostile import outcome, silent
-from picture_files import samples
 
 from data_preprocessing.audit.command import list_pictures
 from data_preprocessing.readers import READERS
@@ -17,6 +15,8 @@ from data_preprocessing.sources.fer2013 import read_fer2013
 from data_preprocessing.sources.folders import check_pictures
 from data_preprocessing.sources.open_source import open_source
 from data_preprocessing.sources.trees import open_tree
+from tests.fuzz.hostile import outcome, silent
+from tests.fuzz.picture_files import samples
 
 PICTURE = samples()["png L"]
 USAGES = ("Training", "Training", "PublicTest", "PrivateTest", "Training")

@@ -11,14 +11,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hostile import assert_one_line, cases, limited, mutated, outcome, silent
 from hypothesis import given
 from hypothesis import strategies as st
-from tree_files import FILES, PICTURE, planted, read_tree, tarred, zipped
 
 from data_preprocessing.common.errors import DataError, one_line
 from data_preprocessing.sources import archives
 from data_preprocessing.sources.trees import open_tree
+from tests.fuzz.hostile import assert_one_line, cases, limited, mutated, outcome, silent
+from tests.fuzz.tree_files import FILES, PICTURE, planted, read_tree, tarred, zipped
 
 ARCHIVED = {
     "x.zip": zipped(),

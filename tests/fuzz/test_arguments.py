@@ -9,10 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hostile import cases, limited, noted, run
 from hypothesis import given
 from hypothesis import strategies as st
-from tree_files import inside, planted
 
 import main
 from data_preprocessing.audit import command as audit
@@ -21,6 +19,8 @@ from data_preprocessing.common.errors import one_line
 from data_preprocessing.prepare import command as prepare
 from data_preprocessing.synthetic import command as synthetic
 from engine.compare import __main__ as compare
+from tests.fuzz.hostile import cases, limited, noted, run
+from tests.fuzz.tree_files import inside, planted
 
 ROOT = Path(main.__file__).parent
 INTEGERS = ["-1", "0", "1", "3", str(10**30), "-0", "٣", "1_0", " 7"]

@@ -16,10 +16,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from checkpoint_cases import FAMILIES
-from checkpoint_files import Sound
-from hostile import SECONDS, TookTooLong, limited, silent
-from hostile_pickles import EXTENSION
 
 from engine.checkpoints.format import Checkpoint, load_checkpoint
 from engine.config.settings import resolve
@@ -30,6 +26,10 @@ from engine.training.epoch import Progress
 from engine.training.loop import FitState
 from engine.training.optimizers import create_optimizer, parameter_groups, restore_optimizer
 from models.files.checksum import checksum
+from tests.fuzz.checkpoint_cases import FAMILIES
+from tests.fuzz.checkpoint_files import Sound
+from tests.fuzz.hostile import SECONDS, TookTooLong, limited, silent
+from tests.fuzz.hostile_pickles import EXTENSION
 
 CASES = int(os.environ.get("FUZZ_CASES", 112))
 MOST_MEMORY = 250 << 20  # bytes that a case may take beyond a few times its file's size

@@ -8,10 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hostile import assert_one_line, cases, limited, noted, outcome, run, silent
 from hypothesis import given
 from hypothesis import strategies as st
-from tree_files import FILES, PICTURE, grown, inside, planted, read_splits, read_tree
 
 from data_preprocessing.audit.command import main as audit
 from data_preprocessing.common.errors import DataError
@@ -20,6 +18,8 @@ from data_preprocessing.sources.folders import check_pictures, read_split
 from data_preprocessing.sources.open_source import open_source
 from data_preprocessing.sources.split_folders import find_splits
 from data_preprocessing.sources.trees import open_tree
+from tests.fuzz.hostile import assert_one_line, cases, limited, noted, outcome, run, silent
+from tests.fuzz.tree_files import FILES, PICTURE, grown, inside, planted, read_splits, read_tree
 
 
 @cases(14)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile import assert_one_line, limited, silent
-from list_files import LISTS, npy, planted
 
 from data_preprocessing.common.errors import DataError, one_line
 from data_preprocessing.sources.fer2013 import read_fer2013
+from tests.fuzz.hostile import assert_one_line, limited, silent
+from tests.fuzz.list_files import LISTS, npy, planted
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,12 +5,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hostile import assert_one_line, cases, limited, mutated, noted, retold, silent
 from hypothesis import given
 from hypothesis import strategies as st
-from list_files import LISTS, planted, read_with
 
 from data_preprocessing.audit.report import find_verdict
+from tests.fuzz.hostile import assert_one_line, cases, limited, mutated, noted, retold, silent
+from tests.fuzz.list_files import LISTS, planted, read_with
 
 
 @pytest.mark.parametrize("name", LISTS)

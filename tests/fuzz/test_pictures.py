@@ -12,10 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile import SECONDS, assert_one_line, cases, limited, mutated, silent
 from hypothesis import event, given
 from hypothesis import strategies as st
-from picture_files import chunk, encoded, png, samples, turned, with_right_sums, zeros
 from PIL import Image
 
 from data_preprocessing.common.errors import DataError, one_line
@@ -24,6 +22,8 @@ from data_preprocessing.loading.pictures import RGB224
 from data_preprocessing.loading.transforms import create_transform
 from data_preprocessing.sources.folders import check_pictures, read_split
 from data_preprocessing.sources.images import check_image, decode, load_image
+from tests.fuzz.hostile import SECONDS, assert_one_line, cases, limited, mutated, silent
+from tests.fuzz.picture_files import chunk, encoded, png, samples, turned, with_right_sums, zeros
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(samples())

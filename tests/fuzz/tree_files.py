@@ -11,13 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
-from hostile import outcome
-from picture_files import samples
-
 from data_preprocessing.readers import READERS
 from data_preprocessing.sources.folders import check_pictures
 from data_preprocessing.sources.open_source import open_source
 from data_preprocessing.sources.trees import open_tree
+from tests.fuzz.hostile import outcome
+from tests.fuzz.picture_files import samples
 
 PICTURE = samples()["png L"]
 FILES = {f"{split}/{name}/{k}.png": PICTURE for split in ("train", "valid") for name in ("joy", "sad") for k in range(2)}

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from golden_values import difference
-from toy_networks import LINES, registered
 
 from data_preprocessing.loading.pictures import RGB224, Picture
 from engine.config.flags import Settings
@@ -19,6 +17,8 @@ from engine.training.optimizers import parameter_groups
 from models import MODELS, Architecture, contract, create_model, optimize_for_inference
 from models.errors import WeightsError
 from models.files.identify import identify
+from tests.golden_values import difference
+from tests.toy_networks import LINES, registered
 
 RESNET = Architecture("torchvision.models", "resnet18")  # no file at all: the line names a function of another package
 LONG = {"poster_v1_base", "poster_v1_large"}  # as poster_v1_small, but for their depth

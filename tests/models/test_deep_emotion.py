@@ -3,7 +3,9 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from golden_values import (
+
+from models import create_model
+from tests.golden_values import (
     assert_gradients_equal,
     assert_stages_equal,
     difference,
@@ -13,8 +15,6 @@ from golden_values import (
     manifest_keys,
     recipe,
 )
-
-from models import create_model
 
 TOLERANCE = 1e-9
 NAMES = ("deep_emotion", "deep_emotion_paper")

@@ -3,10 +3,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from golden_values import difference, exact_arithmetic
 from torch import nn
 
 from models import MODELS, create_model, folding, optimize_for_inference
+from tests.golden_values import difference, exact_arithmetic
 
 NETWORKS = [(name, {}) for name in MODELS if name != "poster_v1_base"] + [  # between small and large
     ("poster_v2", {"head": "arcface"}),

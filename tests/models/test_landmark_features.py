@@ -5,10 +5,10 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from golden_values import exact_arithmetic
 
 from engine.training.sam import SAM
 from models import create_model
+from tests.golden_values import exact_arithmetic
 
 
 def statistics(model: torch.nn.Module) -> dict[str, torch.Tensor]:

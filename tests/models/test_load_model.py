@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fuzz.checkpoint_files import CLASSES, signed, trained_content
 from PIL import Image
-from published import write_published_v1
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.loading.pictures import GREY48, RGB224
 from data_preprocessing.loading.transforms import create_transform
 from models import create_model, load_model, predict
 from models.errors import WeightsError
+from tests.fuzz.checkpoint_files import CLASSES, signed, trained_content
+from tests.published import write_published_v1
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,7 +4,10 @@ import json
 
 import pytest
 import torch
-from golden_values import (
+
+from engine.training.losses import LOSSES
+from models.poster_v1 import PosterV1
+from tests.golden_values import (
     FOLDER,
     assert_gradients_equal,
     assert_stages_equal,
@@ -15,9 +18,6 @@ from golden_values import (
     manifest_keys,
     recipe,
 )
-
-from engine.training.losses import LOSSES
-from models.poster_v1 import PosterV1
 
 TOLERANCE = 1e-9
 SYSTEMS = {  # golden file -> name, options, number of classes

@@ -3,7 +3,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from golden_values import (
+
+from engine.training.sam import SAM
+from models.poster_v2 import PosterV2
+from tests.golden_values import (
     assert_gradients_equal,
     assert_stages_equal,
     difference,
@@ -13,9 +16,6 @@ from golden_values import (
     manifest_keys,
     recipe,
 )
-
-from engine.training.sam import SAM
-from models.poster_v2 import PosterV2
 
 TOLERANCE = 1e-9
 MODULES = {  # the reference's stage names -> ours, where the stage is a module's output

@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from cli_runs import train
 
 from data_preprocessing.synthetic.command import write_synthetic
+from tests.reproduction.cli_runs import train
 
 KEPT = ("one", "two")
 

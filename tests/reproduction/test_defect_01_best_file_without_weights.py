@@ -4,8 +4,9 @@
 
 import pytest
 import torch
-from cli_runs import predictions, run, weights
 from torch import nn
+
+from tests.reproduction.cli_runs import predictions, run, weights
 
 
 def save_as_published(network: nn.Module, optimizer: torch.optim.Optimizer, last, best) -> None:

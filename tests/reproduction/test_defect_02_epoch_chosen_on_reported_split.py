@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from cli_runs import metrics, saved, table, train
 
 from data_preprocessing.synthetic.command import write_synthetic
+from tests.reproduction.cli_runs import metrics, saved, table, train
 
 TRUE_ACCURACY, EPOCHS, PICTURES, RUNS = 0.7834, 100, 200, 500
 

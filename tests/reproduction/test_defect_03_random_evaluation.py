@@ -3,9 +3,10 @@ augmentation), so that two evaluations of one checkpoint differ and both are pes
 """
 
 import torch
-from cli_runs import predictions, run
 from torch import Tensor
 from torchvision.transforms import v2
+
+from tests.reproduction.cli_runs import predictions, run
 
 PICTURES = 400
 

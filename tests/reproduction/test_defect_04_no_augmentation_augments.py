@@ -6,11 +6,11 @@ import shutil
 
 import pytest
 import torch
-from cli_runs import train
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torchvision.transforms import v2
 
 from models.poster import Poster
+from tests.reproduction.cli_runs import train
 
 
 def test_the_published_pipeline_changes_the_pictures_from_epoch_to_epoch(make_picture):

@@ -5,9 +5,9 @@ so that the published figure shows one class.
 from pathlib import Path
 
 import numpy as np
-from cli_runs import run
 
 from engine.evaluation.metrics import compute_metrics
+from tests.reproduction.cli_runs import run
 
 LABELS = np.repeat([0, 1, 2], 8)
 PREDICTED = np.full(24, 2)  # a network that always answers the last class

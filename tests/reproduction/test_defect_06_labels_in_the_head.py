@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from cli_runs import run, table
 
 from engine.checkpoints.writing import save_checkpoint
 from models import create_model
 from models.parts.heads import create_head
+from tests.reproduction.cli_runs import run, table
 
 
 def clusters(count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:

@@ -3,10 +3,10 @@ outputs; the study's network for 3 classes can answer four that do not exist, an
 """
 
 import torch
-from cli_runs import table, weights
 from torch import nn
 
 from models import create_model
+from tests.reproduction.cli_runs import table, weights
 
 
 class Transformer(nn.Module):

@@ -5,7 +5,8 @@ never ran, and trying another changes nothing.
 import argparse
 
 import torch
-from cli_runs import metrics, saved, train
+
+from tests.reproduction.cli_runs import metrics, saved, train
 
 
 def published_training(*flags: str) -> torch.Tensor:

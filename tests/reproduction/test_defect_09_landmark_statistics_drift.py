@@ -5,11 +5,11 @@ change and putting the pretrained file back does not restore the model.
 import copy
 
 import torch
-from cli_runs import train, weights
 from torch import nn
 
 from models import create_model
 from models.files.weights import load_exact
+from tests.reproduction.cli_runs import train, weights
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 

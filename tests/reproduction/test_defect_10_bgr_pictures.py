@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from cli_runs import arguments, run, table
 from PIL import Image
-from published import write_published_v1
 from torch import nn
 
 from models import create_model
+from tests.published import write_published_v1
+from tests.reproduction.cli_runs import arguments, run, table
 
 
 def coloured(count: int) -> tuple[torch.Tensor, torch.Tensor]:

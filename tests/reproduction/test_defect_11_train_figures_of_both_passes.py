@@ -3,10 +3,10 @@ moved to make the loss larger: the curves understate the model.
 """
 
 import torch
-from cli_runs import metrics, train
 from torch import nn
 
 from engine.training.sam import SAM
+from tests.reproduction.cli_runs import metrics, train
 
 
 def test_the_published_average_is_worse_than_the_model():

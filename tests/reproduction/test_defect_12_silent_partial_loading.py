@@ -4,12 +4,12 @@ report 81 % instead of 92 % on RAF-DB, the most frequent question about the publ
 
 import pytest
 import torch
-from cli_runs import SMALL, run
 from torch import nn
 
 from models import create_model
 from models.errors import WeightsError
 from models.files.weights import load_exact
+from tests.reproduction.cli_runs import SMALL, run
 
 
 def load_as_published(network: nn.Module, state: dict) -> None:

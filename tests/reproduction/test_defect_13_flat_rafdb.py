@@ -3,8 +3,9 @@ find any class folder", which four users asked about.
 """
 
 import pytest
-from cli_runs import run
 from torchvision.datasets import ImageFolder
+
+from tests.reproduction.cli_runs import run
 
 
 @pytest.fixture

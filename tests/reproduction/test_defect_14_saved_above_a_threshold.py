@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import torch
-from cli_runs import metrics, run, train
 from torch import nn
+
+from tests.reproduction.cli_runs import metrics, run, train
 
 THRESHOLD = 0.907
 

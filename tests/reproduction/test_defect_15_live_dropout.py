@@ -5,9 +5,9 @@ random; its accuracy a batch is divided by 64, in the last, smaller batch too.
 import pytest
 import torch
 import torch.nn.functional as F
-from cli_runs import predictions, run, table, train
 
 from models import create_model
+from tests.reproduction.cli_runs import predictions, run, table, train
 
 
 def test_functional_dropout_without_its_flag_stays_on():

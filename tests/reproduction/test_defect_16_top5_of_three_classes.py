@@ -4,7 +4,8 @@ needed a fork.
 
 import pytest
 import torch
-from cli_runs import metrics, table
+
+from tests.reproduction.cli_runs import metrics, table
 
 
 def published_accuracy(logits: torch.Tensor, labels: torch.Tensor, topk: tuple[int, ...] = (1, 5)) -> list[float]:

@@ -3,8 +3,9 @@ repeated.
 """
 
 import torch
-from cli_runs import arguments, metrics, saved
 from torch import nn
+
+from tests.reproduction.cli_runs import arguments, metrics, saved
 
 
 def published_run(folder) -> dict:

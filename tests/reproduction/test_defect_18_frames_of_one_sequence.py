@@ -5,9 +5,9 @@
 from pathlib import Path
 
 import pytest
-from appearance import nearest_neighbour_accuracy, person_split, persons_in_both, photograph, random_split
 
 from data_preprocessing.synthetic.command import write_synthetic
+from tests.reproduction.appearance import nearest_neighbour_accuracy, person_split, persons_in_both, photograph, random_split
 
 
 def test_a_random_split_of_frames_looks_near_perfect_and_a_split_by_subject_does_not():

@@ -4,12 +4,12 @@ pictures of unlike shape cannot be batched.
 
 import pytest
 import torch
-from cli_runs import run, table
 from PIL import Image
 from torchvision.transforms.v2 import functional as tv
 
 from data_preprocessing.loading.pictures import MEAN, STD
 from data_preprocessing.loading.transforms import create_transform
+from tests.reproduction.cli_runs import run, table
 
 SHAPES = [(100, 200), (200, 100), (150, 150), (31, 400)]  # width, height
 

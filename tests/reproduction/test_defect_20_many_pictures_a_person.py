@@ -5,9 +5,8 @@ split alone can give them, whatever the model has learnt.
 import hashlib
 from pathlib import Path
 
-from appearance import nearest_neighbour_accuracy, person_split, persons_in_both, photograph, random_split
-
 from data_preprocessing.synthetic.command import write_synthetic
+from tests.reproduction.appearance import nearest_neighbour_accuracy, person_split, persons_in_both, photograph, random_split
 
 
 def test_recognising_the_person_suffices_under_a_random_split():

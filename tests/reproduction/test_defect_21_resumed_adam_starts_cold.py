@@ -5,9 +5,9 @@ and neither schedule nor random state: a resumed run is another run.
 import copy
 
 import torch
-from cli_runs import metrics, predictions, run, saved, weights
 
 from engine.training.sam import SAM
+from tests.reproduction.cli_runs import metrics, predictions, run, saved, weights
 
 
 class PublishedSAM(torch.optim.Optimizer):

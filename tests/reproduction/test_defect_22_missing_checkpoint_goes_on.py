@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from cli_runs import SMALL, run
 from torch import nn
+
+from tests.reproduction.cli_runs import SMALL, run
 
 
 def published_evaluation(path: Path, images: torch.Tensor, labels: torch.Tensor) -> float:

@@ -7,11 +7,11 @@ from unittest import mock
 
 import pytest
 import torch
-from golden_values import FOLDER
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from models import create_model
+from tests.golden_values import FOLDER
 
 LANDMARK_OUTPUT_FLOPS = 2 * (512 * 7 * 7 + 512 * 136)  # run and thrown away by the references, absent here
 LANDMARK_OUTPUT_PARAMETERS = 96_016

@@ -5,11 +5,11 @@ prediction depends on its neighbours in the batch, and a batch of one gives NaN.
 from pathlib import Path
 
 import torch
-from cli_runs import run, table
 
 from engine.checkpoints.writing import save_checkpoint
 from models import create_model
 from models.parts.heads import create_head
+from tests.reproduction.cli_runs import run, table
 
 
 def published_quality(norms: torch.Tensor) -> torch.Tensor:

@@ -6,11 +6,11 @@ figure names Anger and Disgust the wrong way round.
 import numpy as np
 import pytest
 import torch
-from cli_runs import run, table
-from published import write_published
 
 from engine.evaluation.metrics import compute_metrics
 from models import create_model
+from tests.published import write_published
+from tests.reproduction.cli_runs import run, table
 
 # RAF-DB's test pictures in its own numeric order, 1 to 7
 RAF_DB = {"surprise": 329, "fear": 74, "disgust": 160, "happiness": 1185, "sadness": 478, "anger": 162, "neutral": 680}

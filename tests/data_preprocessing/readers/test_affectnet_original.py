@@ -3,10 +3,10 @@
 from types import SimpleNamespace
 
 import pytest
-from planted_trees import failure, labels, listing, note, pack, plant
 
 from data_preprocessing.readers import affectnet
 from data_preprocessing.sources.trees import open_tree
+from tests.data_preprocessing.readers.planted_trees import failure, labels, listing, note, pack, plant
 
 HEADER = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal"
 IMAGES = "Manually_Annotated/Manually_Annotated_Images"

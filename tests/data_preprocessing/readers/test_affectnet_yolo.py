@@ -3,10 +3,10 @@
 from types import SimpleNamespace
 
 import pytest
-from planted_trees import failure, listing, note, plant
 
 from data_preprocessing.readers import affectnet, affectnet_yolo
 from data_preprocessing.sources.trees import open_tree
+from tests.data_preprocessing.readers.planted_trees import failure, listing, note, plant
 
 NAMES = "train: ../train/images\nnc: 8\n"
 NAMES += "names: ['Anger', 'Contempt', 'Disgust', 'Fear', 'Happy', 'Neutral', 'Sad', 'Surprise']\n"

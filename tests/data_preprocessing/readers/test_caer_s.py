@@ -5,11 +5,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from planted_trees import failure as refused
-from planted_trees import plant as write
 
 from data_preprocessing.readers import caer_s
 from data_preprocessing.sources.trees import open_tree
+from tests.data_preprocessing.readers.planted_trees import failure as refused
+from tests.data_preprocessing.readers.planted_trees import plant as write
 
 FOLDERS = ("Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
 CLASSES = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")

@@ -6,11 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from planted_trees import failure as refused
-from planted_trees import plant as write
 
 from data_preprocessing.readers import rafdb
 from data_preprocessing.sources.trees import open_tree
+from tests.data_preprocessing.readers.planted_trees import failure as refused
+from tests.data_preprocessing.readers.planted_trees import plant as write
 
 LIST = "list_patition_label.txt"
 NATIVE = ("train_00001", "train_00002", "test_0001")

@@ -3,11 +3,11 @@
 import unicodedata
 
 import pytest
-from aihub_lists import dump, entry
-from planted_trees import failure, labels, listing, note, pack, plant
 
 from data_preprocessing.readers import aihub
 from data_preprocessing.sources.records import Record
+from tests.data_preprocessing.readers.aihub_lists import dump, entry
+from tests.data_preprocessing.readers.planted_trees import failure, labels, listing, note, pack, plant
 
 EMOTIONS = {
     "기쁨": "joy",

@@ -1,10 +1,10 @@
 """AI Hub 82: lists and layouts that are refused."""
 
 import pytest
-from aihub_lists import dump, entry
-from planted_trees import failure, plant
 
 from data_preprocessing.readers import READERS, aihub
+from tests.data_preprocessing.readers.aihub_lists import dump, entry
+from tests.data_preprocessing.readers.planted_trees import failure, plant
 
 
 @pytest.mark.parametrize(

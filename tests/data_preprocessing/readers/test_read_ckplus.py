@@ -1,10 +1,10 @@
 """CK+ in its native form, sequences and label files, and as folders of 48×48 pictures."""
 
 import pytest
-from planted_trees import failure, labels, listing, note, pack, plant
 
 from data_preprocessing.readers import READERS, ckplus
 from data_preprocessing.sources.records import Record
+from tests.data_preprocessing.readers.planted_trees import failure, labels, listing, note, pack, plant
 
 
 def frames(subject: str, sequence: str, count: int, folder: str = "cohn-kanade-images/") -> list[str]:

@@ -3,11 +3,11 @@
 from types import SimpleNamespace
 
 import pytest
-from planted_trees import failure, note, plant
 
 from data_preprocessing.prepare.command import main
 from data_preprocessing.readers import READERS, expw
 from data_preprocessing.sources.trees import open_tree
+from tests.data_preprocessing.readers.planted_trees import failure, note, plant
 
 LINES = ["a.jpg 0 1 0 3 2 60.5 3", "a.jpg 1 0 2 4 4 -2.1 0", "b.jpg 0 0 0 4 4 50 6"]
 

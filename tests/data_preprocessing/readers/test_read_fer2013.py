@@ -4,11 +4,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from fer2013_tables import table, text_of, usual, values
-from planted_trees import failure, listing, note, pack, plant
 
 from data_preprocessing.readers import READERS, fer2013
 from data_preprocessing.sources.records import Record
+from tests.data_preprocessing.readers.fer2013_tables import table, text_of, usual, values
+from tests.data_preprocessing.readers.planted_trees import failure, listing, note, pack, plant
 
 EXPECTED = {
     Record("row 2", "anger", None, "train", None, values(0)),

@@ -5,12 +5,12 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from fer2013_tables import USAGES, usual
-from planted_trees import failure, labels, listing, note, pack, plant
 
 from data_preprocessing.prepare.command import main
 from data_preprocessing.readers import fer2013
 from data_preprocessing.sources.trees import open_tree
+from tests.data_preprocessing.readers.fer2013_tables import USAGES, usual
+from tests.data_preprocessing.readers.planted_trees import failure, labels, listing, note, pack, plant
 
 PREFIXES = {"Training": "train", "PublicTest": "valid", "PrivateTest": "test"}
 

@@ -1,10 +1,10 @@
 """FERG-DB's folders: character, expression."""
 
 import pytest
-from planted_trees import failure, labels, listing, note, pack, plant
 
 from data_preprocessing.readers import READERS, ferg
 from data_preprocessing.sources.records import Record
+from tests.data_preprocessing.readers.planted_trees import failure, labels, listing, note, pack, plant
 
 
 def test_folder_tells_character_and_expression(tmp_path):

@@ -1,11 +1,11 @@
 """FERPlus: votes for the rows of FER2013."""
 
 import pytest
-from fer2013_tables import USAGES, table, text_of, usual, values
-from planted_trees import failure, listing, note, pack, plant
 
 from data_preprocessing.readers import READERS, ferplus
 from data_preprocessing.sources.records import Record
+from tests.data_preprocessing.readers.fer2013_tables import USAGES, table, text_of, usual, values
+from tests.data_preprocessing.readers.planted_trees import failure, listing, note, pack, plant
 
 HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 HAPPY = "0,9,1,0,0,0,0,0,0,0"

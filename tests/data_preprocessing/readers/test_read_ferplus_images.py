@@ -1,10 +1,10 @@
 """FERPlus as image files."""
 
 import pytest
-from planted_trees import failure, listing, note, plant
-from test_read_ferplus import HAPPY, votes
 
 from data_preprocessing.readers import ferplus
+from tests.data_preprocessing.readers.planted_trees import failure, listing, note, plant
+from tests.data_preprocessing.readers.test_read_ferplus import HAPPY, votes
 
 IMAGES = ("FER2013Train/fer0000000.png", "FER2013Valid/fer0000001.png", "data/FER2013Test/fer0000002.png")
 USAGES = ("Training", "PublicTest", "PrivateTest")

@@ -1,10 +1,10 @@
 """JAFFE's names: subject, expression, take."""
 
 import pytest
-from planted_trees import failure, labels, listing, note, pack, plant
 
 from data_preprocessing.readers import READERS, jaffe
 from data_preprocessing.sources.records import Record
+from tests.data_preprocessing.readers.planted_trees import failure, labels, listing, note, pack, plant
 
 
 def test_name_tells_subject_and_expression(tmp_path):

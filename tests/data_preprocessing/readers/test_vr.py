@@ -7,11 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from planted_trees import failure as refused
-from planted_trees import plant as write
 
 from data_preprocessing.readers import vr
 from data_preprocessing.sources.trees import open_tree
+from tests.data_preprocessing.readers.planted_trees import failure as refused
+from tests.data_preprocessing.readers.planted_trees import plant as write
 
 failure = partial(refused, vr)
 
