@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import open_file
@@ -40,6 +41,10 @@ class Frame:
         if has_alpha:
             array = (array[..., :3].astype(np.uint16) * array[..., 3:] // 255).astype(np.uint8)
         return np.ascontiguousarray(np.rot90(array, self._turns))
+
+    def image(self) -> Image.Image:
+        """The pixels as a PIL image, as load_image gives one of a file."""
+        return Image.fromarray(self.pixels())
 
 
 class Video:

@@ -14,7 +14,7 @@ from data_preprocessing.sources.videos import require_reader
 from engine import memory
 from engine.commands.prediction_setup import Session, open_session
 from engine.prediction.faces.drawing import FaceDrawings, SpacedCrops
-from engine.prediction.faces.finding import Looker, open_looker
+from engine.prediction.faces.finding import fit_to, open_cropper
 from engine.prediction.faces.progress import Progress
 from engine.prediction.faces.report import FaceReport, VideoSummary
 from engine.prediction.faces.rows import FaceRow, Smoother
@@ -25,6 +25,7 @@ from engine.prediction.images import find_pictures
 from engine.prediction.table import TABLE
 from engine.run_folder import layout
 from engine.seed import seed_everything
+from models.faces import FaceCropper
 
 _SMOOTH = 0.5  # seconds, about the shortest that an expression lasts
 _MOST_WAITING = 64  # images without faces that wait for a batch of faces to be full
@@ -43,14 +44,14 @@ def predict_faces(flags: dict) -> int:
     split, _ = find_pictures(flags["predict"], log.say, videos=True)
     if any(map(is_video, split.paths)):
         require_reader("--predict VIDEO --faces")
-    looker = open_looker(flags)
+    cropper = open_cropper(flags)
     session = open_session(flags, log)
-    looker.fit(session.checkpoint, session.settings, log.say)
+    fit_to(cropper, session.checkpoint, session.settings, log.say)
     with memory.explained(session.device, session.settings.batch_size, session.settings.workers), ExitStack() as stack:
         seed_everything(session.settings.seed)
         if "batch_size" not in flags:
             session.settings.batch_size = max(session.settings.batch_size, _LEAST_BATCH)
-        run = _Run(session, split.paths, looker, stack)
+        run = _Run(session, split.paths, cropper, stack)
         run.through()
         run.finish()
     return 0 if run.report.is_complete else 1
@@ -72,8 +73,8 @@ class _Film:
 class _Run:
     """One call. Its folder is made when the first image could be read; `stack` ends its table."""
 
-    def __init__(self, session: Session, paths: Sequence[str], looker: Looker, stack: ExitStack):
-        self.session, self.paths, self.looker, self.stack = session, paths, looker, stack
+    def __init__(self, session: Session, paths: Sequence[str], cropper: FaceCropper, stack: ExitStack):
+        self.session, self.paths, self.cropper, self.stack = session, paths, cropper, stack
         self.every = session.settings.every or 1
         self.smooth = _SMOOTH if session.settings.smooth is None else session.settings.smooth
         self.report = FaceReport(session.classes, len(paths))
@@ -89,7 +90,7 @@ class _Run:
         """Find, predict, say and draw all faces, a batch at a time."""
         start = time.perf_counter()
         self.progress.start("predicting", len(self.paths))
-        for event in views(self.paths, self.looker.look, self.every, self.session.settings.workers):
+        for event in views(self.paths, self.cropper, self.every, self.session.settings.workers):
             if isinstance(event, Begin):
                 self._begin(event)
             elif isinstance(event, End):
@@ -105,8 +106,8 @@ class _Run:
     def _open(self) -> None:
         if self.table is not None:
             return
-        facts = {"faces": self.looker.facts() | {"every": self.every, "smooth": self.smooth}}
-        folder = self.session.open_folder(len(self.paths), **facts)
+        facts = {"finder": self.cropper.finder, "align": self.cropper.align, "every": self.every, "smooth": self.smooth}
+        folder = self.session.open_folder(len(self.paths), faces=facts)
         partial = self.stack.enter_context(replacing(folder / TABLE))
         self.table = FaceTable(partial, self.session.classes)
         self.stack.callback(self.table.close)
@@ -127,7 +128,7 @@ class _Run:
             if self.film.mark is None:
                 self.film.mark = self.table.mark()
             self._note_size(view)
-            tracks = self.film.tracker.update([face.box for face, _ in view.found], view.time)
+            tracks = self.film.tracker.update([crop.face.box for crop in view.found], view.time)
             self.film.summary.frame(view.time)
         self.waiting.append((view, tracks))
         self.progress.step(len(view.found))
@@ -153,7 +154,7 @@ class _Run:
     def _flush(self) -> None:
         """Predict the faces that wait, and give each image its rows."""
         waiting, self.waiting = self.waiting, []
-        found = iter(self._probabilities([crop for view, _ in waiting for _, crop in view.found]))
+        found = iter(self._probabilities([crop.image for view, _ in waiting for crop in view.found]))
         for view, tracks in waiting:
             rows = list(self._rows(view, tracks, found))
             if self.film is None:
@@ -162,11 +163,10 @@ class _Run:
                 for averaged in self.film.smoother.add(view.time, rows):
                     self._frame(averaged)
 
-    def _probabilities(self, crops: list) -> Iterator:
+    def _probabilities(self, crops: Sequence[Image.Image]) -> Iterator:
         size = self.session.settings.batch_size
         for start in range(0, len(crops), size):
-            pictures = (Image.fromarray(crop) for crop in crops[start : start + size])
-            images = [self.transform(self.cover(picture) if self.cover else picture) for picture in pictures]
+            images = [self.transform(self.cover(crop) if self.cover else crop) for crop in crops[start : start + size]]
             probabilities, reason = self.session.probabilities(torch.stack(images))
             if reason:
                 self.progress.say(reason)
@@ -174,11 +174,12 @@ class _Run:
 
     def _rows(self, view: View, tracks: list[int], probabilities: Iterator) -> Iterator[FaceRow]:
         path = self.paths[view.source]
-        for number, ((face, crop), row) in enumerate(zip(view.found, probabilities), 1):
+        for number, (crop, row) in enumerate(zip(view.found, probabilities), 1):
             track = tracks[number - 1] if tracks else None
             is_drawn = self.drawings and (self.film is None or self.film.crops.wants(track, view.time))
-            shown = crop if is_drawn else None
-            yield FaceRow(path, view.frame, view.time, number, track, tuple(face.box), face.score, row, shown)
+            self.report.note_crop(crop.how == self.cropper.align)
+            place = path, view.frame, view.time, number, track, crop.face.box, crop.face.score
+            yield FaceRow(*place, row, crop.image if is_drawn else None)
 
     def _photograph(self, view: View, rows: list[FaceRow]) -> None:
         path = self.paths[view.source]

@@ -7,6 +7,7 @@ docs/flags.md are read from here.
 import argparse
 from dataclasses import dataclass, fields
 
+from data_preprocessing.faces import DEFAULT_FINDER, FINDERS
 from engine.config.flag import COMMAND, LARGEST_INT, MACHINE, by_recipe, described, flag, with_default
 from engine.config.recipes import DATA_TYPES, LOSSES, SYNTHETIC, TRANSFORMS
 from models import HEADS, MODELS
@@ -172,6 +173,21 @@ class Settings:
         "run",
         "with --faces: how a face is cropped (default: as the checkpoint's training images, where it tells; else points)",
         choices=("points", "box"),
+        lifetime=COMMAND,
+    )
+    finder: str | None = flag(
+        "--finder",
+        "run",
+        f"with --faces: what finds them (default: {DEFAULT_FINDER})",
+        choices=tuple(FINDERS),
+        lifetime=COMMAND,
+    )
+    finder_model: str | None = flag(
+        "--finder-model",
+        "run",
+        "with --faces: an ONNX file of the finder's network in place of its package's",
+        metavar="FILE",
+        path=True,
         lifetime=COMMAND,
     )
     every: int | None = flag(

@@ -13,7 +13,7 @@ from models import HEADS, MODELS
 
 AUTO = "auto"  # --resume auto: continue the run that --run names, if there is anything to continue
 _NOT_WITH_PREDICT = ("split", "margin_at_eval", "explain")  # they need labelled pictures
-_OF_FACES = ("align", "every", "smooth")
+_OF_FACES = ("align", "finder", "finder_model", "every", "smooth")
 _OF_MARGIN_HEADS = ("margin", "scale", "h", "margin_at_eval")
 
 

@@ -130,7 +130,7 @@ def test_drawings_have_names_of_their_own_and_a_folder_gets_a_sheet():
 
 def test_pictures_that_can_be_no_face_crops_are_told_once(make_picture, tmp_path, capsys):
     crops = {"ok": (300, 220), "upright": (240, 320)}
-    others = {"frame": (640, 480), "held": (480, 640), "wide": (300, 200), "tiny": (31, 31), "large": (1600, 1300), "x": (40, 90)}
+    others = {"frame": (640, 480), "held": (480, 640), "wide": (300, 200), "tiny": (31, 31), "big": (1600, 1300), "x": (40, 90)}
     for name, size in (crops | others).items():
         make_picture(0, size).save(tmp_path / f"{name}.png")
     assert predict("sizes", tmp_path) == 0

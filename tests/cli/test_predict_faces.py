@@ -8,30 +8,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.fake_faces import find, look, marked, some_faces
-from tests.reproduction.cli_runs import arguments, run, table
-from tests.video_files import cut, grey, write_video
 
+from data_preprocessing.faces import FINDERS, aligned
+from data_preprocessing.faces.finders import Packaged
 from data_preprocessing.sources import videos
 from data_preprocessing.sources.videos import Video
-from engine.commands import predict_faces
+from engine.run_folder.layout import read_json
 from models import create_model, load_model, predict
+from tests.fake_faces import MarkFinder, marked, some_faces
+from tests.reproduction.cli_runs import run, table
+from tests.video_files import cut, grey, write_video
 
 needs_video = pytest.mark.skipif(videos.find_spec("av") is None, reason="reads videos with the package av")
 CLASSES = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
-
-
-class FakeLooker:
-    """Stands for the finder and the alignment."""
-
-    look = staticmethod(look)
-
-    def fit(self, checkpoint, settings, say) -> None:
-        """Nothing to choose."""
-
-    def facts(self) -> dict:
-        """As args.json has them."""
-        return {"finder": "fake"}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +49,7 @@ def work(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def in_work(work, monkeypatch):
     monkeypatch.chdir(work)
-    monkeypatch.setattr(predict_faces, "open_looker", lambda flags: FakeLooker())
+    monkeypatch.setitem(FINDERS, "yunet", Packaged("tests.fake_faces", "MarkFinder", (), "numpy", ""))
 
 
 def predicted(out: Path, *paths: object, flags: tuple = ()) -> tuple[int, list[dict[str, str]]]:
@@ -74,9 +63,10 @@ def values(row: dict[str, str]) -> list[float]:
     return [float(row[f"p_{name}"]) for name in CLASSES]
 
 
-def expected(pixels: np.ndarray) -> np.ndarray:
-    """Probabilities of an image's faces, one after the other."""
-    return predict(load_model("bare.pth"), [crop for _, crop in look(pixels)])
+def expected(image: Image.Image) -> np.ndarray:
+    """Probabilities of an image's faces, from left to right; without points they are cropped by their boxes."""
+    faces = sorted(MarkFinder().find(image), key=lambda face: face.box)
+    return predict(load_model("bare.pth"), [aligned(image, face, "box", 48) for face in faces])
 
 
 def test_every_face_of_photographs_is_a_row_that_its_crop_alone_would_get(tmp_path, capsys):
@@ -85,7 +75,7 @@ def test_every_face_of_photographs_is_a_row_that_its_crop_alone_would_get(tmp_pa
     assert [(row["file"], row["face"]) for row in rows] == [
         ("photos/more/one.png", "1"), ("photos/two.png", "1"), ("photos/two.png", "2"),
     ]  # fmt: skip
-    crops = [expected(np.asarray(Image.open(f"photos/{name}.png"))) for name in ("more/one", "two")]
+    crops = [expected(Image.open(f"photos/{name}.png")) for name in ("more/one", "two")]
     assert np.allclose([values(row) for row in rows], np.concatenate(crops), atol=1e-5)
     assert len({row["class"] for row in rows}) > 1 or len({row["p_anger"] for row in rows}) == 3
     assert [rows[2][name] for name in ("frame", "time_s", "track", "x", "y", "width", "height", "score")] == [
@@ -102,9 +92,8 @@ def test_every_face_of_photographs_is_a_row_that_its_crop_alone_would_get(tmp_pa
 
 def test_args_json_tells_how_faces_were_found_and_averaged(tmp_path):
     predicted(tmp_path / "o", "photos/two.png", flags=("--smooth", 2, "--every", 3))
-    from engine.run_folder.layout import read_json
-
-    assert read_json(tmp_path / "o/args.json")["faces"] == {"finder": "fake", "every": 3, "smooth": 2.0}
+    facts = read_json(tmp_path / "o/args.json")["faces"]
+    assert facts == {"finder": "yunet", "align": "points", "every": 3, "smooth": 2.0}
 
 
 @needs_video
@@ -117,7 +106,7 @@ def test_a_video_has_frames_times_tracks_and_averages_over_half_a_second(tmp_pat
     assert np.allclose([float(row["time_s"]) for row in first], np.arange(30) / 25, atol=0.001)
     assert [int(row["frame"]) for row in raw if row["track"] == "2"] == list(range(5, 20))
     with Video("talk.mkv") as video:
-        crops = [expected(frame.pixels()) for frame in video.frames()]
+        crops = [expected(frame.image()) for frame in video.frames()]
     assert np.allclose([values(row) for row in raw], np.concatenate(crops), atol=1e-5)
     _, smooth = predicted(tmp_path / "smooth", "talk.mkv")
     alone = np.array([values(row) for row in first])
@@ -193,7 +182,9 @@ def test_files_that_cannot_be_read_are_named_and_the_others_are_predicted(tmp_pa
     (folder / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(60))
     status, rows = predicted(tmp_path / "o", folder)
     out = capsys.readouterr().out
-    assert status == 1 and len(rows) == 3 + 45 and {row["track"] for row in rows if row["file"].endswith("film.jpg")} == {"1", "2"}
+    assert (
+        status == 1 and len(rows) == 3 + 45 and {row["track"] for row in rows if row["file"].endswith("film.jpg")} == {"1", "2"}
+    )
     assert f"{folder}/empty.mp4: skipped, unreadable (the file is empty)\n" in out
     assert "2 of 7 files could not be read and were skipped: " in out and "1 HEIC (" in out
     assert "no face found in 2 of 4 photographs: " in out and f"{folder}/crop.png" in out
@@ -227,7 +218,9 @@ def test_a_moving_gif_is_a_video_and_a_size_that_changes_is_told(tmp_path, capsy
     (tmp_path / "b.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
     status, rows = predicted(tmp_path / "size", tmp_path / "b.ts", flags=("--draw",))
     out = capsys.readouterr().out
-    assert status == 0 and out.count("the frames' size changes from 64×48 to 96×64; boxes are in pixels of their own frame") == 1
+    assert (
+        status == 0 and out.count("the frames' size changes from 64×48 to 96×64; boxes are in pixels of their own frame") == 1
+    )
 
 
 def test_hundreds_of_faces_in_one_photograph(tmp_path, capsys):

@@ -22,13 +22,14 @@ _HANGUL = "ᄀ"  # from here on the letters that matplotlib's own font lacks
 def draw_faces(image: Image.Image, rows: Sequence[FaceRow], classes: Sequence[str]) -> Image.Image:
     """A copy of `image` (RGB), at most LONGEST pixels a side, with what is predicted of its faces.
 
-    Each has a box with its class and probability, in a video also its track's number; the largest six have a bar per class
+    Each has a box with its class and probability, in a video also its track's number, in a photograph its own where there are
+    several; the largest six have a bar per class
     beside the box. rows: boxes in pixels of `image`. classes: names by output.
     """
     scale = min(1.0, LONGEST / max(image.size))
     size = [max(1, round(side * scale)) for side in image.size]
     drawn = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0) if scale < 1 else image.copy()
-    pen = _Pen(ImageDraw.Draw(drawn, "RGBA"), drawn.size, classes)
+    pen = _Pen(ImageDraw.Draw(drawn, "RGBA"), drawn.size, classes, len(rows) > 1)
     ordered = sorted(rows, key=lambda row: -row.box[2] * row.box[3])
     for number, row in reversed(list(enumerate(ordered))):  # the largest last, over the others
         pen.face(row, [value * scale for value in row.box], number < _PANELS)
@@ -38,8 +39,8 @@ def draw_faces(image: Image.Image, rows: Sequence[FaceRow], classes: Sequence[st
 class _Pen:
     """Draws on one image; letters and lines are in proportion to it."""
 
-    def __init__(self, draw: ImageDraw.ImageDraw, size: tuple[int, int], classes: Sequence[str]):
-        self.draw, self.size, self.classes = draw, size, classes
+    def __init__(self, draw: ImageDraw.ImageDraw, size: tuple[int, int], classes: Sequence[str], are_several: bool):
+        self.draw, self.size, self.classes, self.are_several = draw, size, classes, are_several
         self.letter = max(11, round(min(size) / 36))
         self.line = max(2, round(min(size) / 240))
 
@@ -47,7 +48,7 @@ class _Pen:
         x, y, width, height = box
         colour = _COLOURS[((row.track or 1) - 1) % len(_COLOURS)]
         self.draw.rectangle((x, y, x + width, y + height), outline=colour, width=self.line)
-        number = f"{row.track}: " if row.track else ""
+        number = f"{row.track or row.face}: " if row.track or self.are_several else ""
         text = f"{number}{self.classes[row.best]} {row.probabilities[row.best]:.2f}"
         label = self._extent(text)
         left = min(max(0, x), max(0, self.size[0] - label[0]))

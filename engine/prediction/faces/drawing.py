@@ -6,7 +6,6 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from data_preprocessing.common.errors import printable
 from data_preprocessing.common.files import replacing
@@ -43,7 +42,9 @@ class FaceDrawings:
         with replacing(drawing_path(self.folder, index, path, ".jpg")) as partial:
             drawn.save(partial, "JPEG", quality=92)
 
-    def video(self, index: int, path: str, table: FaceTable, mark: int, crops: "SpacedCrops", every: int, bar: Progress) -> None:
+    def video(
+        self, index: int, path: str, table: FaceTable, mark: int, crops: "SpacedCrops", every: int, bar: Progress
+    ) -> None:
         """Draw a video and its plot, of the faces that `table` has since `mark`, and put its crops on the sheet."""
         for row in crops.rows:
             self._tile(row)
@@ -54,16 +55,14 @@ class FaceDrawings:
         plot_tracks(lambda: table.rows(mark), self.classes, printable(os.path.basename(path)), target)
 
     def _tile(self, row: FaceRow) -> None:
-        self._sheets.add(row.crop, f"{row.probabilities[row.best]:.2f} {self.classes[row.best]}")
+        self._sheets.add(np.asarray(row.crop), f"{row.probabilities[row.best]:.2f} {self.classes[row.best]}")
 
     def close(self) -> None:
         """Write the sheet that was begun, if there is one."""
         self._sheets.close()
 
 
-def _draw_video(
-    video: Video, target: Path, rows: Iterator[FaceRow], classes: Sequence[str], every: int, bar: Progress
-) -> None:
+def _draw_video(video: Video, target: Path, rows: Iterator[FaceRow], classes: Sequence[str], every: int, bar: Progress) -> None:
     """Write the looked-at frames of `video` with their `rows`, which are in the frames' order."""
     writer, groups = VideoWriter(target, video.rate / every), groupby(rows, key=lambda row: row.frame)
     number, faces = next(groups, (None, ()))
@@ -72,7 +71,7 @@ def _draw_video(
             found = list(faces) if frame.number == number else []
             if frame.number == number:
                 number, faces = next(groups, (None, ()))
-            drawn = draw_faces(Image.fromarray(frame.pixels()), found, classes)
+            drawn = draw_faces(frame.image(), found, classes)
             writer.add(np.asarray(drawn), frame.time)
             bar.step(len(found))
     finally:

@@ -18,7 +18,7 @@ def open_cropper(flags: dict) -> FaceCropper:
 
 
 def fit_to(cropper: FaceCropper, checkpoint: Checkpoint, settings: Settings, say: Callable[[str], None]) -> None:
-    """Have faces cropped as the checkpoint's training images were, or as --align wants it; says what does not fit or is guessed."""
+    """Have faces cropped as the checkpoint's training images were, or as --align wants; says what does not fit or is guessed."""
     cropper.align, note = choose_alignment(checkpoint.args.get("alignment"), settings.align)
     cropper.size = MODELS[settings.model].picture.size
     if note:
@@ -33,8 +33,8 @@ def choose_alignment(stored: object, wanted: str | None) -> tuple[str, str]:
     """
     if stored not in CROPS:
         return wanted or CROPS[0], "" if wanted else (
-            "the checkpoint does not tell how its training faces were cropped: these are aligned by five points, as most data sets "
-            "are (--align box crops by the face's box)"
+            "the checkpoint does not tell how its training faces were cropped: these are aligned by five points, as most data "
+            "sets are (--align box crops by the face's box)"
         )
     if wanted in (None, stored):
         return stored, ""

@@ -77,6 +77,7 @@ class FaceReport:
     frames: int = 0
     faces: int = 0
     frames_with_faces: int = 0
+    by_box: int = 0
     without_face: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     incomplete: list[str] = field(default_factory=list)
@@ -85,6 +86,10 @@ class FaceReport:
     def is_complete(self) -> bool:
         """Whether every file was read to its end."""
         return not (self.unreadable or self.incomplete)
+
+    def note_crop(self, is_as_wanted: bool) -> None:
+        """Count a face that was cropped by its box in place of its points."""
+        self.by_box += not is_as_wanted
 
     def photograph(self, path: str, rows: Sequence[FaceRow]) -> str:
         """Count a photograph; returns its line."""
@@ -121,6 +126,10 @@ class FaceReport:
         places += [f"{self.frames_with_faces} of {self.frames} frames of {films}"] * bool(self.videos)
         rates = f"{self.faces / seconds:.1f} faces/s, {(self.photographs + self.frames) / seconds:.1f} images/s"
         lines = [f"{self.faces} faces in {' and '.join(places)}; {seconds:.1f} s, {rates}"]
+        if self.by_box:
+            lines.append(
+                f"{self.by_box} of {self.faces} faces were cropped by their boxes, as their points are those of no face"
+            )
         if self.without_face:
             count = f"no face found in {len(self.without_face)} of {self.photographs} photographs"
             lines.append(f"{count}: {some(self.without_face, 10)}; what is a face crop already is predicted without --faces")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,7 @@ class FaceRow:
 
     file: path as named. frame, time, track: of a video: number from 0, seconds, number from 1; None of a photograph.
     face: its number in photograph or frame, from 1. box: x, y, width, height in pixels of the upright image. score: the
-    finder's. probabilities: (C,), averaged in a track. crop: (S, S, 3) uint8 where it is to be drawn, otherwise None.
+    finder's. probabilities: (C,), averaged in a track. crop: the network's image where it is to be drawn, otherwise None.
     """
 
     file: str
@@ -24,7 +25,7 @@ class FaceRow:
     box: tuple[float, float, float, float]
     score: float
     probabilities: np.ndarray
-    crop: np.ndarray | None = None
+    crop: Image.Image | None = None
 
     @property
     def best(self) -> int:

@@ -6,38 +6,30 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
-import numpy as np
+from PIL import Image
 
 from data_preprocessing.common.files import read_start, reason
 from data_preprocessing.sources.images import load_image, open_image
 from data_preprocessing.sources.kinds import START, VIDEO, foreign_kind, kind_of
 from data_preprocessing.sources.videos import Video
+from models.faces import Crop
 
-
-class Face(Protocol):
-    """What a finder tells of a face. box: x, y, width, height in pixels. score: from 0 to 1."""
-
-    box: tuple[float, float, float, float]
-    score: float
-
-
-Look = Callable[[np.ndarray], list[tuple[Face, np.ndarray]]]  # (H, W, 3) uint8 RGB -> faces with their crops; in any thread
+Look = Callable[[Image.Image], list[Crop]]  # a FaceCropper, which any thread may call
 
 
 @dataclass(frozen=True)
 class View:
     """A photograph or a frame, looked at. source: index of its file. frame, time: of a video, as in Frame.
 
-    size: width and height. found: faces and their crops (S, S, 3) uint8. problem: why it could not be decoded, "" otherwise.
+    size: width and height. found: its faces. problem: why it could not be decoded, "" otherwise.
     """
 
     source: int
     frame: int | None = None
     time: float | None = None
     size: tuple[int, int] = (0, 0)
-    found: list[tuple[Face, np.ndarray]] = field(default_factory=list)
+    found: list[Crop] = field(default_factory=list)
     problem: str = ""
 
 
@@ -64,9 +56,8 @@ def is_video(path: str) -> bool:
         if foreign_kind(read_start(path, START)) == VIDEO:
             return True
     if path.lower().endswith(".gif"):
-        with suppress(Exception):  # PIL's decoders raise many kinds; reading it will tell
-            with open_image(path) as image:
-                return getattr(image, "is_animated", False)
+        with suppress(Exception), open_image(path) as image:  # PIL's decoders raise many kinds; reading it will tell
+            return getattr(image, "is_animated", False)
         return False
     return kind_of(path, partial(read_start, count=START)) in (VIDEO, "other")
 
@@ -98,7 +89,7 @@ def _done(event: Begin | End) -> Future:
 def _tasks(paths: Sequence[str], every: int) -> Iterator[Callable[[Look], View] | Begin | End]:
     for source, path in enumerate(paths):
         if not is_video(path):
-            yield partial(_looked_at, source, None, None, lambda path=path: np.asarray(load_image(path)))
+            yield partial(_looked_at, source, None, None, partial(load_image, path))
             continue
         try:
             video = Video(path)
@@ -108,17 +99,15 @@ def _tasks(paths: Sequence[str], every: int) -> Iterator[Callable[[Look], View] 
         with video:
             yield Begin(source, video.rate, video.expected and -(-video.expected // every))
             for frame in video.frames(every):
-                yield partial(_looked_at, source, frame.number, frame.time, frame.pixels)
+                yield partial(_looked_at, source, frame.number, frame.time, frame.image)
             yield End(source, video.problem)
 
 
-def _looked_at(
-    source: int, frame: int | None, time: float | None, pixels: Callable[[], np.ndarray], look: Look
-) -> View:
+def _looked_at(source: int, frame: int | None, time: float | None, load: Callable[[], Image.Image], look: Look) -> View:
     try:
-        image = pixels()
+        image = load()
     except MemoryError:
         raise
     except Exception as error:  # decoders raise many kinds
         return View(source, frame, time, problem=reason(error))
-    return View(source, frame, time, (image.shape[1], image.shape[0]), look(image))
+    return View(source, frame, time, image.size, look(image))

@@ -4,11 +4,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from tests.video_files import cut, grey, noise, write_video
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.sources import videos
 from data_preprocessing.sources.videos import Video, require_reader
+from tests.video_files import cut, grey, noise, write_video
 
 av = pytest.importorskip("av")
 
@@ -82,7 +82,9 @@ def test_a_video_that_a_phone_held_upright_is_turned(tmp_path, monkeypatch):
     [place] = [k for k in range(len(data)) if data[k : k + 4] == b"tkhd"]
     matrix = place + 4 + 4 + 20 + 8 + 8  # version and flags, times and number, reserved, layer and volume
     assert data[matrix : matrix + 4] == (0x10000).to_bytes(4, "big")
-    quarter = b"".join(value.to_bytes(4, "big", signed=True) for value in (0, 0x10000, 0, -0x10000, 0, 0, 32 << 16, 0, 0x40000000))
+    quarter = b"".join(
+        value.to_bytes(4, "big", signed=True) for value in (0, 0x10000, 0, -0x10000, 0, 0, 32 << 16, 0, 0x40000000)
+    )
     path.write_bytes(data[:matrix] + quarter + data[matrix + 36 :])
     frames, _ = read(path)
     with Video(path) as video:

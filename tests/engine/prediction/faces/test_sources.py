@@ -1,28 +1,21 @@
 """Photographs and videos as one stream, in order, with few images held at a time."""
 
 import threading
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from PIL import Image
-from tests.video_files import cut, grey, noise, write_video
 
+from data_preprocessing.faces import Face
 from engine.prediction.faces import sources
 from engine.prediction.faces.sources import Begin, End, View, is_video, views
+from models.faces import Crop
+from tests.video_files import cut, grey, noise, write_video
 
 
-@dataclass(frozen=True)
-class Spot:
-    """A face that a fake finder tells."""
-
-    box: tuple[float, float, float, float] = (0, 0, 8, 8)
-    score: float = 1.0
-
-
-def look(pixels: np.ndarray) -> list[tuple[Spot, np.ndarray]]:
+def look(image: Image.Image) -> list[Crop]:
     """One face, whose crop is the image's mean."""
-    return [(Spot(), np.full((8, 8, 3), pixels.mean(), np.uint8))]
+    return [Crop(Face((0, 0, 8, 8), 1.0), Image.new("RGB", (8, 8), (int(np.mean(image)),) * 3), "box")]
 
 
 @pytest.fixture
@@ -37,8 +30,10 @@ def photographs(tmp_path):
 @pytest.mark.parametrize("threads", [0, 1, 3])
 def test_photographs_come_in_order_with_their_faces(photographs, threads):
     found = list(views(photographs, look, 1, threads))
-    assert [(view.source, view.size, view.frame, view.problem) for view in found] == [(k, (20 + k, 16), None, "") for k in range(4)]
-    assert [int(view.found[0][1].mean()) for view in found] == [0, 50, 100, 150]
+    assert [(view.source, view.size, view.frame, view.problem) for view in found] == [
+        (k, (20 + k, 16), None, "") for k in range(4)
+    ]
+    assert [view.found[0].image.getpixel((0, 0))[0] for view in found] == [0, 50, 100, 150]
 
 
 def test_one_that_cannot_be_decoded_says_why_and_the_others_come(photographs, tmp_path):

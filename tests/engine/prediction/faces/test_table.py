@@ -14,7 +14,15 @@ def rows(file: str, is_of_video: bool, count: int = 3) -> list[FaceRow]:
     generator = np.random.default_rng(1)
     moment = [(7 * k, 0.28 * k) if is_of_video else (None, None) for k in range(count)]
     return [
-        FaceRow(file, *moment[k], k + 1, 3 if is_of_video else None, (1.25, -2.0, 30.0, 40.5), 0.875, generator.random(3, np.float32))
+        FaceRow(
+            file,
+            *moment[k],
+            k + 1,
+            3 if is_of_video else None,
+            (1.25, -2.0, 30.0, 40.5),
+            0.875,
+            generator.random(3, np.float32),
+        )
         for k in range(count)
     ]
 

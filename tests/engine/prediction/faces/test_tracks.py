@@ -28,7 +28,9 @@ def test_the_best_overlap_wins_where_two_faces_fit_a_track():
     assert tracker.update([(12, 0, 40, 40), (2, 0, 40, 40)], 0.04) == [2, 1]
 
 
-@pytest.mark.parametrize(("step", "pause", "goes_on"), [(0.04, 0.4, True), (0.04, 0.6, False), (1.0, 2.0, True), (1.0, 3.0, False)])
+@pytest.mark.parametrize(
+    ("step", "pause", "goes_on"), [(0.04, 0.4, True), (0.04, 0.6, False), (1.0, 2.0, True), (1.0, 3.0, False)]
+)
 def test_a_face_that_is_lost_for_a_moment_goes_on(step, pause, goes_on):
     tracker = Tracker(step)
     assert tracker.update([(0, 0, 40, 40)], 10.0) == [1]
