@@ -42,6 +42,13 @@ def test_faces_at_the_edge_are_drawn_with_names_and_bars_within_the_image(box):
     assert changed((640, 480), [row(box)]).sum() > 3000
 
 
+def test_bars_cover_no_other_face():
+    rows = [row((60 + 150 * x, 40 + 110 * y, 70, 80), face=1 + x + 4 * y) for x, y in product(range(4), range(4))]
+    found = changed((640, 480), rows)
+    for x, y in product(range(4), range(4)):
+        assert not found[44 + 110 * y : 116 + 110 * y, 64 + 150 * x : 126 + 150 * x].any()
+
+
 def test_korean_names_are_letters_and_no_empty_boxes():
     letters = [changed((640, 480), [row((100, 200, 80, 90))], classes=(name, "x", "y")) for name in ("슬픔", "기쁨", "ࠀࠁ")]
     assert all((first != second).any() for first, second in ((letters[0], letters[1]), (letters[0], letters[2])))
