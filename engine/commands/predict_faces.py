@@ -67,6 +67,7 @@ class _Film:
         self.crops = SpacedCrops()
         self.mark: int | None = None  # where its rows begin in the table
         self.size: tuple[int, int] | None = None
+        self.has_changed = False  # that size, which is told once
         self.lost = 0  # frames
 
 
@@ -90,7 +91,8 @@ class _Run:
         """Find, predict, say and draw all faces, a batch at a time."""
         start = time.perf_counter()
         self.progress.start("predicting", len(self.paths))
-        for event in views(self.paths, self.cropper, self.every, self.session.settings.workers):
+        threads = min(self.session.settings.workers, os.cpu_count() or 1)
+        for event in views(self.paths, self.cropper, self.every, threads):
             if isinstance(event, Begin):
                 self._begin(event)
             elif isinstance(event, End):
@@ -137,11 +139,12 @@ class _Run:
             self._flush()
 
     def _note_size(self, view: View) -> None:
-        was, self.film.size = self.film.size, view.size
-        if was and was != view.size:
+        was, self.film.size = self.film.size or view.size, view.size
+        if was != view.size and not self.film.has_changed:
+            self.film.has_changed = True
             sizes = f"from {was[0]}×{was[1]} to {view.size[0]}×{view.size[1]}"
             where = f"{printable(self.film.summary.path)}: frame {view.frame} ({view.time:.1f} s)"
-            self.progress.say(f"{where}: the frames' size changes {sizes}; boxes are in pixels of their own frame")
+            self.progress.say(f"{where}: the frames' size changes {sizes}; boxes are in pixels of their frames")
 
     def _lose(self, view: View) -> None:
         """An image that cannot be decoded."""
@@ -197,19 +200,17 @@ class _Run:
         """A video is over: its last rows, its line and its drawings."""
         path, film = self.paths[event.source], self.film
         self._flush()
+        for averaged in film.smoother.flush() if film else ():
+            self._frame(averaged)
         self.film = None
         if film is None or not film.summary.frames:
             self.progress.say(self.report.skipped(path, event.problem or "no frames in it"))
             return
-        self.film = film
-        for averaged in film.smoother.flush():
-            self._frame(averaged)
-        self.film = None
         problem = event.problem or f"{film.lost} frames cannot be decoded" * bool(film.lost)
         self.progress.say(self.report.video(film.summary, problem))
         if self.drawings:
             self.drawings.video(event.source, path, self.table, film.mark, film.crops, self.every, self.progress)
-        self.progress.start("predicting", len(self.paths))
+        self.progress.start("predicting", len(self.paths) - event.source - 1)
 
     def finish(self) -> None:
         """Write what is left and say what was had of which files. Raises DataError where none could be read."""
@@ -219,5 +220,5 @@ class _Run:
         if self.drawings:
             self.drawings.close()
         self.stack.close()
-        for text in (*self.report.about_all(self.seconds), self.session.written()):
+        for text in (*self.report.about_all(self.seconds, bool(self.drawings)), self.session.written()):
             self.session.log.say(text)

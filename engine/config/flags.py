@@ -7,9 +7,8 @@ docs/flags.md are read from here.
 import argparse
 from dataclasses import dataclass, fields
 
-from data_preprocessing.faces import DEFAULT_FINDER, FINDERS
 from engine.config.flag import COMMAND, LARGEST_INT, MACHINE, by_recipe, described, flag, with_default
-from engine.config.recipes import DATA_TYPES, LOSSES, SYNTHETIC, TRANSFORMS
+from engine.config.recipes import DATA_TYPES, FINDERS, LOSSES, SYNTHETIC, TRANSFORMS
 from models import HEADS, MODELS
 
 GROUPS = ("data", "model", "optimisation", "run")
@@ -178,8 +177,8 @@ class Settings:
     finder: str | None = flag(
         "--finder",
         "run",
-        f"with --faces: what finds them (default: {DEFAULT_FINDER})",
-        choices=tuple(FINDERS),
+        f"with --faces: what finds them (default: {FINDERS[0]})",
+        choices=FINDERS,
         lifetime=COMMAND,
     )
     finder_model: str | None = flag(

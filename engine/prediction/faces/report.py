@@ -118,14 +118,15 @@ class FaceReport:
         self.unreadable.append(printable(path))
         return f"{printable(path)}: skipped, unreadable ({printable(problem)})"
 
-    def about_all(self, seconds: float) -> list[str]:
+    def about_all(self, seconds: float, is_drawn: bool) -> list[str]:
         """The last lines: what was found where, where nothing was, and what could not be read."""
         seen = self.photographs - len(self.without_face)
         places = [f"{seen} of {self.photographs} photographs"] * bool(self.photographs)
         films = f"{self.videos} video{'s' * (self.videos != 1)}"
         places += [f"{self.frames_with_faces} of {self.frames} frames of {films}"] * bool(self.videos)
         rates = f"{self.faces / seconds:.1f} faces/s, {(self.photographs + self.frames) / seconds:.1f} images/s"
-        lines = [f"{self.faces} faces in {' and '.join(places)}; {seconds:.1f} s, {rates}"]
+        how = "finding, predicting and drawing" if is_drawn else "finding and predicting"
+        lines = [f"{self.faces} faces in {' and '.join(places)}; {seconds:.1f} s, {rates} ({how})"]
         if self.by_box:
             lines.append(
                 f"{self.by_box} of {self.faces} faces were cropped by their boxes, as their points are those of no face"
