@@ -5,6 +5,7 @@ scaled to the size that networks know best: that tells faces from others, and pl
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -13,11 +14,13 @@ from data_preprocessing.faces.alignment import warped
 from data_preprocessing.faces.face import Face
 
 LONGEST = 1280  # pixels of the longer side that an image is searched at, and not enlarged more than _ENLARGE times
-_ENLARGE = 1.5
+_ENLARGE = 1.25
 _SMALL = 320  # the same of a second search, for faces that fill most of the image
 _OVERLAP = 0.4  # intersection over union from which two boxes are one face
 _CROP, _AROUND = 160, 2.0  # side in pixels of a candidate's crop, and how many sides of its box that shows
-_LEVEL = 15  # degrees of roll in its crop beyond which a candidate is turned and looked at once more
+_CLEAR, _LEVEL = 0.8, 15  # score and degrees of roll in such a crop that leave no doubt about a face's tilt
+_TRIED = (-35, 35)  # degrees by which it is turned where there is doubt
+_MIRRORED = [1, 0, 2, 4, 3]  # the points in the order that they have in a mirrored crop
 Detect = Callable[[np.ndarray], list[Face]]
 
 
@@ -64,31 +67,49 @@ def _at_size(image: Image.Image, longest: float, detect: Detect) -> list[Face]:
 
 
 def _looked_at(image: Image.Image, face: Face, detect: Detect) -> Face:
-    """The candidate as it is found in a crop of its own; as it is where it is not found there."""
-    for _ in range(2):
-        closer = _in_crop(image, face, detect)
-        if closer is None:
-            return face
-        turned = abs((closer.roll - face.roll + 180) % 360 - 180)
-        face = closer
-        if turned <= _LEVEL:
-            break
-    return face
+    """The candidate as it is found in a crop of its own; as it is where it is not found there.
+
+    Where its tilt is not clear from that, crops turned to both sides are tried as well, and the surest counts.
+    """
+    first = _in_crop(image, face, face.roll, detect)
+    if first is not None and first.score >= _CLEAR and _between(first.roll, face.roll) <= _LEVEL:
+        return _as_sure(first, face)
+    turned = [_in_crop(image, face, face.roll + angle, detect) for angle in _TRIED]
+    best = max([other for other in (first, *turned) if other is not None], key=lambda other: other.score, default=None)
+    if best is None:
+        return face
+    return _as_sure(_in_crop(image, best, best.roll, detect) or best, face)
 
 
-def _in_crop(image: Image.Image, face: Face, detect: Detect) -> Face | None:
-    angle, scale = np.radians(-face.roll), _CROP / (_AROUND * max(face.box[2:]))
+def _as_sure(found: Face, candidate: Face) -> Face:
+    return replace(found, score=max(found.score, candidate.score))
+
+
+def _between(one: float, other: float) -> float:
+    """Degrees between two directions, from 0 to 180."""
+    return abs((one - other + 180) % 360 - 180)
+
+
+def _in_crop(image: Image.Image, face: Face, roll: float, detect: Detect) -> Face | None:
+    """What is found where `face` is, in a crop that is level for a face of that roll in degrees."""
+    angle, scale = np.radians(-roll), _CROP / (_AROUND * max(face.box[2:]))
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     shift = _CROP / 2 - turn @ face.centre
-    found = detect(np.asarray(warped(image, np.column_stack([turn, shift]), _CROP)))
-    side = _CROP / _AROUND
-    middle = (_CROP / 2 - side / 2, _CROP / 2 - side / 2, side, side)
-    near = [other for other in found if overlap(other.box, middle) > _OVERLAP]
-    if not near:
+    pixels = np.asarray(warped(image, np.column_stack([turn, shift]), _CROP))
+    best = _middle(detect(pixels))
+    if best is None:
         return None
-    best, back = max(near, key=lambda other: other.score), np.linalg.inv(turn)
+    points = best.points
+    if (other := _middle(detect(np.ascontiguousarray(pixels[:, ::-1])))) is not None:  # mirrored: its error is another
+        points = (points + (other.points * (-1, 1) + (_CROP, 0))[_MIRRORED]) / 2
+    back = np.linalg.inv(turn)
     centre = back @ (best.centre - shift)
     sides = np.sqrt(back**2 @ np.square(best.box[2:]))  # of the box around the ellipse that the turned box holds
-    return Face(
-        (*(centre - sides / 2).tolist(), *sides.tolist()), max(face.score, best.score), (best.points - shift) @ back.T
-    )
+    return Face((*(centre - sides / 2).tolist(), *sides.tolist()), best.score, (points - shift) @ back.T)
+
+
+def _middle(faces: list[Face]) -> Face | None:
+    """The surest of those that lie where a candidate's crop has it."""
+    side = _CROP / _AROUND
+    box = (_CROP / 2 - side / 2, _CROP / 2 - side / 2, side, side)
+    return max((face for face in faces if overlap(face.box, box) > _OVERLAP), key=lambda face: face.score, default=None)
