@@ -20,7 +20,7 @@ _WEIGHTS = "retinaface/weights.py"  # WEIGHTS = b"...": the ONNX file as Python
 _MEAN = np.array((104, 117, 127), np.float32)  # of what is taken from the values as they come
 _ANCHORS = {8: (16, 32), 16: (64, 128), 32: (256, 512)}  # stride: sides in pixels
 _CENTRE_VARIANCE, _SIZE_VARIANCE = 0.1, 0.2  # as in SSD: what the network's offsets are scaled by
-_LEAST_SCORE = 0.9
+_CANDIDATE, _SURE = 0.1, 0.6  # scores
 
 
 class RetinaFace:
@@ -44,7 +44,7 @@ class RetinaFace:
 
     def find(self, image: Image.Image) -> list[Face]:
         """As Finder.find."""
-        return search(image, self._detect)
+        return search(image, self._detect, _SURE)
 
     def _detect(self, pixels: np.ndarray) -> list[Face]:
         """The faces of RGB pixels (H, W, 3)."""
@@ -52,7 +52,7 @@ class RetinaFace:
         values = (pixels[..., ::-1].astype(np.float32) - _MEAN).transpose(2, 0, 1)[None]
         boxes, scores, points = (out[0] for out in self._network.run(None, {self._network.get_inputs()[0].name: values}))
         anchors = _anchors(width, height)
-        good = scores[:, 1] > _LEAST_SCORE
+        good = scores[:, 1] > _CANDIDATE
         boxes, points, anchors = boxes[good].astype(np.float64), points[good].astype(np.float64), anchors[good]
         centres = anchors[:, :2] + boxes[:, :2] * _CENTRE_VARIANCE * anchors[:, 2:]
         sides = anchors[:, 2:] * np.exp(boxes[:, 2:] * _SIZE_VARIANCE)

@@ -1,6 +1,11 @@
-"""Finding faces of any size and tilt with a network that knows those of a middling size and nearly upright."""
+"""Finding faces of any size and tilt with a network that knows those of a middling size and nearly upright.
+
+The whole image is searched at two sizes for whatever may be a face. Each candidate is then looked at again, turned upright and
+scaled to the size that networks know best: that tells faces from others, and places the points.
+"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -8,30 +13,34 @@ from PIL import Image
 from data_preprocessing.faces.alignment import warped
 from data_preprocessing.faces.face import Face
 
-LONGEST = 1280  # pixels of the longer side that a large image is searched at
-_SMALL = 320  # the same of a second look, at faces that fill most of the image
+LONGEST = 1280  # pixels of the longer side that an image is searched at, and not enlarged more than _ENLARGE times
+_ENLARGE = 1.25
+_SMALL = 320  # the same of a second search, for faces that fill most of the image
 _OVERLAP = 0.4  # intersection over union from which two boxes are one face
-_LEVEL = 30  # degrees of roll beyond which points are found again in a levelled crop
-_AROUND = 2.5  # sides of the box that such a crop shows
-_CROP = 256  # its side in pixels
+_CROP, _AROUND = 160, 2.0  # side in pixels of a candidate's crop, and how many sides of its box that shows
+_CLEAR, _LEVEL = 0.8, 15  # score and degrees of roll in such a crop that leave no doubt about a face's tilt
+_TRIED = (-35, 35)  # degrees by which it is turned where there is doubt
+_MIRRORED = [1, 0, 2, 4, 3]  # the points in the order that they have in a mirrored crop
 Detect = Callable[[np.ndarray], list[Face]]
 
 
-def search(image: Image.Image, detect: Detect) -> list[Face]:
+def search(image: Image.Image, detect: Detect, sure: float) -> list[Face]:
     """The faces of an upright RGB image of any size, in its pixels, the surest first.
 
-    detect: RGB pixels (H, W, 3) -> faces in these pixels.
+    detect: RGB pixels (H, W, 3) -> candidates in these pixels, with points. sure: the least score of a face, either in the whole
+    image or in its own crop.
     """
     image = image if image.mode == "RGB" else image.convert("RGB")
-    sizes = sorted({min(longest, max(image.size)) for longest in (LONGEST, _SMALL)})
-    faces = [face for longest in sizes for face in _at_size(image, longest, detect)]
-    return without_doubles([_level(image, face, detect) for face in without_doubles(faces)])
+    large = min(LONGEST, _ENLARGE * max(image.size))
+    candidates = [face for longest in {large, min(_SMALL, large)} for face in _at_size(image, longest, detect)]
+    faces = [_looked_at(image, face, detect) for face in without_doubles(candidates)]
+    return without_doubles([face for face in faces if face.score >= sure])
 
 
 def without_doubles(faces: Sequence[Face]) -> list[Face]:
     """The faces, the surest first, without those whose box overlaps a surer one's."""
     kept: list[Face] = []
-    for face in sorted(faces, key=lambda face: -face.score):
+    for face in sorted(faces, key=lambda face: (-face.score, face.box)):
         if all(overlap(face.box, other.box) < _OVERLAP for other in kept):
             kept.append(face)
     return kept
@@ -45,35 +54,62 @@ def overlap(one: tuple[float, float, float, float], other: tuple[float, float, f
     return both / max(one[2] * one[3] + other[2] * other[3] - both, 1e-9)
 
 
-def _at_size(image: Image.Image, longest: int, detect: Detect) -> list[Face]:
-    """What is found with the longer side reduced to `longest`; nothing is enlarged."""
-    scale = min(1.0, longest / max(image.size))
-    size = [max(1, round(side * scale)) for side in image.size]
-    small = image if scale == 1 else image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    back = np.array(image.size) / size
-    return [_moved(face, np.diag(back), np.zeros(2)) for face in detect(np.asarray(small))]
+def _at_size(image: Image.Image, longest: float, detect: Detect) -> list[Face]:
+    """The candidates of the image scaled to `longest` pixels of its longer side."""
+    size = [max(1, round(side * longest / max(image.size))) for side in image.size]
+    scaled = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    across, down = np.array(image.size) / size
+    faces = []
+    for face in detect(np.asarray(scaled)):
+        x, y, width, height = face.box
+        faces.append(Face((x * across, y * down, width * across, height * down), face.score, face.points * (across, down)))
+    return faces
 
 
-def _moved(face: Face, turn: np.ndarray, shift: np.ndarray) -> Face:
-    """The face in the pixels that `turn` (2, 2), which turns nothing but scales, and `shift` lead to."""
-    x, y, width, height = face.box
-    corner, sides = turn @ (x, y) + shift, turn @ (width, height)
-    points = None if face.points is None else face.points @ turn.T + shift
-    return Face((*corner.tolist(), *sides.tolist()), face.score, points)
+def _looked_at(image: Image.Image, face: Face, detect: Detect) -> Face:
+    """The candidate as it is found in a crop of its own; as it is where it is not found there.
 
-
-def _level(image: Image.Image, face: Face, detect: Detect) -> Face:
-    """The face with the points and score that are found once it is turned upright; as it is where that finds nothing better."""
-    if abs(face.roll) <= _LEVEL:
+    Where its tilt is not clear from that, crops turned to both sides are tried as well, and the surest counts.
+    """
+    first = _in_crop(image, face, face.roll, detect)
+    if first is not None and first.score >= _CLEAR and _between(first.roll, face.roll) <= _LEVEL:
+        return _as_sure(first, face)
+    turned = [_in_crop(image, face, face.roll + angle, detect) for angle in _TRIED]
+    best = max([other for other in (first, *turned) if other is not None], key=lambda other: other.score, default=None)
+    if best is None:
         return face
-    angle, scale = np.radians(-face.roll), _CROP / (_AROUND * max(face.box[2:]))
+    return _as_sure(_in_crop(image, best, best.roll, detect) or best, face)
+
+
+def _as_sure(found: Face, candidate: Face) -> Face:
+    return replace(found, score=max(found.score, candidate.score))
+
+
+def _between(one: float, other: float) -> float:
+    """Degrees between two directions, from 0 to 180."""
+    return abs((one - other + 180) % 360 - 180)
+
+
+def _in_crop(image: Image.Image, face: Face, roll: float, detect: Detect) -> Face | None:
+    """What is found where `face` is, in a crop that is level for a face of that roll in degrees."""
+    angle, scale = np.radians(-roll), _CROP / (_AROUND * max(face.box[2:]))
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    shift = np.full(2, _CROP / 2) - turn @ face.centre
-    found = detect(np.asarray(warped(image, np.column_stack([turn, shift]), _CROP)))
-    near = [other for other in found if np.abs(np.array(other.centre) - _CROP / 2).max() < _CROP / _AROUND / 2]
-    if not near:
-        return face
-    best, back = max(near, key=lambda other: other.score), np.linalg.inv(turn)
-    if best.points is None:
-        return face
-    return Face(face.box, max(face.score, best.score), (best.points - shift) @ back.T)
+    shift = _CROP / 2 - turn @ face.centre
+    pixels = np.asarray(warped(image, np.column_stack([turn, shift]), _CROP))
+    best = _middle(detect(pixels))
+    if best is None:
+        return None
+    points = best.points
+    if (other := _middle(detect(np.ascontiguousarray(pixels[:, ::-1])))) is not None:  # mirrored: its error is another
+        points = (points + (other.points * (-1, 1) + (_CROP, 0))[_MIRRORED]) / 2
+    back = np.linalg.inv(turn)
+    centre = back @ (best.centre - shift)
+    sides = np.sqrt(back**2 @ np.square(best.box[2:]))  # of the box around the ellipse that the turned box holds
+    return Face((*(centre - sides / 2).tolist(), *sides.tolist()), best.score, (points - shift) @ back.T)
+
+
+def _middle(faces: list[Face]) -> Face | None:
+    """The surest of those that lie where a candidate's crop has it."""
+    side = _CROP / _AROUND
+    box = (_CROP / 2 - side / 2, _CROP / 2 - side / 2, side, side)
+    return max((face for face in faces if overlap(face.box, box) > _OVERLAP), key=lambda face: face.score, default=None)

