@@ -21,7 +21,7 @@ from PIL import Image
 
 from benchmarks.face_scenes import HEIGHT, KINDS, WIDTH, Kind, Pasted, Scene, background, make_scene, photographs
 from data_preprocessing.common.command_line import path
-from data_preprocessing.faces import FINDERS, Face, Finder, aligned, main_face, make_finder, placed
+from data_preprocessing.faces import FINDERS, Face, Finder, main_face, make_finder, placed
 from data_preprocessing.loading.occlusion import HeadsetOcclusion
 from data_preprocessing.sources.images import load_image
 from data_preprocessing.sources.kinds import is_image_name
@@ -128,8 +128,9 @@ def main() -> None:
         for name, finder in finders.items():
             others = next((points[other] for other in finders if other != name), {})
             m = measure(finder, scenes, points[name], others)
+            hits = f"{m['hits']} ({m['hits'] / m['faces']:.1%})"
             print(
-                f"| {name}, {title} | {m['faces']} | {m['hits']} ({m['hits'] / m['faces']:.1%}) | {m['false']} | {m['points']} | "
+                f"| {name}, {title} | {m['faces']} | {hits} | {m['false']} | {m['points']} | "
                 f"{m['own']:.1%} | {m['own90']:.1%} | {m['other']:.1%} |",
                 flush=True,
             )

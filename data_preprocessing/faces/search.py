@@ -27,8 +27,8 @@ Detect = Callable[[np.ndarray], list[Face]]
 def search(image: Image.Image, detect: Detect, sure: float) -> list[Face]:
     """The faces of an upright RGB image of any size, in its pixels, the surest first.
 
-    detect: RGB pixels (H, W, 3) -> candidates in these pixels, with points. sure: the least score of a face, either in the whole
-    image or in its own crop.
+    detect: RGB pixels (H, W, 3) -> candidates in these pixels, with points. sure: the least score of a face, either in the
+    whole image or in its own crop.
     """
     image = image if image.mode == "RGB" else image.convert("RGB")
     large = min(LONGEST, _ENLARGE * max(image.size))
