@@ -41,7 +41,7 @@ def placed(face: Face | None, how: str, size: int, image_size: tuple[int, int], 
     """Where `face` comes to lie in a crop of `size` pixels a side.
 
     how: "points": the five points onto the template of face recognition, by the best similarity transform; by the box where the
-    finder gave no points or they are those of no face (a covered one, a profile). "box": a square around the box with `margin`
+    finder gave no points or they lie as those of no face do. "box": a square around the box with `margin`
     of its longer side on each side, not turned. "none": the whole image fitted into the square; so also where `face` is None.
     """
     if face is None or how == NONE:

