@@ -1,5 +1,11 @@
-"""Photographs with known faces: real ones pasted at random size, place and tilt before other backgrounds."""
+"""Photographs with known faces: real ones pasted at random size, place and tilt before other backgrounds.
 
+    python -m benchmarks.face_scenes --source DIR/test --out FRAMES [--seed 0]
+
+writes one for each image of DIR/test (class folders), 60 to 200 pixels a face, tilted up to 30 degrees: OUT/<class>/<name>.jpg.
+"""
+
+import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +14,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 from sklearn.datasets import load_sample_images
+
+from data_preprocessing.common.command_line import path
+from data_preprocessing.sources.images import load_image
+from data_preprocessing.sources.kinds import is_image_name
 
 WIDTH, HEIGHT = 640, 480
 _FACE_OF_CROP = 0.65  # side of the face's box as a share of the pasted photograph's longer side, about
@@ -33,6 +43,7 @@ KINDS = {
     "grey": Kind(grey=True),
     "eyes covered": Kind(covered=True),
 }
+_FRAMES = Kind(sides=(60, 200), tilts=(0, 30))
 
 
 @dataclass(frozen=True)
@@ -109,3 +120,25 @@ def _paste(scene: Image.Image, image: Image.Image, matrix: np.ndarray, scale: fl
     layers = [layer.resize(small, Image.Resampling.BICUBIC) for layer in (image, mask)]
     layers = [layer.transform(scene.size, Image.Transform.AFFINE, inverse, Image.Resampling.BICUBIC) for layer in layers]
     scene.paste(layers[0], mask=layers[1])
+
+
+def main() -> None:
+    """`python -m benchmarks.face_scenes`."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--source", type=path, required=True)
+    parser.add_argument("--out", type=path, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    rng, photos = np.random.default_rng(args.seed), photographs()
+    for file in sorted(file for file in args.source.rglob("*") if is_image_name(file.name)):
+        image, faces = load_image(file), ()
+        while not faces:  # a large and tilted one may not fit
+            scene = make_scene(rng, photos, [(file, image)], _FRAMES)
+            faces = scene.faces
+        target = (args.out / file.relative_to(args.source)).with_suffix(".jpg")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scene.image.save(target, quality=92)
+
+
+if __name__ == "__main__":
+    main()

@@ -18,8 +18,9 @@ _ENLARGE = 1.25
 _SMALL = 320  # the same of a second search, for faces that fill most of the image
 _OVERLAP = 0.4  # intersection over union from which two boxes are one face
 _CROP, _AROUND = 160, 2.0  # side in pixels of a candidate's crop, and how many sides of its box that shows
-_CLEAR, _LEVEL = 0.8, 15  # score and degrees of roll in such a crop that leave no doubt about a face's tilt
+_CLEAR = 0.8  # the score in such a crop that leaves no doubt about a face's tilt
 _TRIED = (-35, 35)  # degrees by which it is turned where there is doubt
+_LEVEL, _TURNS = 5, 2  # degrees of roll in a crop from which it is levelled once more, and how often
 _MIRRORED = [1, 0, 2, 4, 3]  # the points in the order that they have in a mirrored crop
 Detect = Callable[[np.ndarray], list[Face]]
 
@@ -71,18 +72,16 @@ def _looked_at(image: Image.Image, face: Face, detect: Detect) -> Face:
 
     Where its tilt is not clear from that, crops turned to both sides are tried as well, and the surest counts.
     """
-    first = _in_crop(image, face, face.roll, detect)
-    if first is not None and first.score >= _CLEAR and _between(first.roll, face.roll) <= _LEVEL:
-        return _as_sure(first, face)
-    turned = [_in_crop(image, face, face.roll + angle, detect) for angle in _TRIED]
-    best = max([other for other in (first, *turned) if other is not None], key=lambda other: other.score, default=None)
-    if best is None:
-        return face
-    return _as_sure(_in_crop(image, best, best.roll, detect) or best, face)
-
-
-def _as_sure(found: Face, candidate: Face) -> Face:
-    return replace(found, score=max(found.score, candidate.score))
+    found = _in_crop(image, face, face.roll, detect)
+    if found is None or found.score < _CLEAR:
+        turned = [_in_crop(image, face, face.roll + angle, detect) for angle in _TRIED]
+        found = max([other for other in (found, *turned) if other is not None], key=lambda other: other.score, default=None)
+    before = face
+    for _ in range(_TURNS):
+        if found is None or _between(found.roll, before.roll) <= _LEVEL:
+            break
+        before, found = found, _in_crop(image, found, found.roll, detect) or found
+    return face if found is None else replace(found, score=max(found.score, face.score))
 
 
 def _between(one: float, other: float) -> float:
