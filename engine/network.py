@@ -51,8 +51,9 @@ def model_options(settings: Settings) -> dict:
 def model_title(settings: Settings) -> str:
     """The network and its head as a figure's title names them."""
     head = "" if settings.head == "linear" else f" ({settings.head})"
-    notes = ", labels in the head" * bool(settings.margin_at_eval) + ", faces covered" * (settings.occlude_eval == "vr")
-    return settings.model + head + notes
+    labels = ", labels in the head" if settings.margin_at_eval else ""
+    covered = ", faces covered" if settings.occlude_eval == "vr" else ""
+    return settings.model + head + labels + covered
 
 
 def build_model(name: str, num_classes: int, options: dict, device: torch.device) -> nn.Module:
@@ -110,7 +111,7 @@ def tested_network(
     with memory.explained(device, settings.batch_size, settings.workers):
         model = build_model(checkpoint.model, checkpoint.num_outputs, model_options(settings), device)
         load_weights(model, checkpoint, "--evaluate", say)
-        flag = "--explain" * bool(settings.explain) or "--draw" * bool(settings.draw and not settings.faces)
+        flag = "--explain" if settings.explain else "--draw" if settings.draw and not settings.faces else ""
         if flag:
             from engine.explain.grad_cam import require_maps  # only here: without the flags nothing of it is needed
 

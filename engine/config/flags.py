@@ -246,7 +246,10 @@ class Settings:
         lifetime=COMMAND,
     )
     explain: bool | None = flag(
-        "--explain", "run", "with --evaluate: draw where the network looks, and test whether that matters", lifetime=COMMAND
+        "--explain", "run", "with --evaluate: draw where the network looks, on two images per class", lifetime=COMMAND
+    )
+    deletion: bool | None = flag(
+        "--deletion", "run", "with --explain: test as well whether that matters, by blanking it (minutes)", lifetime=COMMAND
     )
     margin_at_eval: bool | None = flag(
         "--margin-at-eval",

@@ -38,6 +38,8 @@ def check_flags(flags: dict) -> None:
         raise UsageError("--out and --run exclude each other: name the folder of the results, or a run below log/")
     if "explain" in flags and "evaluate" not in flags:
         raise UsageError("--explain belongs to --evaluate FILE: train first, then explain the checkpoint")
+    if "deletion" in flags and "explain" not in flags:
+        raise UsageError("--deletion belongs to --evaluate FILE --explain: it tests the maps that are drawn there")
     for name in ("transform", "occlude"):
         if name in flags and flags.get("augmentation") is False:
             raise UsageError(f"{flag_of(name)} {flags[name]}: this script trains without any random transform; use main.py")

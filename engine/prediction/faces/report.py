@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from data_preprocessing.common.errors import printable
+from data_preprocessing.common.words import first_of
 from engine.prediction.faces.rows import FaceRow
-from engine.prediction.table import some
 
 _SHOWN = 6  # faces or tracks that a line tells of
 _MOST_TRACKS = 200  # kept of a video; of more, those that were seen longest
@@ -100,7 +100,7 @@ class FaceReport:
             self.without_face.append(path)
             return f"{path}: no face found"
         told = [f"{row.face} {printable(self.classes[row.best])} {row.probabilities[row.best]:.3f}" for row in rows]
-        return f"{path}: {len(rows)} face{'s' * (len(rows) != 1)}: {some(told, _SHOWN)}"
+        return f"{path}: {len(rows)} face{'s' * (len(rows) != 1)}: {first_of(told, _SHOWN)}"
 
     def video(self, summary: VideoSummary, problem: str) -> str:
         """Count a video that has ended; returns its line. problem: why not all of it was had."""
@@ -133,11 +133,12 @@ class FaceReport:
             )
         if self.without_face:
             count = f"no face found in {len(self.without_face)} of {self.photographs} photographs"
-            lines.append(f"{count}: {some(self.without_face, 10)}; what is a face crop already is predicted without --faces")
+            shown = first_of(self.without_face, 10)
+            lines.append(f"{count}: {shown}; what is a face crop already is predicted without --faces")
         if self.unreadable:
             count = f"{len(self.unreadable)} of {self.files} files could not be read and were skipped"
-            lines.append(f"{count}: {some(self.unreadable, 10)}")
+            lines.append(f"{count}: {first_of(self.unreadable, 10)}")
         if self.incomplete:
             count = f"{len(self.incomplete)} of {self.videos} videos could not be read to the end; what was read is kept"
-            lines.append(f"{count}: {some(self.incomplete, 10)}")
+            lines.append(f"{count}: {first_of(self.incomplete, 10)}")
         return lines
