@@ -124,7 +124,7 @@ def tested_network(
     with memory.explained(device, settings.batch_size, settings.workers):
         model = build_model(checkpoint.model, checkpoint.num_outputs, model_options(settings), device)
         load_weights(model, checkpoint, "--evaluate", say)
-        flag = "--explain" if settings.explain else "--draw" if settings.draw else ""
+        flag = "--explain" if settings.explain else "--draw" if settings.draw and not settings.faces else ""
         if flag:
             from engine.explain.grad_cam import require_maps  # only here: without the flags nothing of it is needed
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from data_preprocessing.faces import prepared_alignment
 from data_preprocessing.sources.folders import Checked, Split
 from engine import data, memory
 from engine.arithmetic import choose_arithmetic
@@ -90,6 +91,7 @@ def _prepare(
     checkpoint = run.checkpoint
     stored = checkpoint.path if checkpoint and "data" not in flags else None
     splits, said = data.training_splits(settings.data, data.locate(settings.data, log.say, stored))
+    settings.alignment = prepared_alignment(settings.data) if settings.data else None
     classes, explanation = _classes(checkpoint, splits[0], flags.get("data_type"))
     if explanation:
         log.say(explanation)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 from engine.config.flag import COMMAND, LARGEST_INT, MACHINE, by_recipe, described, flag, with_default
 from engine.config.machine import worker_count
-from engine.config.recipes import DATA_TYPES, LOSSES, SYNTHETIC, TRANSFORMS
+from engine.config.recipes import DATA_TYPES, FINDERS, LOSSES, SYNTHETIC, TRANSFORMS
 from models import HEADS, MODELS
 
 GROUPS = ("data", "model", "optimisation", "run")
@@ -202,7 +202,57 @@ class Settings:
         lifetime=COMMAND,
     )
     draw: bool | None = flag(
-        "--draw", "run", "with --predict: one PNG per image, with a bar per class and where the network looks", lifetime=COMMAND
+        "--draw",
+        "run",
+        "with --predict: one PNG per image, with a bar per class and where the network looks; with --faces photographs, videos "
+        "and crops with what is predicted",
+        lifetime=COMMAND,
+    )
+    faces: bool | None = flag(
+        "--faces",
+        "run",
+        "with --predict: find the faces in photographs and videos, and predict each (requirements-faces.txt)",
+        lifetime=COMMAND,
+    )
+    align: str | None = flag(
+        "--align",
+        "run",
+        "with --faces: how a face is cropped (default: as the checkpoint's training images, where it tells; else points)",
+        choices=("points", "box"),
+        lifetime=COMMAND,
+    )
+    finder: str | None = flag(
+        "--finder",
+        "run",
+        f"with --faces: what finds them (default: {FINDERS[0]})",
+        choices=FINDERS,
+        lifetime=COMMAND,
+    )
+    finder_model: str | None = flag(
+        "--finder-model",
+        "run",
+        "with --faces: an ONNX file of the finder's network in place of its package's",
+        metavar="FILE",
+        path=True,
+        lifetime=COMMAND,
+    )
+    every: int | None = flag(
+        "--every",
+        "run",
+        "with --faces: look at every Nth frame of a video (default: 1)",
+        metavar="N",
+        least=1,
+        most=LARGEST_INT,
+        lifetime=COMMAND,
+    )
+    smooth: float | None = flag(
+        "--smooth",
+        "run",
+        "with --faces: seconds of a video that a face's probabilities are averaged over (default: 0.5)",
+        metavar="X",
+        least=0,
+        most=60,
+        lifetime=COMMAND,
     )
     explain: bool | None = flag(
         "--explain", "run", "with --evaluate: draw where the network looks, on two images per class", lifetime=COMMAND
@@ -283,6 +333,7 @@ class Settings:
     augmentation: bool = True  # False in main_no_augmentation.py
     variant: str | None = None  # of POSTER V1, by the data set
     eval_transform: str | None = None  # of the recipe
+    alignment: str | None = None  # how `prepare --align` cropped the faces of --data; none where it did not
 
 
 FLAGS = {item.name: described(item) for item in fields(Settings) if item.metadata}

@@ -64,7 +64,7 @@ class Report:
         shown = [f"{printable(self.split.paths[one.index])} ({one.size[0]}×{one.size[1]})" for one in found]
         return (
             f"warning: {len(found)} of {len(self.given)} pictures can hardly be aligned face crops, by their size or "
-            f"proportions: {first_of(shown)}; the network was trained on such crops alone: crop the faces first"
+            f"proportions: {first_of(shown)}; the network knows such crops alone: --faces finds and crops the faces"
         )
 
     def about_unreadable(self) -> str:

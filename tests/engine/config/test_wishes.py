@@ -162,6 +162,7 @@ def test_the_lists_of_flags_hold_flags():
     used = {"data", "data_type", "channel_order", "split", "skip_bad_images", "occlude_eval", "cache", "workers", "model",
             "head", "margin", "scale", "h", "batch_size", "resume", "evaluate", "predict", "draw", "explain",
             "deletion", "margin_at_eval", "run", "out", "stall_seconds", "seed", "seeds", "tensorboard", "device", "precision",
-            "gpu", "tf32", "deterministic", "config"}  # fmt: skip
+             "gpu", "tf32", "deterministic", "config", "faces", "align", "finder", "finder_model", "every",
+             "smooth"}  # fmt: skip
     assert not used & wishes._OF_TRAINING
     assert used | wishes._OF_TRAINING == FLAGS.keys()  # a new flag belongs to one of the two
