@@ -28,7 +28,10 @@ from models import MODELS
 
 @dataclass
 class Session:
-    """One call of --predict. classes: names by output. arithmetic: as choose_arithmetic gives it. folder: None until open_folder."""
+    """One call of --predict.
+
+    classes: names by output. arithmetic: as choose_arithmetic gives it. folder: None until open_folder.
+    """
 
     settings: Settings
     checkpoint: Checkpoint
