@@ -51,8 +51,9 @@ def model_options(settings: Settings) -> dict:
 def model_title(settings: Settings) -> str:
     """The network and its head as a figure's title names them."""
     head = "" if settings.head == "linear" else f" ({settings.head})"
-    notes = ", labels in the head" * bool(settings.margin_at_eval) + ", faces covered" * (settings.occlude_eval == "vr")
-    return settings.model + head + notes
+    labels = ", labels in the head" if settings.margin_at_eval else ""
+    covered = ", faces covered" if settings.occlude_eval == "vr" else ""
+    return settings.model + head + labels + covered
 
 
 def build_model(name: str, num_classes: int, options: dict, device: torch.device) -> nn.Module:
@@ -64,6 +65,29 @@ def start_from_scratch(model: nn.Module, init: str) -> None:
     """Change the random start as --init says: reference leaves it, others are the network's own."""
     if init != "reference":
         model.start(init)
+
+
+def freeze_features(model: nn.Module) -> str:
+    """Keep all that comes before the network's trunk as it is (--freeze features); returns a line that counts it.
+
+    Its layers are to stay as in evaluation meanwhile (`feature_layers`), so that BatchNorms do not move either.
+    """
+    trunk = contract.trunk(model)
+    frozen = [parameter for name, parameter in model.named_parameters() if not name.startswith(trunk)]
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return f"frozen: {sum(p.numel() for p in frozen):,} parameters of the backbones; {trained:,} are trained"
+
+
+def feature_layers(model: nn.Module) -> list[nn.Module]:
+    """The layers before the network's trunk, without those that hold a part of it."""
+    trunk = contract.trunk(model)
+    return [
+        layer
+        for name, layer in model.named_modules()
+        if name and not f"{name}.".startswith(trunk) and not any(prefix.startswith(f"{name}.") for prefix in trunk)
+    ]
 
 
 def load_weights(model: nn.Module, checkpoint: Checkpoint, flag: str, say: Callable[[str], None]) -> None:
@@ -87,7 +111,7 @@ def tested_network(
     with memory.explained(device, settings.batch_size, settings.workers):
         model = build_model(checkpoint.model, checkpoint.num_outputs, model_options(settings), device)
         load_weights(model, checkpoint, "--evaluate", say)
-        flag = "--explain" * bool(settings.explain) or "--draw" * bool(settings.draw)
+        flag = "--explain" if settings.explain else "--draw" if settings.draw else ""
         if flag:
             from engine.explain.grad_cam import require_maps  # only here: without the flags nothing of it is needed
 

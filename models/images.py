@@ -90,9 +90,14 @@ def _rgb(picture: Given) -> Image.Image:
         return to_rgb(picture)
     if not isinstance(picture, str | Path):
         raise TypeError(f"a picture is a path, a PIL picture or a uint8 array, not a {type(picture).__name__}")
+    return read_image(picture)
+
+
+def read_image(path: str | Path) -> Image.Image:
+    """An image in RGB. Raises DataError naming the file where it cannot be read."""
     try:
-        return load_image(picture)
+        return load_image(path)
     except MemoryError:
         raise
     except Exception as error:  # PIL's decoders raise many kinds
-        raise DataError(f"{picture}: unreadable picture ({reason(error)})") from None
+        raise DataError(f"{path}: unreadable image ({reason(error)})") from None

@@ -15,9 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-from tqdm import tqdm
-
 from data_preprocessing.common.class_names import display_order
+from data_preprocessing.common.console import progress
 from data_preprocessing.common.errors import DataError, one_line, printable
 from data_preprocessing.common.files import MOST_TABLE, reason
 from data_preprocessing.common.words import quantity
@@ -52,7 +51,7 @@ def prepare(args: argparse.Namespace) -> None:
         print(f"note: {printable(note)}")
     records, without_face, more = _align(args, tree, records, form)
     written, skipped = write_records(
-        tree, records, args.out, form, options | more, args.resume, args.skip_bad_images, args.workers, _progress, without_face
+        tree, records, args.out, form, options | more, args.resume, args.skip_bad_images, args.workers, progress, without_face
     )
     done = [result.task.record for result in written]
     for note in (*_skipped_note(args.out, len(skipped)), *_gaps(done)):
@@ -67,7 +66,7 @@ def _align(args: argparse.Namespace, tree: Tree, records: tuple[Record, ...], fo
     wish = face_wish(args)
     if wish is None:
         return records, (), {}
-    aligned = align_records(tree, records, wish, form, args.workers, _progress)
+    aligned = align_records(tree, records, wish, form, args.workers, progress)
     for note in aligned.notes:
         print(f"note: {printable(note)}")
     told = {"align": wish.align, "finder": wish.finder if wish.finds else None, "faces_per_image": wish.per_image}
@@ -188,10 +187,6 @@ _GAPS = {"train": "main.py cannot train on it"}
 def _shown(labels: Iterable[str]) -> list[str]:
     names = sorted(labels)
     return [names[k] for k in display_order(names)]
-
-
-def _progress(items: Iterable, total: int, text: str) -> tqdm:
-    return tqdm(items, total=total, desc=text, leave=False, disable=not sys.stderr.isatty())
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from data_preprocessing.common.errors import printable
+from data_preprocessing.common.words import first_of
 
 EXTENSIONS = (
     *(".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"),
@@ -104,11 +105,11 @@ def left_out_note(left_out: dict[str, list[str]], place: str = "") -> str:
         return ""
     parts = []
     for kind, names in sorted(left_out.items(), key=lambda item: item[0] == _OTHER):
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        shown = printable(", ".join(repr(n) if n != n.strip() else n for n in names[:_SHOWN])) + more
+        shown = printable(first_of([repr(n) if n != n.strip() else n for n in names], _SHOWN))
         parts.append(f"{len(names)} {kind} ({shown}; {_REMEDIES[kind]})")
     files = "1 file is" if total == 1 else f"{total} files are"
-    about = "warning: " * (set(left_out) != {_OTHER}) + f"{place}: " if place else ""
+    mark = "" if set(left_out) == {_OTHER} else "warning: "
+    about = f"{mark}{place}: " if place else ""
     return f"{about}{files} left out: {', '.join(parts)}"
 
 

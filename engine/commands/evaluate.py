@@ -65,7 +65,7 @@ def evaluate(flags: dict) -> None:
     shared = {"copies": as_facts(copies) if checkpoint.pictures else None}
     verdict = data.audited(settings.data, log.say)
     warnings = [explanation * explanation.startswith(layout.WARNING), data.absence(split), evaluation_warning(copies)]
-    warnings += [f"{layout.WARNING}{verdict}" * bool(verdict), WITH_LABELS * bool(settings.margin_at_eval)]
+    warnings += [f"{layout.WARNING}{verdict}" if verdict else "", WITH_LABELS if settings.margin_at_eval else ""]
     warnings = list(filter(None, warnings))
     facts = dict(classes=classes, fingerprints=fingerprints, device=str(device), tests=tested, audit=verdict, **shared)
     facts["warnings"] = layout.unmarked(warnings)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from engine.config.flag import COMMAND
 from engine.config.flags import DEFAULTS, FLAGS, Settings, flag_of, of_lifetime
 from engine.config.recipes import DATA_TYPES, SYNTHETIC, find_recipe
-from engine.config.wishes import require_backbones, require_one_device
+from engine.config.wishes import require_backbones, require_loss, require_one_device, require_start
 from engine.errors import UsageError
 from models import HEADS, MODELS
 
@@ -37,6 +37,8 @@ def check_flags(flags: dict) -> None:
         raise UsageError("--out and --run exclude each other: name the folder of the results, or a run below log/")
     if "explain" in flags and "evaluate" not in flags:
         raise UsageError("--explain belongs to --evaluate FILE: train first, then explain the checkpoint")
+    if "deletion" in flags and "explain" not in flags:
+        raise UsageError("--deletion belongs to --evaluate FILE --explain: it tests the maps that are drawn there")
     for name in ("transform", "occlude"):
         if name in flags and flags.get("augmentation") is False:
             raise UsageError(f"{flag_of(name)} {flags[name]}: this script trains without any random transform; use main.py")
@@ -133,6 +135,8 @@ def resolve(flags: dict, stored: dict) -> Settings:
     settings = Settings(**settings | dict.fromkeys(of_lifetime(COMMAND)) | flags)
     check_model(settings, flags)
     require_backbones(settings, flags)
+    require_loss(settings, flags)
+    require_start(settings, flags)
     if settings.margin is None:
         settings.margin = HEADS[settings.head]
     return settings

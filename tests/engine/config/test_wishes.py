@@ -108,7 +108,8 @@ def test_several_processes_synchronise():
 def test_the_lists_of_flags_hold_flags():
     assert {*wishes._OF_TRAINING, *wishes._NOT_OF_GIVEN_IMAGES, *wishes._OF_A_START} <= FLAGS.keys()
     used = {"data", "data_type", "channel_order", "split", "skip_bad_images", "occlude_eval", "cache", "workers", "model",
-            "head", "margin", "scale", "h", "batch_size", "resume", "evaluate", "predict", "draw", "explain", "margin_at_eval",
-            "run", "out", "stall_seconds", "seed", "seeds", "tensorboard", "device", "precision", "gpu"}  # fmt: skip
+            "head", "margin", "scale", "h", "batch_size", "resume", "evaluate", "predict", "draw", "explain",
+            "deletion", "margin_at_eval", "run", "out", "stall_seconds", "seed", "seeds", "tensorboard", "device", "precision",
+            "gpu"}  # fmt: skip
     assert not used & wishes._OF_TRAINING
     assert used | wishes._OF_TRAINING == FLAGS.keys()  # a new flag belongs to one of the two

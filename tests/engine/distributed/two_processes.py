@@ -49,10 +49,10 @@ def train(sync_bn: bool = False, accumulate: int = 1, group=SINGLE) -> dict[str,
     return model.state_dict()
 
 
-def run(rank: int, port: int, path: str, sync_bn: bool) -> None:
-    """Process `rank` of two; writes the state it ends with to path/<rank>.pth."""
+def run(rank: int, port: int, path: str) -> None:
+    """Process `rank` of two; writes the states it ends with, with synchronised BatchNorm and without, to path/<rank>.pth."""
     os.environ.update(RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     torch.set_num_threads(1)
     group = join_group("cpu")
-    torch.save(train(sync_bn, group=group), f"{path}/{rank}.pth")
+    torch.save({sync_bn: train(sync_bn, group=group) for sync_bn in (True, False)}, f"{path}/{rank}.pth")
     leave_group(group)
