@@ -18,23 +18,22 @@ _ENLARGE = 1.25
 _SMALL = 320  # the same of a second search, for faces that fill most of the image
 _OVERLAP = 0.4  # intersection over union from which two boxes are one face
 _CROP, _AROUND = 160, 2.0  # side in pixels of a candidate's crop, and how many sides of its box that shows
-_CLEAR = 0.8  # the score in such a crop that leaves no doubt about a face's tilt
-_TRIED = (-35, 35)  # degrees by which it is turned where there is doubt
-_LEVEL, _TURNS = 5, 2  # degrees of roll in a crop from which it is levelled once more, and how often
+_SWEEP, _HALF_SURE = (-60, -40, -20, 0, 20, 40, 60), 0.5  # degrees that crops are turned by; a score
 _MIRRORED = [1, 0, 2, 4, 3]  # the points in the order that they have in a mirrored crop
 Detect = Callable[[np.ndarray], list[Face]]
 
 
-def search(image: Image.Image, detect: Detect, sure: float) -> list[Face]:
+def search(image: Image.Image, detect: Detect, sure: float, tells_tilt: bool = True) -> list[Face]:
     """The faces of an upright RGB image of any size, in its pixels, the surest first.
 
     detect: RGB pixels (H, W, 3) -> candidates in these pixels, with points. sure: the least score of a face, either in the
-    whole image or in its own crop.
+    whole image or in its own crop. tells_tilt: False for a network that places the points of a tilted face nearly as those of
+    a level one; how a face is tilted is then told by the turns at which it is found.
     """
     image = image if image.mode == "RGB" else image.convert("RGB")
     large = min(LONGEST, _ENLARGE * max(image.size))
     candidates = [face for longest in {large, min(_SMALL, large)} for face in _at_size(image, longest, detect)]
-    faces = [_looked_at(image, face, detect) for face in without_doubles(candidates)]
+    faces = [_looked_at(image, face, detect, tells_tilt) for face in without_doubles(candidates)]
     return without_doubles([face for face in faces if face.score >= sure])
 
 
@@ -67,30 +66,29 @@ def _at_size(image: Image.Image, longest: float, detect: Detect) -> list[Face]:
     return faces
 
 
-def _looked_at(image: Image.Image, face: Face, detect: Detect) -> Face:
-    """The candidate as it is found in a crop of its own; as it is where it is not found there.
+def _looked_at(image: Image.Image, face: Face, detect: Detect, tells_tilt: bool) -> Face:
+    """The candidate as it is found in a levelled crop of its own; as it is where it is not found there."""
+    angles = [face.roll] if tells_tilt else _SWEEP
+    looks = [(angle, look) for angle in angles if (look := _in_crop(image, face, angle, detect)) is not None]
+    if not looks:
+        return face
+    best = max((look for _, look in looks), key=lambda look: look.score)
+    level = best.roll if tells_tilt else _middle_of(looks)
+    found = _in_crop(image, best, level, detect, mirrored=True) or best
+    return replace(found, score=max(found.score, best.score, face.score))
 
-    Where its tilt is not clear from that, crops turned to both sides are tried as well, and the surest counts.
+
+def _middle_of(looks: Sequence[tuple[float, Face]]) -> float:
+    """The middle of the angles at which a face was found, weighed by how surely: where it is level, degrees."""
+    weights = [max(look.score - _HALF_SURE, 0.01) for _, look in looks]
+    return float(np.average([angle for angle, _ in looks], weights=weights))
+
+
+def _in_crop(image: Image.Image, face: Face, roll: float, detect: Detect, mirrored: bool = False) -> Face | None:
+    """What is found where `face` is, in a crop that is level for a face of that roll in degrees.
+
+    mirrored: the points are the mean of those in the crop and in its mirror image, whose error is another.
     """
-    found = _in_crop(image, face, face.roll, detect)
-    if found is None or found.score < _CLEAR:
-        turned = [_in_crop(image, face, face.roll + angle, detect) for angle in _TRIED]
-        found = max([other for other in (found, *turned) if other is not None], key=lambda other: other.score, default=None)
-    before = face
-    for _ in range(_TURNS):
-        if found is None or _between(found.roll, before.roll) <= _LEVEL:
-            break
-        before, found = found, _in_crop(image, found, found.roll, detect) or found
-    return face if found is None else replace(found, score=max(found.score, face.score))
-
-
-def _between(one: float, other: float) -> float:
-    """Degrees between two directions, from 0 to 180."""
-    return abs((one - other + 180) % 360 - 180)
-
-
-def _in_crop(image: Image.Image, face: Face, roll: float, detect: Detect) -> Face | None:
-    """What is found where `face` is, in a crop that is level for a face of that roll in degrees."""
     angle, scale = np.radians(-roll), _CROP / (_AROUND * max(face.box[2:]))
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     shift = _CROP / 2 - turn @ face.centre
@@ -99,7 +97,7 @@ def _in_crop(image: Image.Image, face: Face, roll: float, detect: Detect) -> Fac
     if best is None:
         return None
     points = best.points
-    if (other := _middle(detect(np.ascontiguousarray(pixels[:, ::-1])))) is not None:  # mirrored: its error is another
+    if mirrored and (other := _middle(detect(np.ascontiguousarray(pixels[:, ::-1])))) is not None:
         points = (points + (other.points * (-1, 1) + (_CROP, 0))[_MIRRORED]) / 2
     back = np.linalg.inv(turn)
     centre = back @ (best.centre - shift)

@@ -36,7 +36,7 @@ class YuNet:
 
     def find(self, image: Image.Image) -> list[Face]:
         """As Finder.find."""
-        return search(image, self._detect, _SURE)
+        return search(image, self._detect, _SURE, tells_tilt=False)
 
     def _detect(self, pixels: np.ndarray) -> list[Face]:
         """The faces of RGB pixels (H, W, 3)."""

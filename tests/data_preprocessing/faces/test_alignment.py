@@ -46,9 +46,9 @@ def test_a_turned_face_comes_out_as_an_upright_one(make_picture):
 
 def test_a_crop_of_a_large_face_is_reduced_not_sampled():
     values = np.zeros((1000, 1000, 3), np.uint8)
-    values[::2] = 200  # stripes of a pixel, whose mean is 100
+    values[::3] = 240  # stripes of a pixel, whose mean is 80
     crop = np.asarray(warped(Image.fromarray(values), np.array([[0.1, 0, 0], [0, 0.1, 0]]), 100)).astype(int)
-    assert np.abs(crop[5:-5, 5:-5] - 100).max() <= 2
+    assert np.abs(crop[5:-5, 5:-5] - 80).max() <= 8
 
 
 def test_what_lies_beyond_the_edge_is_black(make_picture):
