@@ -21,6 +21,7 @@ from data_preprocessing.loading.occlusion import HeadsetOcclusion
 from data_preprocessing.loading.stored import Stored
 from data_preprocessing.sources.folders import Checked, Split, Stamps, check_pictures
 from data_preprocessing.sources.open_source import open_source
+from data_preprocessing.sources.reading import Reading
 from data_preprocessing.synthetic.command import write_synthetic
 from engine.checkpoints.class_names import is_spare
 from engine.config.flags import Settings
@@ -36,11 +37,12 @@ def progress(items: Iterable, total: int, text: str) -> tqdm:
     return tqdm(items, total=total, desc=text, leave=False, disable=not sys.stderr.isatty())
 
 
-def locate(data: str | None, say: Callable[[str], None], stored: Path | None = None) -> dict[str, Callable[[], Split]]:
+def locate(settings: Settings, say: Callable[[str], None], stored: Path | None = None) -> dict[str, Callable[[], Split]]:
     """The splits of --data by name, each read when called; without --data of the synthetic faces, drawn on first use.
 
-    stored: the checkpoint that `data` comes from, None where the command line names it.
+    stored: the checkpoint that settings.data comes from, None where the command line names it.
     """
+    data = settings.data
     if data is not None and stored and not os.path.exists(data):
         raise DataError(f"--data {data}, as stored in {stored}: no such file or folder; --data NEW names its new place")
     if data is None:
@@ -50,7 +52,13 @@ def locate(data: str | None, say: Callable[[str], None], stored: Path | None = N
             data = write_synthetic(SYNTHETIC_FOLDER, progress=progress)
         except OSError as error:
             raise DataError(f"{SYNTHETIC_FOLDER}: cannot be written ({reason(error)}); give pictures by --data DIR") from None
-    return open_source(data, say)
+    return open_source(data, say, reading_of(settings))
+
+
+def reading_of(settings: Settings) -> Reading:
+    """How the data set is read and cut."""
+    names = ("columns", "root", "subject_regex", "folds", "fold", "group")
+    return Reading(seed=settings.split_seed, **{name: getattr(settings, name) for name in names})
 
 
 def training_splits(data: str | None, sources: dict[str, Callable[[], Split]]) -> tuple[list[Split], list[str]]:

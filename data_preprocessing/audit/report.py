@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from data_preprocessing.audit.figures import FORMAT
+from data_preprocessing.audit.listed import place_beside
 from data_preprocessing.audit.table import TABLE, Copied, write_table
 from data_preprocessing.common.class_names import display_order
 from data_preprocessing.common.errors import printable
@@ -40,11 +41,12 @@ def find_verdict(root: Path | str) -> str | None:
     None where it found neither, without an audit, and with a broken file.
     """
     try:
-        figures = json.loads(read_file(Path(root) / JSON_NAME, MOST_TEXT))
+        place = place_beside(Path(root)) if Path(root).is_file() else Path(root)
+        figures = json.loads(read_file(place / JSON_NAME, MOST_TEXT))
         if figures["format"] != FORMAT:
             return None
         if figures["verdict"] == "leakage" and isinstance(figures["text"], str):
-            text = " ".join([f"leakage. {figures['text']}", *remedy(figures, Path(root), Path(root))])
+            text = " ".join([f"leakage. {figures['text']}", *remedy(figures, Path(root), place)])
         elif figures["verdict"] == "supported" and isinstance(figures["few_subjects"], str):
             text = figures["few_subjects"]
         else:
@@ -62,9 +64,11 @@ def remedy(figures: dict, root: Path, out: Path) -> list[str]:
     if not figures.get("copied", {}).get("leave_out"):
         return []
     named = root if root.name not in ("", "..") else root.resolve()
-    places = (root, named.with_name(f"{named.name}-clean"), out / TABLE)
+    places = (root, named.with_name(f"{named.stem if 'list' in figures else named.name}-clean"), out / TABLE)
     source, target, table = (shlex.quote(str(place)) for place in places)
-    command = f"python -m data_preprocessing.prepare folder --source {source} --out {target} --size 0 --format same"
+    name, flags = ("list", shlex.join(figures["list"]["flags"])) if "list" in figures else ("folder", "")
+    command = f"python -m data_preprocessing.prepare {name} --source {source} --out {target} --size 0 --format same"
+    command += f" {flags}" * bool(flags)
     return [f"To leave the copies out: {command} --without {table}"]
 
 
@@ -88,6 +92,7 @@ def render(figures: dict, root: Path, out: Path) -> str:
     out: the folder that the page is for.
     """
     title = f"Audit of {root.resolve().name}"
+    images = Path(figures["list"]["images"]) if "list" in figures else root
     body = [
         f"<h1>{escaped(title)}</h1>",
         f'<p class="verdict {figures["verdict"]}"><strong>{figures["verdict"]}.</strong> {escaped(figures["text"])}</p>',
@@ -98,7 +103,7 @@ def render(figures: dict, root: Path, out: Path) -> str:
         _class_table(figures),
         _quality(figures),
         _subjects(figures),
-        *(_pairs(figures["pairs"][name], heading, root) for name, heading in _SECTIONS.items()),
+        *(_pairs(figures["pairs"][name], heading, images) for name, heading in _SECTIONS.items()),
         f"<h2>Method</h2><p>Exact duplicates: {escaped(figures['exact']['measure'])}. Near-duplicates, of 32x32 grey "
         f"thumbnails and their mirror images: {escaped(figures['near']['measure'])}. Lists are cut here; {JSON_NAME} has "
         f"the totals and {TABLE} every image that has a copy.</p>",

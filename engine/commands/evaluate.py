@@ -46,7 +46,7 @@ def evaluate(flags: dict) -> None:
     note = without_effect(flags)
     if note:
         log.say(note)
-    sources = data.locate(settings.data, log.say, None if "data" in flags else checkpoint.path)
+    sources = data.locate(settings, log.say, None if "data" in flags else checkpoint.path)
     name = settings.split or ("test" if "test" in sources else "valid")
     if name not in sources:
         raise UsageError(f"--split {name}: {settings.data} has only {', '.join(sources)}")

@@ -68,7 +68,7 @@ def _prepare(device: torch.device, settings: Settings, run: RunFolder, flags: di
     precision = choose_precision(settings.precision, device, log.say)
     checkpoint = run.checkpoint
     stored = checkpoint.path if checkpoint and "data" not in flags else None
-    splits, said = data.training_splits(settings.data, data.locate(settings.data, log.say, stored))
+    splits, said = data.training_splits(settings.data, data.locate(settings, log.say, stored))
     classes, explanation = _classes(checkpoint, splits[0], flags.get("data_type"))
     if explanation:
         log.say(explanation)
