@@ -21,10 +21,10 @@ from data_preprocessing.loading.occlusion import HeadsetOcclusion
 from data_preprocessing.loading.stored import Stored
 from data_preprocessing.sources.folders import Checked, Split, Stamps, check_pictures
 from data_preprocessing.sources.open_source import open_source
-from data_preprocessing.sources.reading import Reading
 from data_preprocessing.synthetic.command import write_synthetic
 from engine.checkpoints.class_names import is_spare
 from engine.config.flags import Settings
+from engine.config.settings import reading_of
 from engine.distributed import SINGLE, Group
 from models import MODELS
 
@@ -53,12 +53,6 @@ def locate(settings: Settings, say: Callable[[str], None], stored: Path | None =
         except OSError as error:
             raise DataError(f"{SYNTHETIC_FOLDER}: cannot be written ({reason(error)}); give pictures by --data DIR") from None
     return open_source(data, say, reading_of(settings))
-
-
-def reading_of(settings: Settings) -> Reading:
-    """How the data set is read and cut."""
-    names = ("columns", "root", "subject_regex", "folds", "fold", "group")
-    return Reading(seed=settings.split_seed, **{name: getattr(settings, name) for name in names})
 
 
 def training_splits(data: str | None, sources: dict[str, Callable[[], Split]]) -> tuple[list[Split], list[str]]:
@@ -124,9 +118,10 @@ def checked(
     return [results[split.name].split for split in splits], results
 
 
-def audited(data: str | None, say: Callable[[str], None]) -> str | None:
-    """What the audit beside the data, if there is one, found to leak between splits; said as a warning."""
-    verdict = find_verdict(data) if data else None
+def audited(settings: Settings, say: Callable[[str], None]) -> str | None:
+    """What the audit beside the data, if there is one, found to leak between splits; said as a warning. Of folds nothing:
+    they are no splits that it saw."""
+    verdict = find_verdict(settings.data) if settings.data and settings.folds is None else None
     if verdict:
         say(f"warning: {verdict}")
     return verdict

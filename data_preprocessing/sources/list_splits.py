@@ -14,6 +14,7 @@ from data_preprocessing.common.words import quantity
 from data_preprocessing.prepare.crops import MARGIN, Box, cut_out
 from data_preprocessing.prepare.splitting import RATIOS, SPLITS, assign_splits
 from data_preprocessing.sources.folders import Split
+from data_preprocessing.sources.folds import Pool
 from data_preprocessing.sources.images import check_image
 from data_preprocessing.sources.list_file import ImageList, read_image_list
 from data_preprocessing.sources.reading import Reading
@@ -108,7 +109,17 @@ def list_splits(found: ImageList, seed: int, say: Callable[[str], None]) -> dict
         for number, note in enumerate(notes):
             leaks = note.startswith("split at random") or "more than one split" in note
             say(f"{'warning: ' * leaks}{found.file}: {note}{how * (number == 0)}")
-    return {name: split_of(found, [r for r in records if r.split == name], name) for name in SPLITS if name in _names(records)}
+    names = [name for name in SPLITS if any(record.split == name for record in records)]
+    if None in given and len(names) < len(SPLITS):
+        raise DataError(f"{found.file}: too few images or persons to cut valid and test out of them; give a column of splits")
+    return {name: split_of(found, [record for record in records if record.split == name], name) for name in names}
+
+
+def list_pool(found: ImageList, reading: Reading) -> Pool:
+    """All images of a list for --folds, whatever splits it gives, with the persons that it names."""
+    records = sorted(found.records, key=lambda record: (record.source, record.box or ()))
+    named_by = f"--subject-regex {reading.subject_regex}" if reading.subject_regex else found.file.name
+    return Pool(split_of(found, records, "all"), tuple(record.subject for record in records), named_by)
 
 
 def _shares(given: set[str | None]) -> str:
@@ -116,10 +127,6 @@ def _shares(given: set[str | None]) -> str:
     if None in given:
         return "no column of splits: " + ", ".join(f"{100 * share:g} % {name}" for name, share in zip(SPLITS, RATIOS))
     return "in the ratio " + ":".join(f"{100 * share:g}" for share in RATIOS)
-
-
-def _names(records: tuple[Record, ...]) -> set[str | None]:
-    return {record.split for record in records}
 
 
 def split_of(found: ImageList, records: list[Record], name: str) -> ListSplit:

@@ -1,7 +1,8 @@
 """What --data may name: a folder of class folders, FER2013's CSV file, a list of images, RAF-DB or AffectNet as distributed."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -12,9 +13,10 @@ from data_preprocessing.common.files import is_hidden, reason
 from data_preprocessing.readers import affectnet, rafdb
 from data_preprocessing.sources.fer2013 import is_fer2013, read_fer2013
 from data_preprocessing.sources.folders import Split, read_split
+from data_preprocessing.sources.folds import Folds, cut, pool_splits
 from data_preprocessing.sources.labels import make_splits, unread_notes
-from data_preprocessing.sources.list_file import ENDINGS
-from data_preprocessing.sources.list_splits import list_splits, open_list
+from data_preprocessing.sources.list_file import ENDINGS, ImageList
+from data_preprocessing.sources.list_splits import list_pool, list_splits, open_list
 from data_preprocessing.sources.reading import USUAL, Reading
 from data_preprocessing.sources.split_folders import find_splits
 from data_preprocessing.sources.split_names import split_folders
@@ -35,17 +37,51 @@ def open_source(
     (see read_fer2013), by its name's ending; a list of images (see list_file.py), classes sorted by name; or a folder of
     RAF-DB with its list file or of AffectNet (see their readers), classes in the data set's label order. Of all but the first
     all splits are listed at once. say: told what the user should know about how those were read, in one-line texts.
-    reading: how a list is read and cut. Raises DataError where `data` is none of them or is broken.
+    reading: how a list is read and cut, and which fold of all images is wanted in place of the splits. Raises DataError where
+    `data` is none of them or is broken.
     """
     path = Path(data)
-    try:
-        if is_list(path):
-            found, said = open_list(path, reading)
-            for text in said:
+    with _readable(path):
+        if reading.folds is not None:
+            folds = _open_folds(path, say, reading)
+            if reading.fold > len(folds.names):
+                raise DataError(f"--fold {reading.fold}: {path} has {len(folds.names)} folds")
+            splits = folds.splits(reading.fold - 1)
+            for text in folds.said(reading.fold - 1, splits):
                 say(text)
-            return {name: partial(_itself, split) for name, split in list_splits(found, reading.seed, say).items()}
+            return {name: partial(_itself, split) for name, split in splits.items()}
+        if is_list(path):
+            splits = list_splits(_open_list(path, say, reading), reading.seed, say)
+            return {name: partial(_itself, split) for name, split in splits.items()}
         refuse_for_folders(path, reading)
         return _open(path, say)
+
+
+def open_folds(data: Path | str, say: Callable[[str], None], reading: Reading) -> Folds:
+    """All images of `data` cut into the folds that `reading` asks for. Raises DataError as open_source does, and as cut."""
+    with _readable(Path(data)):
+        return _open_folds(Path(data), say, reading)
+
+
+def _open_folds(path: Path, say: Callable[[str], None], reading: Reading) -> Folds:
+    if is_list(path):
+        return cut(list_pool(_open_list(path, say, reading), reading), reading)
+    refuse_for_folders(path, reading)
+    splits = [read() for read in _open(path, say).values()]
+    return cut(pool_splits(path, splits, reading.subject_regex, say), reading)
+
+
+def _open_list(path: Path, say: Callable[[str], None], reading: Reading) -> ImageList:
+    found, said = open_list(path, reading)
+    for text in said:
+        say(text)
+    return found
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise DataError(f"--data {path}: {error.filename or path} cannot be read ({reason(error)})") from None
 

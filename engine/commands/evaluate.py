@@ -63,7 +63,7 @@ def evaluate(flags: dict) -> None:
     tested = checkpoint_facts(checkpoint)
     copies = tested_before(checkpoint, name, checks[name].stamps)
     shared = {"copies": as_facts(copies) if checkpoint.pictures else None}
-    verdict = data.audited(settings.data, log.say)
+    verdict = data.audited(settings, log.say)
     warnings = [explanation * explanation.startswith(layout.WARNING), data.absence(split), evaluation_warning(copies)]
     warnings += [f"{layout.WARNING}{verdict}" * bool(verdict), WITH_LABELS * bool(settings.margin_at_eval)]
     warnings = list(filter(None, warnings))

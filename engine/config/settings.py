@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from data_preprocessing.sources.fer2013 import is_fer2013
+from data_preprocessing.sources.reading import Reading
 from engine.config.flag import COMMAND
 from engine.config.flags import DEFAULTS, FLAGS, Settings, flag_of, of_lifetime
 from engine.config.folds import OF_THE_DATA, check_folds, is_series
@@ -156,6 +157,11 @@ def resolve(flags: dict, stored: dict) -> Settings:
     if settings.margin is None:
         settings.margin = HEADS[settings.head]
     return settings
+
+
+def reading_of(settings: Settings) -> Reading:
+    """How the data set is read and cut."""
+    return Reading(seed=settings.split_seed, **{name: getattr(settings, name) for name in OF_THE_DATA})
 
 
 def _is_fer2013(data: str) -> bool:

@@ -105,7 +105,10 @@ def test_a_leak_in_a_list_is_named_with_the_command_that_mends_it(odd, capsys, m
         ),
         (["--data", "odd.csv", *TOLD[:2]], "none of its 40 images is in ., such as 0.png; --root names their folder"),
         (["--data", "odd.csv", *TOLD[:2], "--root", "nowhere"], "--root nowhere: no such folder"),
-        (["--data", "odd.csv", "--columns", "image=Bild,label=Nr,subject=", "--root", "faces"], "train has no image of"),
+        (
+            ["--data", "odd.csv", "--columns", "image=Bild,label=Nr,subject=", "--root", "faces"],
+            "too few images or persons to cut valid and test out of them",
+        ),
         (
             ["--data", "faces", *TOLD[:2]],
             "--columns image=Bild,label=Ausdruck,subject=Wer: goes with a list of images; faces is no list",
