@@ -1,5 +1,6 @@
 """Cross-validation: the images of all splits in one pool, cut into folds that keep every person in one of them."""
 
+import hashlib
 import os
 import warnings
 from collections.abc import Callable, Sequence
@@ -204,12 +205,11 @@ def cut(pool: Pool, reading: Reading) -> Folds:
     if number > most:
         what = quantity(most, "person" if grouped else "image")
         raise DataError(f"--folds {number}: {pool.split.folder} shows {what}; choose at most {most}")
-    kind = StratifiedGroupKFold if grouped else StratifiedKFold
     test = np.full(len(labels), -1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a class with fewer images than folds: it is told by _require_classes and as absent
         try:
-            parts = list(kind(number, shuffle=True, random_state=reading.seed).split(labels, labels, pool.subjects))
+            parts = list(_dealer(number, grouped, reading.seed).split(labels, labels, _ranks(pool.subjects, reading.seed)))
         except ValueError:
             count = np.bincount(labels).max()
             raise DataError(
@@ -220,6 +220,19 @@ def cut(pool: Pool, reading: Reading) -> Folds:
             raise DataError(f"--folds {number}: nothing would be left to test in fold {fold + 1}; choose fewer folds")
         test[tested] = fold
     return Folds(pool, test, tuple(str(fold + 1) for fold in range(number)), grouped, reading.seed)
+
+
+def _dealer(number: int, grouped: bool, seed: int) -> StratifiedGroupKFold | StratifiedKFold:
+    """Without scikit-learn's own shuffling of groups: it shuffles their class counts alone, so that each group is dealt out by
+    the counts of another (StratifiedGroupKFold._iter_test_indices of 1.7.2), and folds come out unlike."""
+    return StratifiedGroupKFold(number) if grouped else StratifiedKFold(number, shuffle=True, random_state=seed)
+
+
+def _ranks(subjects: Sequence[str | None], seed: int) -> np.ndarray:
+    """(N,) a number a person, in random order: persons that are alike are dealt out in the order of their numbers."""
+    order = sorted({str(who) for who in subjects}, key=lambda who: hashlib.sha256(f"{seed} {who}".encode()).digest())
+    ranks = {who: k for k, who in enumerate(order)}
+    return np.array([ranks[str(who)] for who in subjects])
 
 
 def _is_grouped(pool: Pool, reading: Reading) -> bool:
