@@ -13,7 +13,6 @@ from PIL import Image
 import main
 from engine.commands.series import Child
 from engine.compare import __main__ as compare
-from engine.compare.wording import FIGURES
 
 SMALL = [
     "--data",
@@ -128,9 +127,8 @@ def test_all_images_together_and_the_mean_over_folds_are_reported():
         "draw whole persons again",
     ):
         assert text in " ".join(page.split()), text
-    assert {path.name for path in Path("log/cv").iterdir()} == {
-        "args.json", "confusion_matrix.png", "f1.png", "folds.csv", "folds.json", "predictions.csv", "report.html", "result.json"
-    }  # fmt: skip
+    files = "args.json confusion_matrix.png f1.png folds.csv folds.json predictions.csv report.html result.json"
+    assert sorted(path.name for path in Path("log/cv").iterdir()) == files.split()
 
 
 def test_the_series_goes_on_where_it_stood_and_ends_with_the_same_files(capsys):
@@ -151,24 +149,18 @@ def test_the_series_goes_on_where_it_stood_and_ends_with_the_same_files(capsys):
 def test_a_folds_checkpoint_is_tested_on_its_fold_again_and_on_all_of_other_data(capsys):
     assert run("--evaluate", "checkpoint/cv_fold2/best.pth", "--run", "again") == 0
     assert Path("log/again/predictions.csv").read_bytes() == Path("log/cv_fold2/predictions.csv").read_bytes()
-    Path("other.csv").write_text(
-        Path("list.csv")
-        .read_text()
-        .replace("subject", "subject,split")
-        .replace(",p", ",test,p")
-        .replace("subject,split", "split,subject")
-    )
+    lines = ["path,label,split", *(f"{row['path']},{row['label']},test" for row in rows_of("list.csv"))]
+    Path("other.csv").write_text("\n".join(lines), encoding="utf-8")
+    capsys.readouterr()
     assert run("--evaluate", "checkpoint/cv_fold2/best.pth", "--data", "other.csv", "--run", "elsewhere") == 0
     assert len(rows_of("log/elsewhere/predictions.csv")) == PERSONS * EACH
-    assert "were" in capsys.readouterr().out or True
+    assert "also in train of this checkpoint's run" in capsys.readouterr().out
 
 
 def test_two_series_are_compared_image_by_image(capsys):
     assert run(*SMALL, "--seed", "1", "--folds", "3", "--run", "other") == 0
     assert compare.main(["log/cv", "log/other"]) == 0
     assert "cv" in capsys.readouterr().out
-    for figure in FIGURES:
-        assert content("log/cv/folds.json")[figure]["values"] is not None
 
 
 def test_leaving_one_subject_out_names_the_subject(capsys):
