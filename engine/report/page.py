@@ -51,6 +51,7 @@ def render(content: Content, predictions: Predictions, split: Split, classes: Se
     which there is no time, are named alone."""
     metrics, reliability = predictions.metrics(), calibration(predictions)
     macro_f1 = content.intervals.macro_f1 if content.intervals else macro_f1_interval(metrics)
+    over = content.intervals.over if content.intervals else "the pictures"
     if content.intervals:
         metrics = replace(metrics, interval=content.intervals.accuracy)
     intervals = class_intervals(metrics)
@@ -64,7 +65,7 @@ def render(content: Content, predictions: Predictions, split: Split, classes: Se
         _section("Folds", content.folds and f"{_OF_FOLDS}{content.folds}"),
         _section("Curves", sections.curves(content.history, content.selection, content.best)),
         _section("Confusion matrix", _HOW_TO_OPEN + confusion_table(metrics, shown, classes)),
-        _section("Classes", sections.class_figures(metrics, intervals, classes)),
+        _section("Classes", sections.class_figures(metrics, intervals, classes, over)),
         _section("Calibration", sections.calibration_figures(reliability)),
         _section("Most confident mistakes", faces.gallery(mistakes) if mistakes else "<p>No mistakes.</p>"),
         _section("Least confident hits", faces.gallery(hits) if hits else "<p>No hits.</p>"),

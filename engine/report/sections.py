@@ -88,7 +88,9 @@ def _epochs(history: Sequence[dict], selection: str) -> str:
     return f'<div class="scroll"><table><caption>Epochs{more}</caption><tr>{head}</tr>{lines}</table></div>'
 
 
-def class_figures(metrics: Metrics, intervals: Sequence[ClassIntervals], classes: Sequence[str]) -> str:
+def class_figures(
+    metrics: Metrics, intervals: Sequence[ClassIntervals], classes: Sequence[str], over: str = "the pictures"
+) -> str:
     """Precision, recall and F1 of each class with their intervals."""
     shown = display_order(classes)
     more = ""
@@ -106,7 +108,7 @@ def class_figures(metrics: Metrics, intervals: Sequence[ClassIntervals], classes
         f'<div class="scroll"><table class="figures"><caption>In per cent, with 95 % intervals{more}</caption>'
         f"<tr>{head}</tr>{lines}</table></div>"
         "<p>Precision and recall: Wilson's interval. F1: Wilson's interval of TP / (TP + FP + FN), carried over (Lam, Gopal "
-        "and Qian, 2023). Macro F1 above: bootstrap over the pictures, 10,000 resamples.</p>"
+        f"and Qian, 2023). Macro F1 above: bootstrap over {over}, 10,000 resamples.</p>"
     )
 
 
