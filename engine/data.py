@@ -26,6 +26,7 @@ from engine.checkpoints.class_names import is_spare
 from engine.config.flags import Settings
 from engine.config.settings import reading_of
 from engine.distributed import SINGLE, Group
+from engine.run_folder.layout import WARNING
 from models import MODELS
 
 SYNTHETIC_FOLDER, CACHE_FOLDER = Path("data/synthetic"), Path("data/cache")
@@ -53,6 +54,17 @@ def locate(settings: Settings, say: Callable[[str], None], stored: Path | None =
         except OSError as error:
             raise DataError(f"{SYNTHETIC_FOLDER}: cannot be written ({reason(error)}); give pictures by --data DIR") from None
     return open_source(data, say, reading_of(settings))
+
+
+def noting(say: Callable[[str], None]) -> tuple[Callable[[str], None], list[str]]:
+    """`say`, and the warnings that were said through it, for the records of a run."""
+    found: list[str] = []
+
+    def say_and_note(text: str) -> None:
+        say(text)
+        found.extend([text] * text.startswith(WARNING))
+
+    return say_and_note, found
 
 
 def training_splits(data: str | None, sources: dict[str, Callable[[], Split]]) -> tuple[list[Split], list[str]]:

@@ -85,7 +85,8 @@ def open_list(path: Path, reading: Reading) -> tuple[ImageList, list[str]]:
     if len(classes) < 2:
         raise DataError(f"{path}: only one class, {classes[0]}; a classifier needs at least 2")
     boxes = sum(record.box is not None for record in found.records)
-    said = [f"{path}: {note}" for note in found.notes]
+    mark = "warning: "
+    said = [f"{mark * note.startswith(mark)}{path}: {note.removeprefix(mark)}" for note in found.notes]
     if boxes:
         said.append(f"{path}: {quantity(boxes, 'face')} cropped by box, with {MARGIN:g} of its sides added on each side")
     return found, said

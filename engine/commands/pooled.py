@@ -15,7 +15,7 @@ from data_preprocessing.common.files import replacing
 from data_preprocessing.common.html import table
 from data_preprocessing.common.words import quantity
 from data_preprocessing.sources.folders import Split
-from data_preprocessing.sources.folds import Folds, part_of
+from data_preprocessing.sources.folds import ALONE, Folds, part_of
 from engine.commands.results import result
 from engine.commands.series import result_of
 from engine.compare.statistics import summarise_seeds
@@ -112,7 +112,12 @@ def _warnings(pooled: Pooled) -> list[str]:
         for text in one.get("warnings", []):
             found.setdefault(text, []).append(str(number))
     every = len(pooled.results)
-    texts = [text if len(numbers) == every else f"fold {', '.join(numbers)}: {text}" for text, numbers in found.items()]
+    texts = [ALONE] * (not pooled.folds.grouped)
+    texts += [
+        text if len(numbers) == every else f"fold {', '.join(numbers)}: {text}"
+        for text, numbers in found.items()
+        if ALONE not in text
+    ]
     missing = len(pooled.folds.test) - len(pooled.where)
     texts += [f"{quantity(missing, 'image')} of {len(pooled.folds.test):,} could not be read and are not tested"] * bool(
         missing

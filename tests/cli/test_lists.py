@@ -132,7 +132,9 @@ def test_missing_images_stop_the_run_or_are_dropped_and_counted(odd, capsys):
     )
     assert run("--data", odd, *TOLD, *SMALL, "--epochs", 1, "--run", "a", "--skip-bad-images") == 0
     out = capsys.readouterr().out
-    assert "warning: 1 of its 40 images missing in faces: 0.png" in out and "1 unreadable pictures dropped" in out
+    assert "warning: odd.csv: 1 of its 40 images missing in faces: 0.png" in out and "1 unreadable pictures dropped" in out
+    warnings = json.loads(Path("log/a/result.json").read_text())["warnings"]
+    assert "1 of its 40 images missing in faces: 0.png" in " ".join(warnings)
 
 
 def test_boxes_are_cropped_through_the_cache_as_without_it(odd, capsys):
