@@ -15,6 +15,7 @@ import time
 from data_preprocessing.common.command_line import OneLineParser
 from data_preprocessing.common.errors import one_line
 from engine.checkpoints.published_names import replace_published
+from engine.config.config_file import with_config
 from engine.config.flags import add_flags
 from engine.config.folds import is_series
 from engine.config.recipes import recipe_table
@@ -43,10 +44,13 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
     """Run the command line. augmentation: False trains without any random transform. Returns the exit status: 0, 1 where
     --predict skipped a picture, 2 for wrong usage or data, 3 where training could not go on, 128 and the signal's number
     after one."""
-    flags = vars(get_args_parser().parse_args(argv))
+    parser = get_args_parser()
+    flags = vars(parser.parse_args(argv))
     if not augmentation:
         flags["augmentation"] = False
     try:
+        if "config" in flags:
+            flags = with_config(flags, parser, augmentation)
         check_flags(flags)
         problem = missing_packages()
         if problem:

@@ -1,7 +1,7 @@
 """The networks and SAM as the published code computes them, with every saving of ours off: what `benchmarks.speed` measures by.
 
 Built from the same layers and weights, so that both can be held to the same reference numbers. Off are: channels-last memory,
-fused or cached attention, oneDNN's products, our PReLU, one token in the last block, subsampling by slices, one
+fused or cached attention, oneDNN's products, our PReLU and convolution, one token in the last block, subsampling by slices, one
 reduction to 112², activations computed again, landmark features shared by SAM's passes and computed without autograd, SAM's
 steps over lists.
 """
@@ -92,6 +92,7 @@ PLAIN = {
     ir50.Bottleneck: Bottleneck,
     ir50.Stem: nn.Sequential,
     layers.Mlp: Mlp,
+    layers.Convolution3x3: nn.Conv2d,
     layers.Linear: nn.Linear,
     layers.PReLU: nn.PReLU,
     vit.Attention: Attention,

@@ -4,7 +4,8 @@
 
 Measured in turns: a SAM step (Adam, cross-entropy), the forward pass of evaluation, and that of a single picture; plain in
 float32, ours in each precision, evaluation by `optimize_for_inference`. Ours gets pictures as the data pipeline gives
-them, already reduced to what a POSTER sees. Operations are counted on the plain network, whatever ours leaves out.
+them, already reduced to what a POSTER sees. Operations are counted on the plain network, whatever ours leaves out. Then
+comes the rate of every product shape of ours in float32.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import measure
 from benchmarks.plain import SAM, make_plain, plain_step
+from benchmarks.shapes import print_shapes
 from engine.network import build_model
 from engine.precision import PRECISIONS, choose_precision
 from engine.seed import seed_everything
@@ -139,7 +141,7 @@ def print_peaks(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Print machine, rates, and both tables."""
+    """Print machine, rates, and the tables of times, product shapes and memory."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__.splitlines()[0])
     posters = [name for name, architecture in MODELS.items() if architecture.has_landmark_branch]
     parser.add_argument("--model", choices=posters, default="poster_v2", help="(default: %(default)s)")
@@ -160,6 +162,8 @@ def main() -> None:
         return
     args.precision = args.precision or measure.short_precisions(device)
     print_times(args, device, print_rates(args, device))
+    network = build_model(args.model, 7, {}, device).train()
+    print_shapes(network, pictures(args.batch, device)[1], device, args.repeats)
     print_peaks(args)
 
 

@@ -66,6 +66,29 @@ def start_from_scratch(model: nn.Module, init: str) -> None:
         model.start(init)
 
 
+def freeze_features(model: nn.Module) -> str:
+    """Keep all that comes before the network's trunk as it is (--freeze features); returns a line that counts it.
+
+    Its layers are to stay as in evaluation meanwhile (`feature_layers`), so that BatchNorms do not move either.
+    """
+    trunk = contract.trunk(model)
+    frozen = [parameter for name, parameter in model.named_parameters() if not name.startswith(trunk)]
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return f"frozen: {sum(p.numel() for p in frozen):,} parameters of the backbones; {trained:,} are trained"
+
+
+def feature_layers(model: nn.Module) -> list[nn.Module]:
+    """The layers before the network's trunk, without those that hold a part of it."""
+    trunk = contract.trunk(model)
+    return [
+        layer
+        for name, layer in model.named_modules()
+        if name and not f"{name}.".startswith(trunk) and not any(prefix.startswith(f"{name}.") for prefix in trunk)
+    ]
+
+
 def load_weights(model: nn.Module, checkpoint: Checkpoint, flag: str, say: Callable[[str], None]) -> None:
     """Load a checkpoint's weights exactly. Raises UsageError naming file and keys where they do not fit."""
     try:

@@ -3,7 +3,7 @@
 from engine.errors import UsageError
 from models.files.published_files import find_published
 
-_FLAGS = ("evaluate", "resume")
+_FLAGS = ("evaluate", "resume", "finetune")
 
 
 def replace_published(flags: dict) -> dict:
@@ -18,6 +18,9 @@ def replace_published(flags: dict) -> dict:
         except ValueError as error:
             raise UsageError(f"--{name} {error}") from None
         if file:
+            if name == "finetune":  # --data_type is of the new data, whatever the file was trained on
+                flags = flags | {name: str(file.path)}
+                continue
             if flags.get("data_type", file.data_type) != file.data_type:
                 raise UsageError(
                     f"--data_type {flags['data_type']}: {flags[name]} has {file.data_type}'s label order; leave --data_type out"

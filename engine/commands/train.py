@@ -1,16 +1,19 @@
 """Training: a new run, or one that is resumed, up to its report."""
 
 from data_preprocessing.common.errors import one_line
-from engine.checkpoints.format import load_checkpoint
+from engine.checkpoints import finetune
+from engine.checkpoints.format import Checkpoint, load_checkpoint
 from engine.commands.trainer import TrainingRun
 from engine.commands.training_records import begin_records
 from engine.commands.training_setup import prepare
+from engine.config.flags import Settings
 from engine.config.settings import AUTO, resolve
 from engine.distributed import Group, join_group, leave_group
 from engine.errors import TrainingStopped, UsageError
 from engine.run_folder import layout
 from engine.run_folder.run_folder import RunFolder, find_run
 from engine.run_folder.signals import Requests
+from engine.training.loop import FitState
 
 
 def train(flags: dict) -> None:
@@ -24,16 +27,17 @@ def train(flags: dict) -> None:
         group = join_group(flags.get("device", "auto"))
         log = layout.Log(speaks=group.is_main)
         run = _find_run(flags, log, group)
-        settings = resolve(flags, run.checkpoint.settings if run.checkpoint else {})
+        source = _trained_source(flags, run)
+        settings = resolve(flags, run.checkpoint.settings if run.checkpoint else finetune.settings_of(source, flags))
         done = run.checkpoint.epoch if run.checkpoint else 0
         done = done if settings.start_epoch is None else settings.start_epoch
-        if done >= settings.epochs:
+        if done >= settings.epochs or _is_exhausted(run, settings):
             if flags.get("resume") != AUTO:
-                raise UsageError(f"--epochs {settings.epochs}: {done} epochs are done already; give more to go on")
+                raise UsageError(_nothing_left(done, settings))
             if run.result:
                 log.say(f"{run.name}: is complete, {done} epochs; see {run.path}/")
                 return
-        prepared = prepare(settings, run, flags, log, group)
+        prepared = prepare(settings, run, flags, log, group, source)
         if settings.start_epoch is not None:
             prepared.state.rewind(done)
         begin_records(prepared, run)
@@ -45,6 +49,28 @@ def train(flags: dict) -> None:
             log.keep(one_line(error))
             raise
         leave_group(group)
+
+
+def _trained_source(flags: dict, run: RunFolder) -> Checkpoint | None:
+    """The file of --finetune, where the run starts anew."""
+    if "finetune" not in flags or run.checkpoint:
+        return None
+    return load_checkpoint(flags["finetune"], "--finetune", {name: flags[name] for name in ("model",) if name in flags})
+
+
+def _is_exhausted(run: RunFolder, settings: Settings) -> bool:
+    if not run.checkpoint or run.checkpoint.progress or settings.start_epoch is not None:
+        return False
+    return FitState(run.checkpoint.epoch, best=run.checkpoint.best).is_exhausted(settings.patience)
+
+
+def _nothing_left(done: int, settings: Settings) -> str:
+    if done >= settings.epochs:
+        return f"--epochs {settings.epochs}: {done} epochs are done already; give more to go on"
+    return (
+        f"--patience {settings.patience}: the run stopped after epoch {done}, without a better validation for so many epochs; "
+        "give more, or 0 to train all --epochs"
+    )
 
 
 def _find_run(flags: dict, log: layout.Log, group: Group) -> RunFolder:

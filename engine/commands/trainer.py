@@ -21,7 +21,7 @@ from engine.evaluation.leaks import as_facts
 from engine.evaluation.predictions import Predictions, predict
 from engine.figures.plots import plot_curves
 from engine.figures.tensorboard import NoWatch, Watch, watching
-from engine.network import load_weights, model_options, model_title
+from engine.network import feature_layers, load_weights, model_options, model_title
 from engine.report.run_page import RunPage
 from engine.run_folder import layout
 from engine.run_folder.manifest import picture_hashes
@@ -31,7 +31,6 @@ from engine.seed import get_rng_state
 from engine.training.compiled import Compiled
 from engine.training.epoch import Training
 from engine.training.loop import FitState, fit
-from engine.training.losses import LOSSES
 from engine.training.not_finite import FiniteGuard
 from engine.training.stalls import batches, watched
 
@@ -91,7 +90,7 @@ class TrainingRun:
         training = Training(
             prepared.model,
             prepared.optimizer,
-            LOSSES[settings.loss],
+            prepared.objective,
             prepared.device,
             prepared.precision,
             runner=self.group.wrap(runner, settings.sync_bn),
@@ -103,8 +102,11 @@ class TrainingRun:
             say=self.say,
             batches=lambda loader: batches(loader, settings.stall_seconds, self.say),
             after_step=self._after_step,
+            still=feature_layers(prepared.model) if settings.freeze == "features" else (),
         )
-        schedule = dict(lr=settings.lr, lr_decay=settings.lr_decay, epochs=settings.epochs)
+        schedule = dict(
+            lr=settings.lr, lr_decay=settings.lr_decay, epochs=settings.epochs, patience=settings.patience
+        )
         progress = self.page.clock.timed(self._answering)
         try:
             fit(training, loader, selection, self.state, **schedule, progress=progress, on_epoch=self._keep)
@@ -171,7 +173,8 @@ class TrainingRun:
         layout.write_history(self.folder, state.history)
         self.page.note_epoch()
         plot_curves(state.history, self.folder / "curves.png", self.prepared.splits[1].name)
-        if is_best or state.epoch == self.settings.epochs or self.schedule.is_due or self.schedule.is_cheap:
+        is_last = state.epoch == self.settings.epochs or state.is_exhausted(self.settings.patience)
+        if is_best or is_last or self.schedule.is_due or self.schedule.is_cheap:
             self._save()
         if is_best:
             share_checkpoint(self.last, self.best)

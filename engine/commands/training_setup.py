@@ -1,12 +1,14 @@
 """Everything that a training run trains, checked and built, before anything is written."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from data_preprocessing.sources.folders import Checked, Split
 from engine import data, memory
+from engine.checkpoints import finetune
 from engine.checkpoints.class_names import output_classes
 from engine.checkpoints.format import Checkpoint
 from engine.config.flags import Settings
@@ -14,12 +16,13 @@ from engine.config.wishes import without_effect
 from engine.distributed import SINGLE, Group
 from engine.errors import UsageError
 from engine.evaluation.leaks import Copies, find_copies, training_warning
-from engine.network import BGR, build_model, choose_device, load_backbones, model_options, start_from_scratch
+from engine.network import BGR, build_model, choose_device, freeze_features, load_backbones, model_options, start_from_scratch
 from engine.precision import choose_precision
 from engine.run_folder import layout
 from engine.run_folder.resume import require_same_order, restore, say_changes
 from engine.run_folder.run_folder import RunFolder
 from engine.seed import seed_everything
+from engine.training.class_weights import create_objective
 from engine.training.loop import FitState
 from engine.training.loss_scaling import LossScaler
 from engine.training.optimizers import create_optimizer, parameter_groups
@@ -43,6 +46,7 @@ class Prepared:
     classes: tuple[str, ...]
     model: nn.Module
     optimizer: torch.optim.Optimizer
+    objective: Callable[[Tensor, Tensor], Tensor]
     state: FitState
     scaler: LossScaler
     group: Group = SINGLE
@@ -53,18 +57,33 @@ class Prepared:
         return {name: check.fingerprint for name, check in self.checks.items()}
 
 
-def prepare(settings: Settings, run: RunFolder, flags: dict, log: layout.Log, group: Group = SINGLE) -> Prepared:
+def prepare(
+    settings: Settings,
+    run: RunFolder,
+    flags: dict,
+    log: layout.Log,
+    group: Group = SINGLE,
+    source: Checkpoint | None = None,
+) -> Prepared:
     """Check the data and build network and optimiser; writes nothing.
 
-    flags: the command line's, only those given. group: the processes that train together. Raises UsageError, DataError or
-    WeightsError, and TrainingStopped where memory does not suffice.
+    flags: the command line's, only those given. group: the processes that train together. source: the file of --finetune.
+    Raises UsageError, DataError or WeightsError, and TrainingStopped where memory does not suffice.
     """
     device = choose_device(settings, flags, log.say, group)
     with memory.explained(device, settings.batch_size, settings.workers):
-        return _prepare(device, settings, run, flags, log, group)
+        return _prepare(device, settings, run, flags, log, group, source)
 
 
-def _prepare(device: torch.device, settings: Settings, run: RunFolder, flags: dict, log: layout.Log, group: Group) -> Prepared:
+def _prepare(
+    device: torch.device,
+    settings: Settings,
+    run: RunFolder,
+    flags: dict,
+    log: layout.Log,
+    group: Group,
+    source: Checkpoint | None,
+) -> Prepared:
     precision = choose_precision(settings.precision, device, log.say)
     checkpoint = run.checkpoint
     stored = checkpoint.path if checkpoint and "data" not in flags else None
@@ -76,6 +95,8 @@ def _prepare(device: torch.device, settings: Settings, run: RunFolder, flags: di
     splits = [split.reordered(classes) for split in splits]
     seed_everything(settings.seed)
     model = build_model(settings.model, len(classes), model_options(settings), device)
+    if settings.freeze == "features":
+        log.say(freeze_features(model))
     scaler = LossScaler(precision)
     optimizer = create_optimizer(
         parameter_groups(model, settings.feature_lr_scale),
@@ -93,12 +114,18 @@ def _prepare(device: torch.device, settings: Settings, run: RunFolder, flags: di
     else:
         state = FitState()
         start_from_scratch(model, settings.init)
-        load_backbones(model, settings.pretrained, log.say, named="pretrained" in flags)
+        if source:
+            log.say(finetune.load(model, source, settings, splits[0]))
+        else:
+            load_backbones(model, settings.pretrained, log.say, named="pretrained" in flags)
     checked = data.checked(splits, settings.skip_bad_images, log.say, run.known_images) if group.is_main else None
     splits, checks = group.share(checked)
+    objective, weighted = create_objective(settings, splits[0])
+    if weighted:
+        log.say(weighted)
     copies = find_copies(checks)
     said += [training_warning(copies, splits[2].name), *map(data.absence, {split.name: split for split in splits[1:]}.values())]
-    training = model, optimizer, state, scaler, group
+    training = model, optimizer, objective, state, scaler, group
     warnings = [text for text in (explanation, *noted, *said) if text.startswith(layout.WARNING)]
     prepared = Prepared(settings, log, device, precision, splits, warnings, checks, copies, classes, *training)
     if checkpoint and settings.start_epoch is None:

@@ -137,6 +137,16 @@ class Settings:
     init: str = with_default(
         "--init", "model", "how POSTER V2's transformer starts", "reference", choices=("reference", "positions")
     )
+    finetune: str | None = flag(
+        "--finetune",
+        "model",
+        "start from this trained file, with a new head where its classes are others; published:rafdb as for --evaluate",
+        metavar="FILE",
+        path=True,
+    )
+    freeze: str = with_default(
+        "--freeze", "model", "features: train what follows the backbones alone", "none", choices=("none", "features")
+    )
     freeze_landmark_bn: bool = flag(
         "--freeze-landmark-bn", "model", "keep the landmark network's BatchNorm still (default: it moves)", False
     )
@@ -151,6 +161,15 @@ class Settings:
         most=LARGEST_INT,
         lifetime=COMMAND,
     )
+    patience: int = flag(
+        "--patience",
+        "optimisation",
+        "stop after N epochs without a better validation accuracy (default: 0, train all --epochs)",
+        0,
+        metavar="N",
+        least=0,
+        most=LARGEST_INT,
+    )
     batch_size: int | None = by_recipe(
         "-b --batch-size", "optimisation", "images per step", metavar="N", least=1, most=LARGEST_INT
     )
@@ -158,6 +177,17 @@ class Settings:
         "--accumulate", "optimisation", "parts that a batch is computed in", 1, metavar="N", least=1, most=LARGEST_INT
     )
     loss: str | None = by_recipe("--loss", "optimisation", "cross-entropy, or with twice a label-smoothed one", choices=LOSSES)
+    class_weights: str = flag(
+        "--class-weights",
+        "optimisation",
+        "weights of the classes in the loss: balanced (inverse to their numbers), or a CSV of class,weight (default: none)",
+        "none",
+        metavar="balanced|FILE",
+        path=True,
+    )
+    label_smoothing: float = with_default(
+        "--label-smoothing", "optimisation", "share of each label spread over all classes", 0.0, metavar="X", least=0
+    )
     optimizer: str | None = by_recipe("--optimizer", "optimisation", "what SAM drives", choices=("adam", "adamw", "sgd"))
     lr: float | None = by_recipe("--lr --learning-rate", "optimisation", "rate of the first epoch", metavar="X", above=0)
     lr_decay: float | None = by_recipe("--lr-decay", "optimisation", "the rate's factor per epoch", metavar="X", above=0)
@@ -172,6 +202,14 @@ class Settings:
         "--rho", "optimisation", "SAM's radius; 0: the plain optimiser, one pass", metavar="X", least=0
     )
 
+    config: str | None = flag(
+        "--config",
+        "run",
+        "read flags from this JSON or YAML file, args.json of a run among them; the command line goes first",
+        metavar="FILE",
+        path=True,
+        lifetime=COMMAND,
+    )
     resume: str | None = flag(
         "--resume",
         "run",

@@ -11,7 +11,7 @@ from engine.config.flag import COMMAND
 from engine.config.flags import DEFAULTS, FLAGS, Settings, flag_of, of_lifetime
 from engine.config.folds import OF_THE_DATA, check_folds, is_series
 from engine.config.recipes import DATA_TYPES, SYNTHETIC, find_recipe
-from engine.config.wishes import require_backbones, require_one_device
+from engine.config.wishes import require_backbones, require_loss, require_one_device, require_start
 from engine.errors import UsageError
 from models import HEADS, MODELS
 
@@ -154,6 +154,8 @@ def resolve(flags: dict, stored: dict) -> Settings:
     settings = Settings(**settings | dict.fromkeys(of_lifetime(COMMAND)) | flags)
     check_model(settings, flags)
     require_backbones(settings, flags)
+    require_loss(settings, flags)
+    require_start(settings, flags)
     if settings.margin is None:
         settings.margin = HEADS[settings.head]
     return settings

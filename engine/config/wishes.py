@@ -4,17 +4,17 @@ Only flags of this command count: what a checkpoint, a recipe or a default says 
 """
 
 from data_preprocessing.sources.list_file import ENDINGS
-from engine.config.flags import FLAGS, Settings, flag_of
+from engine.config.flags import DEFAULTS, FLAGS, Settings, flag_of
 from engine.config.folds import OF_THE_DATA
 from engine.errors import UsageError
 from models import MODELS
 
 _OF_TRAINING = {name for name, one in FLAGS.items() if one.group == "optimisation"} - {"batch_size"} | {
-    "transform", "sampler", "occlude", "pretrained", "init", "freeze_landmark_bn", "checkpoint_path", "best_checkpoint_path",
-    "save_every", "on_nan", "print_freq", "compile", "sync_bn",
+    "transform", "sampler", "occlude", "pretrained", "init", "finetune", "freeze", "freeze_landmark_bn", "checkpoint_path",
+    "best_checkpoint_path", "save_every", "on_nan", "print_freq", "compile", "sync_bn",
 }  # fmt: skip
 _NOT_OF_GIVEN_IMAGES = {"data", "cache", "skip_bad_images", "split_seed", *OF_THE_DATA}
-_OF_A_START = {"pretrained", "init"}
+_OF_A_START = {"pretrained", "init", "finetune"}
 
 
 def require_backbones(settings: Settings, flags: dict) -> None:
@@ -27,6 +27,27 @@ def require_backbones(settings: Settings, flags: dict) -> None:
             f"--feature-lr-scale {flags['feature_lr_scale']:g}: {settings.model} has no backbones with a rate of their own; "
             "leave it out"
         )
+
+
+def require_loss(settings: Settings, flags: dict) -> None:
+    """Raises UsageError for class weights or smoothing that the chosen objective or sampler already has a form of."""
+    for name in ("class_weights", "label_smoothing"):
+        if settings.loss != "ce" and getattr(settings, name) != DEFAULTS[name]:
+            raise UsageError(f"{flag_of(name)}: --loss {settings.loss} is a published objective as it is; add --loss ce")
+    if settings.class_weights != "none" and settings.sampler == "balanced":
+        raise UsageError("--class-weights: --sampler balanced draws every class equally often already; leave one out")
+    if settings.label_smoothing >= 1:
+        raise UsageError(f"--label-smoothing {settings.label_smoothing:g}: must be below 1, where labels say nothing any more")
+
+
+def require_start(settings: Settings, flags: dict) -> None:
+    """Raises UsageError for flags about the first weights that exclude each other or that the network has no use for."""
+    if "finetune" in flags:
+        for name, harmless in (("pretrained", "none"), ("resume", "auto"), ("start_epoch", None)):
+            if flags.get(name, harmless) != harmless:
+                raise UsageError(f"--finetune and {flag_of(name)} exclude each other: a new run starts from FILE")
+    if settings.freeze == "features" and not MODELS[settings.model].has_features:
+        raise UsageError(f"--freeze features: {settings.model} has no backbones to freeze; leave it out")
 
 
 def require_one_device(flags: dict) -> None:

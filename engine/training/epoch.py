@@ -3,7 +3,7 @@
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -79,7 +79,7 @@ class Training:
     objective: one of `engine.training.losses`. runner: `model` as it is to be run, compiled or averaging gradients. accumulate,
     scaler: as in train_step. group: processes that each take a part of every batch. print_freq: steps between two reports, on
     the progress bar or, without a terminal, as a line through `say`. batches: draws from the loader. after_step: called when
-    the network is between two steps.
+    the network is between two steps. still: layers that stay as in evaluation, frozen BatchNorms among them.
     """
 
     model: nn.Module
@@ -96,6 +96,7 @@ class Training:
     say: Callable[[str], None] = print
     batches: Callable[[DataLoader], Iterable] = iter
     after_step: Callable[[], None] = lambda: None
+    still: Sequence[nn.Module] = ()
 
 
 def train_one_epoch(
@@ -113,6 +114,8 @@ def train_one_epoch(
     """
     guard, looks_often = training.guard, training.device.type == "cpu" or training.guard.skip
     training.model.train()
+    for layer in training.still:
+        layer.eval()
     begin, earlier = time.perf_counter(), sum(progress.sizes)
 
     def speed() -> float:

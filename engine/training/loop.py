@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch.utils.data import DataLoader
 
+from data_preprocessing.common.words import quantity
 from engine.errors import TrainingStopped
 from engine.evaluation.predictions import Predictions, predict
 from engine.training.epoch import Progress, Training, train_one_epoch
@@ -48,6 +49,10 @@ class FitState:
             self.best = {"epoch": self.epoch, "valid_accuracy": valid.accuracy}
         return is_best
 
+    def is_exhausted(self, patience: int) -> bool:
+        """Whether the last `patience` epochs were none better than the best before them; never for 0."""
+        return bool(patience and self.best) and self.epoch - self.best["epoch"] >= patience
+
     def rewind(self, epoch: int) -> None:
         """Go on after `epoch`, without what was recorded of later ones."""
         if epoch != self.epoch:
@@ -72,17 +77,21 @@ def fit(
     lr: float,
     lr_decay: float,
     epochs: int,
+    patience: int = 0,
     progress: Callable,
     on_epoch: Callable[[FitState, bool, Predictions], None],
 ) -> None:
     """Train from `state.epoch` to `epochs`, choosing the epoch with the best accuracy on `valid_loader`, the first of equals.
 
+    patience: epochs without a better one after which training ends; 0: never.
     progress: wraps the batches of an evaluation, as in `predict`. on_epoch(state, is_best, predictions) saves and draws after
     each epoch. Raises TrainingStopped where a loss is not finite; what the last `on_epoch` saved stays good.
     """
     group, model = training.group, training.model
     remaining = Remaining(len(train_loader), epochs, training.say)
     for epoch in range(state.epoch, epochs):
+        if state.is_exhausted(patience):
+            break
         rate = learning_rate(lr, lr_decay, epoch)
         set_learning_rate(training.optimizer, rate)
         state.progress = state.progress or Progress()
@@ -102,3 +111,8 @@ def fit(
             f"{f'; {skipped} steps skipped' * bool(skipped)}{f'; {left}' * bool(left)}"
         )
         on_epoch(state, is_best, predictions)
+    if state.is_exhausted(patience) and state.epoch < epochs:
+        training.say(
+            f"stopped after epoch {state.epoch} of {epochs}: no better accuracy on {valid_loader.dataset.split.name} for "
+            f"{quantity(patience, 'epoch')} (--patience)"
+        )
