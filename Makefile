@@ -14,8 +14,9 @@ PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile --no
 	.venv/bin/python -m pip install --quiet -r requirements.txt
 	touch $@
 
-.venv/.tested: .venv/.installed tests/requirements.txt requirements-extras.txt
+.venv/.tested: .venv/.installed tests/requirements.txt requirements-extras.txt requirements-faces.txt requirements-retinaface.txt
 	.venv/bin/python -m pip install --quiet -r tests/requirements.txt
+	.venv/bin/python -m pip install --quiet --no-deps -r requirements-retinaface.txt
 	touch $@
 
 test: .venv/.tested

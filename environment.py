@@ -16,6 +16,8 @@ REQUIRED = {
     "numpy": "numpy",
     "PIL": "pillow",
     "tqdm": "tqdm",
+    "jinja2": "jinja2",
+    "markupsafe": "markupsafe",
     "koreanize_matplotlib": "koreanize-matplotlib",
 }
 _HELPFUL = {"koreanize_matplotlib"}  # plots do without its font

@@ -2,7 +2,8 @@
 
 python main.py --data DIR --lr 3.5e-5          train
 python main.py --data DIR --evaluate FILE      test a checkpoint
-python main.py --evaluate FILE --predict PATH  predict the expression of each image: aligned face crops of any size
+python main.py --evaluate FILE --predict PATH  predict the expression of each image: aligned face crops of any size;
+                                               with --faces of every face in photographs and videos
 python main.py --resume FILE                   continue a run
 """
 

@@ -92,7 +92,6 @@ PLAIN = {
     ir50.Bottleneck: Bottleneck,
     ir50.Stem: nn.Sequential,
     layers.Mlp: Mlp,
-    layers.Convolution3x3: nn.Conv2d,
     layers.Linear: nn.Linear,
     layers.PReLU: nn.PReLU,
     vit.Attention: Attention,

@@ -30,7 +30,7 @@ from engine.training.step import train_step
 
 def steps(args: argparse.Namespace) -> list[float]:
     """Seconds of the SAM steps of this process, the first one left out."""
-    group = join_group(args.device)
+    group = join_group()
     device = torch.device(args.device, group.local_rank) if args.device == "cuda" else torch.device("cpu")
     seed_everything(0)
     model = build_model(args.model, 7, {}, device).train()

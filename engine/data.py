@@ -1,17 +1,16 @@
 """The splits of a run: found, checked picture by picture, in the network's class order."""
 
 import os
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
 
 from data_preprocessing.audit.report import find_verdict
 from data_preprocessing.common.class_names import absent_classes, display_order, require_training_images, with_classes_of
+from data_preprocessing.common.console import progress
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import reason
 from data_preprocessing.loading.cache import CachedPictures, open_cache
@@ -29,13 +28,10 @@ from engine.distributed import SINGLE, Group
 from engine.run_folder.layout import WARNING
 from models import MODELS
 
-SYNTHETIC_FOLDER, CACHE_FOLDER = Path("data/synthetic"), Path("data/cache")
+CACHE_FOLDER = Path("data/cache")
+# what the recipes of SYNTHETIC are made for; many persons, each once per class, teach more than few in several views
+SYNTHETIC_FOLDER, SYNTHETIC_FACES = Path("data/drawn_faces"), dict(people={"train": 100, "valid": 20, "test": 50}, views=1)
 Cached = Callable[[Split, Stored], CachedPictures | None] | None  # see `caching`
-
-
-def progress(items: Iterable, total: int, text: str) -> tqdm:
-    """A progress bar over `items`, silent where the output is no terminal."""
-    return tqdm(items, total=total, desc=text, leave=False, disable=not sys.stderr.isatty())
 
 
 def locate(settings: Settings, say: Callable[[str], None], stored: Path | None = None) -> dict[str, Callable[[], Split]]:
@@ -50,7 +46,7 @@ def locate(settings: Settings, say: Callable[[str], None], stored: Path | None =
         if not SYNTHETIC_FOLDER.exists():
             say(f"no --data given: drawing synthetic faces into {SYNTHETIC_FOLDER}")
         try:
-            data = write_synthetic(SYNTHETIC_FOLDER, progress=progress)
+            data = write_synthetic(SYNTHETIC_FOLDER, **SYNTHETIC_FACES, progress=progress)
         except OSError as error:
             raise DataError(f"{SYNTHETIC_FOLDER}: cannot be written ({reason(error)}); give pictures by --data DIR") from None
     return open_source(data, say, reading_of(settings))

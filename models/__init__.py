@@ -92,11 +92,16 @@ def load_model(path, device="cpu", precision=None):
     return import_module("models.images").load(path, device, precision)
 
 
-def predict(model, images, batch_size=32):
+def predict(model, images, batch_size=32, faces=False):
     """Probabilities (N, C) as a float32 array, in the order of model.classes; of one picture (1, C).
 
     model: of `load_model`. images: one or any number of paths, PIL pictures, or uint8 arrays (H, W, 3) in RGB or (H, W), of
     any size: aligned face crops. batch_size: pictures that are held and computed at once. Raises DataError, a ValueError,
     naming a file that cannot be read, TypeError for what is no picture.
+
+    faces: the images are photographs; the result is a list with, for each of them, the list of its faces from left to right,
+    each a models.faces.PredictedFace with .box, .score, .points and .probabilities. They are cropped as model.alignment says,
+    "points" or "box", which a checkpoint that knows it sets; otherwise by points. Raises DataError where the packages of
+    requirements-faces.txt are missing.
     """
-    return import_module("models.images").predict(model, images, batch_size)
+    return import_module("models.images").predict(model, images, batch_size, faces)

@@ -40,6 +40,23 @@ def affine_grid(theta: Tensor, height: int, width: int) -> Tensor:
     return (places @ theta.transpose(1, 2)).unflatten(1, (height, width))
 
 
+def sample_repeatably(x: Tensor, grid: Tensor) -> Tensor:
+    """x (B, C, H, W), grid (B, h, w, 2) -> (B, C, h, w), as torch.nn.functional.grid_sample without aligned corners, up to
+    rounding, by operations whose backward pass on CUDA has a repeatable kernel."""
+    (B, C, H, W), (h, w) = x.shape, grid.shape[1:3]
+    x_place, y_place = (((places + 1) * size - 1) / 2 for places, size in zip(grid.unbind(-1), (W, H)))
+    left, top = x_place.detach().floor(), y_place.detach().floor()
+    x_share, y_share, pixels, total = x_place - left, y_place - top, x.flatten(2), 0
+    for right in (0, 1):
+        for down in (0, 1):
+            column, row = left + right, top + down
+            inside = (column >= 0) & (column < W) & (row >= 0) & (row < H)
+            index = (row.clamp(0, H - 1) * W + column.clamp(0, W - 1)).long().view(B, 1, h * w).expand(B, C, h * w)
+            weight = (x_share if right else 1 - x_share) * (y_share if down else 1 - y_share)
+            total = total + (weight * inside)[:, None] * pixels.gather(2, index).view(B, C, h, w)
+    return total
+
+
 class _DeepEmotion(nn.Module):
     """What both forms share: the transformer's prediction from the picture, and the warp.
 
@@ -71,15 +88,20 @@ class _DeepEmotion(nn.Module):
 
     def affine(self, picture: Tensor) -> Tensor:
         """(B, 2, 3): where each place of the warped picture is taken from, in coordinates from -1 to 1."""
-        return self.fc_loc(self.localization(picture).flatten(1)).view(-1, 2, 3)
+        with torch.autocast(picture.device.type, enabled=False):  # in bfloat16 places would be off by 0.1 pixels
+            exact = picture.to(torch.promote_types(picture.dtype, torch.float32))
+            return self.fc_loc(self.localization(exact).flatten(1)).view(-1, 2, 3)
 
     def warp(self, x: Tensor, picture: Tensor) -> Tensor:
         """x: (B, C, H, W), resampled by the affine map that is predicted from `picture`; zeros outside."""
         theta = self.affine(picture)
+        x = x.to(theta.dtype)
         # the backward of PyTorch's own grid does not compile for a batch of open size
         compiling = torch.compiler.is_compiling()
         grid = affine_grid(theta, *x.shape[2:]) if compiling else F.affine_grid(theta, x.shape, align_corners=False)
-        return F.grid_sample(x, grid, align_corners=False)
+        # only there: PyTorch's own is faster and on a CPU repeatable
+        repeatable = x.device.type != "cpu" and torch.are_deterministic_algorithms_enabled() and not compiling
+        return sample_repeatably(x, grid) if repeatable else F.grid_sample(x, grid, align_corners=False)
 
     @staticmethod
     def cell_centres(side: int, size: int) -> Tensor:

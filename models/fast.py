@@ -106,6 +106,9 @@ def optimize(model: nn.Module, dtype: torch.dtype) -> OptimizedNetwork | Unfolde
     network = copy.deepcopy(model).eval().requires_grad_(False)
     if not contract.declared(network, "fold"):
         return UnfoldedNetwork(network, dtype).eval()
+    device = next(network.parameters()).device
+    if device.type == "mps":  # which has no float64
+        network.cpu()
     network.double().fold()
     if contract.declared(network, "least_dtype"):
         dtype = torch.promote_types(dtype, network.least_dtype)
@@ -116,7 +119,7 @@ def optimize(model: nn.Module, dtype: torch.dtype) -> OptimizedNetwork | Unfolde
     convert(network)
     network.to(dtype)
     setattr(owner, name, ExactHead(head.to(torch.promote_types(dtype, torch.float32))))
-    return OptimizedNetwork(network, dtype).eval()
+    return OptimizedNetwork(network.to(device), dtype).eval()
 
 
 def convert(module: nn.Module) -> nn.Module:

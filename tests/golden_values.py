@@ -1,7 +1,9 @@
 """The reference's numbers: reading them, and building the networks that they were computed with."""
 
+import copy
 import json
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +53,13 @@ def exact_arithmetic(dtype: torch.dtype = torch.float64):
 
 
 def filled_model(name: str, num_classes: int, **options) -> torch.nn.Module:
-    """The network with the recipe's weights and every stochastic layer off."""
-    model = recipe.fill_(create_model(name, num_classes, **options))
+    """The network with the recipe's weights and every stochastic layer off, the caller's own."""
+    return copy.deepcopy(_filled(torch.get_default_dtype(), name, num_classes, tuple(options.items())))
+
+
+@lru_cache(maxsize=1)  # of 170 to 350 MB; to compute so many weights takes longer than the pass of the network
+def _filled(dtype: torch.dtype, name: str, num_classes: int, options: tuple) -> torch.nn.Module:
+    model = recipe.fill_(create_model(name, num_classes, **dict(options)))
     for module in model.modules():
         if isinstance(module, DropPath):
             module.rate = 0.0

@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from data_preprocessing.audit.copies import Listed, Scan
 from data_preprocessing.audit.figures import compute_figures
@@ -27,6 +26,7 @@ from data_preprocessing.audit.near_duplicates import SIDE, fingerprints, grey_th
 from data_preprocessing.audit.report import remedy, write_report
 from data_preprocessing.audit.table import KEEP, Copied
 from data_preprocessing.common.command_line import OneLineParser, path
+from data_preprocessing.common.console import progress
 from data_preprocessing.common.errors import DataError, one_line, printable
 from data_preprocessing.common.files import MOST_TABLE, read_file, reason
 from data_preprocessing.common.workers import run_tasks
@@ -187,7 +187,7 @@ def main(argv: list[str] | None = None) -> int:
     out = args.out or (place_beside(args.root) if is_list(args.root) else args.root)
     reading = Reading(args.columns, args.images and str(args.images), seed=args.split_seed)
     try:
-        figures, copied = audit(args.root, args.subject_regex, _bar, args.keep, reading)
+        figures, copied = audit(args.root, args.subject_regex, progress, args.keep, reading)
         write_report(figures, copied, args.root, out)
     except DataError as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
@@ -199,10 +199,6 @@ def main(argv: list[str] | None = None) -> int:
     for line in (*figures["summary"], verdict, *remedy(figures, args.root, out), str(out / "audit.html")):
         print(printable(line))
     return int(args.strict and figures["verdict"] == "leakage")
-
-
-def _bar(items: Iterable, total: int, text: str) -> tqdm:
-    return tqdm(items, total=total, desc=text, leave=False, disable=not sys.stderr.isatty())
 
 
 if __name__ == "__main__":

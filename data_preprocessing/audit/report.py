@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
+from markupsafe import Markup
+
 from data_preprocessing.audit.figures import FORMAT
 from data_preprocessing.audit.listed import place_beside
 from data_preprocessing.audit.table import TABLE, Copied, write_table
 from data_preprocessing.common.class_names import display_order
 from data_preprocessing.common.errors import printable
 from data_preprocessing.common.files import MOST_TEXT, read_file, replacing
-from data_preprocessing.common.html import MOST_ROWS, data_uri, document, escaped, table
-from data_preprocessing.common.words import quantity
+from data_preprocessing.common.html import MOST_ROWS, data_uri, document, render_template
 from data_preprocessing.sources.images import load_image
 
 JSON_NAME, HTML_NAME = "audit.json", "audit.html"
@@ -25,14 +26,8 @@ _SECTIONS = {
     "same_subject": "Near copies of one person under two classes, as in a sequence: no label conflicts",
     "within": "Other copies, within a split and class",
 }
-_CSS = """
-.verdict { border-left: 0.4rem solid var(--line); padding: 0.5rem 1rem; background: var(--soft); font-size: 1.1rem; }
-.leakage { border-color: var(--bad); } .supported { border-color: var(--good); }
-.train { fill: var(--a); } .valid { fill: var(--b); } .test { fill: var(--c); }
-.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: 1rem; padding: 0; }
-.pairs li { list-style: none; border: 1px solid var(--line); padding: 0.5rem; font-size: 0.85rem; }
-.pairs img { max-width: 48%; height: auto; vertical-align: top; }
-"""
+_PAGE, _CSS = Path(__file__).with_suffix(".html"), Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+_FAULTS = {"unreadable": "Unreadable", "tiny": "Short side under 32 pixels", "blank": "Blank"}
 
 
 def find_verdict(root: Path | str) -> str | None:
@@ -91,23 +86,27 @@ def render(figures: dict, root: Path, out: Path) -> str:
 
     out: the folder that the page is for.
     """
-    title = f"Audit of {root.resolve().name}"
     images = Path(figures["list"]["images"]) if "list" in figures else root
-    body = [
-        f"<h1>{escaped(title)}</h1>",
-        f'<p class="verdict {figures["verdict"]}"><strong>{figures["verdict"]}.</strong> {escaped(figures["text"])}</p>',
-        *(f"<p>{escaped(line)}</p>" for line in remedy(figures, root, out)),
-        "<ul>" + "".join(f"<li>{escaped(line)}</li>" for line in figures["summary"]) + "</ul>",
-        "<h2>Classes</h2>",
-        _chart(figures),
-        _class_table(figures),
-        _quality(figures),
-        _subjects(figures),
-        *(_pairs(figures["pairs"][name], heading, images) for name, heading in _SECTIONS.items()),
-        f"<h2>Method</h2><p>Exact duplicates: {escaped(figures['exact']['measure'])}. Near-duplicates, of 32x32 grey "
-        f"thumbnails and their mirror images: {escaped(figures['near']['measure'])}. Lists are cut here; {JSON_NAME} has "
-        f"the totals and {TABLE} every image that has a copy.</p>",
-    ]
+    title, names, rows = f"Audit of {root.resolve().name}", list(figures["splits"]), _class_rows(figures)
+    bars = [(label, list(zip(names, counts))) for label, *counts in rows[: MOST_ROWS - 1]]
+    body = render_template(
+        _PAGE,
+        figures=figures,
+        title=title,
+        remedy=remedy(figures, root, out),
+        bars=bars,
+        peak=max(count / figures["splits"][name]["pictures"] for _, counts in bars for name, count in counts),
+        total=["all", *(split["pictures"] for split in figures["splits"].values())],
+        classes=rows,
+        faults=[(heading, figures[name], _fault_rows(figures[name])) for name, heading in _FAULTS.items()],
+        shared_subjects=[
+            [entry["subject"], *(entry["pictures"].get(name, 0) for name in names)]
+            for entry in figures["subjects"]["in_two_splits"]["list"]
+        ],
+        sections=[(heading, _pairs(figures["pairs"][name], images)) for name, heading in _SECTIONS.items()],
+        json_name=JSON_NAME,
+        csv_name=TABLE,
+    )
     return document(title, body, _CSS)
 
 
@@ -117,93 +116,21 @@ def _class_rows(figures: dict) -> list[list]:
     return [[c] + [split["classes"].get(c, 0) for split in figures["splits"].values()] for c in shown]
 
 
-def _class_table(figures: dict) -> str:
-    total = ["all"] + [split["pictures"] for split in figures["splits"].values()]
-    rows = _class_rows(figures)
-    more = f" (the first {MOST_ROWS - 1} of {quantity(len(rows), 'class')})" if len(rows) >= MOST_ROWS else ""
-    return table(f"Pictures of each class{more}", ["class", *figures["splits"]], [total, *rows])
+def _fault_rows(found: dict) -> list[list]:
+    return [[entry["path"], entry.get("reason") or "x".join(map(str, entry.get("size", [])))] for entry in found["list"]]
 
 
-def _chart(figures: dict) -> str:
-    """Bars of the share that each class has in each split: one can see where splits differ, whatever their sizes."""
-    names = list(figures["splits"])
-    rows = _class_rows(figures)[: MOST_ROWS - 1]
-    step = 12 * len(names) + 28
-    peak = max(count / figures["splits"][name]["pictures"] for _, *counts in rows for name, count in zip(names, counts))
-    parts = []
-    for place, name in enumerate(names):
-        parts.append(f'<rect class="{name}" x="{place * 80}" y="0" width="12" height="12"/>')
-        parts.append(f'<text x="{place * 80 + 17}" y="11">{name}</text>')
-    for k, (label, *counts) in enumerate(rows):
-        top = 24 + k * step
-        parts.append(f'<text x="0" y="{top + 12}">{escaped(label if len(label) < 40 else label[:39] + "…")}</text>')
-        for place, (name, count) in enumerate(zip(names, counts)):
-            share = count / figures["splits"][name]["pictures"]
-            y, width = top + 18 + 12 * place, 235 * share / peak
-            parts.append(f'<rect class="{name}" x="0" y="{y}" width="{width:.1f}" height="10"/>')
-            parts.append(f'<text x="{width + 6:.1f}" y="{y + 9}">{100 * share:.1f} % ({count:,})</text>')
-    height = 24 + len(rows) * step
-    label = "Bars: the share that each class has of each split. The figures are in the table below."
-    return f'<svg viewBox="0 0 360 {height}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
-
-
-def _quality(figures: dict) -> str:
-    short = figures["short_side"]
-    parts = [
-        f"<h2>Pictures</h2><p>Short side: {short['smallest']:,} to {short['largest']:,} pixels, median {short['median']:,}; "
-        f"{figures['sizes']['different']:,} different sizes.</p>",
-        table(
-            "Commonest sizes (width x height)", ["size", "pictures"], list(map(list, figures["sizes"]["most_common"].items()))
-        ),
-        table("Modes (as Pillow names them)", ["mode", "pictures"], list(map(list, figures["modes"].items()))),
-    ]
-    for name, heading in (("unreadable", "Unreadable"), ("tiny", "Short side under 32 pixels"), ("blank", "Blank")):
-        found = figures[name]
-        if found["total"]:
-            rows = [
-                [entry["path"], entry.get("reason") or "x".join(map(str, entry.get("size", [])))] for entry in found["list"]
-            ]
-            parts.append(table(f"{heading}: {found['total']:,}", ["picture", "what"], rows))
-    return "\n".join(parts)
-
-
-def _subjects(figures: dict) -> str:
-    subjects = figures["subjects"]
-    source = f"from {subjects['source']}" if subjects["source"] else "no source was given"
-    text = (
-        f"<h2>Subjects</h2><p>{subjects['known']:,} known ({escaped(source)}); "
-        f"{quantity(subjects['pictures_without'], 'image')} without; "
-        f"{quantity(subjects['manifest_rows_without_picture'], 'manifest row')} without an image.</p>"
-    )
-    found = subjects["in_two_splits"]
-    if found["total"]:
-        names = list(figures["splits"])
-        rows = [[entry["subject"], *(entry["pictures"].get(name, 0) for name in names)] for entry in found["list"]]
-        text += table(f"In more than one split: {found['total']:,}; pictures in each", ["subject", *names], rows)
-    return text
-
-
-def _pairs(pairs: list[dict], heading: str, root: Path) -> str:
+def _pairs(pairs: list[dict], root: Path) -> list[dict]:
+    """Those that the page shows, each with its two thumbnails."""
     chosen = [p for kind in ("exact", "near", "mirrored") for p in [q for q in pairs if q["kind"] == kind][:_SHOWN_PAIRS]]
-    if not chosen:
-        return ""
-    items = "".join(
-        f"<li>{_picture(root, pair['a'])} {_picture(root, pair['b'])}<br>{escaped(pair['a'])}<br>{escaped(pair['b'])}<br>"
-        f"{pair['kind']}, similarity {pair['similarity']:.3f}{_named(pair['subjects'])}</li>"
-        for pair in chosen
-    )
-    return f'<h2>{heading}</h2><ul class="pairs">{items}</ul>'
+    return [pair | {"images": [(pair[key], _thumbnail(root / pair[key])) for key in ("a", "b")]} for pair in chosen]
 
 
-def _named(subjects: list[str | None]) -> str:
-    return f"; subjects {escaped(subjects[0] or 'unknown')} and {escaped(subjects[1] or 'unknown')}" if any(subjects) else ""
-
-
-def _picture(root: Path, path: str) -> str:
+def _thumbnail(path: Path) -> tuple[Markup, int, int] | None:
+    """Address, width and height; None of an image that cannot be read."""
     try:
-        image = load_image(root / path)
+        image = load_image(path)
         image.thumbnail((_THUMBNAIL, _THUMBNAIL))
-        source = data_uri(image, "JPEG", 80)
+        return data_uri(image, "JPEG", 80), *image.size
     except Exception:  # PIL's decoders raise many kinds
-        return ""
-    return f'<img src="{source}" width="{image.width}" height="{image.height}" alt="{escaped(path)}">'
+        return None

@@ -66,7 +66,7 @@ def with_classes_of(split: Split, classes: tuple[str, ...], owner: str) -> tuple
     extra = [name for name in split.classes if name not in matches]
     if extra:
         missing = [name for name in classes if name not in matches.values()]
-        lacks = f" and lacks {', '.join(missing)}" * bool(missing)
+        lacks = f" and lacks {', '.join(missing)}" if missing else ""
         raise DataError(f"{split.folder}: its classes differ from those of {owner}: it adds {', '.join(extra)}{lacks}")
     renamed = replace(split, classes=tuple(matches[name] for name in split.classes)).reordered(classes)
     said = said_matches(matches)

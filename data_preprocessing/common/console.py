@@ -9,6 +9,7 @@ import io
 import os
 import stat
 import sys
+from collections.abc import Iterable
 
 _GONE = (errno.EPIPE, errno.ECONNRESET)
 
@@ -54,6 +55,13 @@ def lasting_output() -> None:
             setattr(sys, name, _lasting(stream))
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def progress(items: Iterable, total: int | None, text: str) -> Iterable:
+    """A progress bar over `items`, silent where standard error is no terminal."""
+    from tqdm import tqdm  # only here: --help and wrong flags need no package
+
+    return tqdm(items, total=total, desc=text, leave=False, disable=not sys.stderr.isatty())
 
 
 def output_gone() -> str:

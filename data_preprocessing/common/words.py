@@ -1,6 +1,8 @@
-"""How a message says a number of things."""
+"""How a message says a number of things, and names the first of many."""
 
-_IRREGULAR = {"person": "people"}
+from collections.abc import Sequence
+
+_IRREGULAR = {"person": "people", "epoch": "epochs"}
 
 
 def quantity(number: int, noun: str) -> str:
@@ -18,3 +20,9 @@ def plural(noun: str) -> str:
     else:
         last += "es" if last.endswith(("s", "x", "ch", "sh")) else "s"
     return f"{before} {last}".lstrip()
+
+
+def first_of(names: Sequence[str], most: int = 3) -> str:
+    """The first `most` of the names and how many more there are: "a, b, c and 4 more"."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

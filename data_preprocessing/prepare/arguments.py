@@ -1,12 +1,17 @@
 """The command line of `python -m data_preprocessing.prepare`: its flags, and what is no sensible value."""
 
 import argparse
+import math
 import os
 from types import SimpleNamespace
+from typing import Any
 
 from data_preprocessing.common.command_line import OneLineParser, path
 from data_preprocessing.common.errors import DataError
+from data_preprocessing.faces.alignment import ALIGNMENTS, BOX, NONE, POINTS
+from data_preprocessing.faces.finders import DEFAULT_FINDER, FINDERS
 from data_preprocessing.prepare.crops import FORMATS, MARGIN, SAME
+from data_preprocessing.prepare.faces import FACES_PER_IMAGE, ONE, Wish
 from data_preprocessing.prepare.splitting import RATIOS, WAYS
 from data_preprocessing.prepare.writer import SKIPPED
 from data_preprocessing.readers import READERS
@@ -48,6 +53,7 @@ def get_args_parser() -> argparse.ArgumentParser:
         default="jpg",
         help="jpg (quality 95); png, which loses nothing; same: copies of the files (default: jpg)",
     )
+    _add_face_flags(parser.add_argument_group("faces of photographs"))
     add("--split-by", choices=WAYS, help="given: as the data set says; default: the first that the data set has data for")
     ratios = ",".join(map(str, RATIOS))
     add("--ratios", type=_ratios, default=RATIOS, metavar="A,B,C", help=f"shares of train, valid, test (default: {ratios})")
@@ -67,6 +73,44 @@ def get_args_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_face_flags(group: Any) -> None:
+    add = group.add_argument
+    what = "find each face and crop it: by its five points onto the template of face recognition, or by a square around its box"
+    add("--align", choices=ALIGNMENTS, default=NONE, help=f"{what}; none: do not (default: %(default)s)")
+    add("--faces-per-image", choices=FACES_PER_IMAGE, help="of several: the largest, most central one, or all (default: one)")
+    box = "the face in every image as stored, for a camera that does not move; under --align points where none is found there"
+    add("--box", type=_box, metavar="X,Y,W,H", help=f"{box}; pixels; --margin is added")
+    add("--finder", choices=FINDERS, help=f"retinaface finds more tilted and covered faces (default: {DEFAULT_FINDER})")
+    add("--finder-model", type=path, metavar="FILE", help="ONNX file of the same network in place of the finder's own")
+
+
+def _box(text: str) -> tuple[float, ...]:
+    """left, top, right, bottom"""
+    x, y, width, height = (float(part) for part in text.split(","))
+    if not (all(map(math.isfinite, (x, y, width, height))) and x >= 0 and y >= 0 and width > 0 and height > 0):
+        raise ValueError(text)
+    return x, y, x + width, y + height
+
+
+def face_wish(args: argparse.Namespace) -> Wish | None:
+    """What the flags about faces ask for; None where no faces are to be found or aligned."""
+    if args.align == NONE:
+        return None
+    finder, per_image = args.finder or DEFAULT_FINDER, args.faces_per_image or ONE
+    return Wish(args.align, finder, args.finder_model, per_image, finds=args.align == POINTS or args.box is None)
+
+
+def _check_faces(args: argparse.Namespace) -> None:
+    for name in ("faces_per_image", "finder", "finder_model"):
+        if args.align == NONE and getattr(args, name) is not None:
+            flag = "--" + name.replace("_", "-")
+            raise DataError(f"{flag}: means nothing without --align {POINTS} or --align {BOX}, which find faces")
+    if args.box is not None and args.format == SAME:
+        raise DataError(f"--box: crops the images, and --format {SAME} copies them; choose jpg or png")
+    if args.align != NONE and args.size == 0:
+        raise DataError(f"--align {args.align}: crops have one size; give --size from 16 to 4096 pixels")
+
+
 def _ratios(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(","))
 
@@ -77,6 +121,7 @@ def check(args: argparse.Namespace) -> None:
         raise DataError(f"--size {args.size}: must be from 16 to 4096 pixels, or 0 to keep each picture's")
     if not 0 <= args.margin <= 10:
         raise DataError(f"--margin {args.margin:g}: must be from 0 to 10")
+    _check_faces(args)
     if args.format == SAME and args.size != 0:
         raise DataError(f"--format {SAME}: copies the files as they are; add --size 0")
     if args.seed < 0 or not 1 <= args.workers <= _MOST_WORKERS:

@@ -15,14 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-from tqdm import tqdm
-
 from data_preprocessing.common.class_names import display_order
+from data_preprocessing.common.console import progress
 from data_preprocessing.common.errors import DataError, one_line, printable
 from data_preprocessing.common.files import MOST_TABLE, reason
 from data_preprocessing.common.words import quantity
-from data_preprocessing.prepare.arguments import check, get_args_parser, reader_options
+from data_preprocessing.prepare.arguments import check, face_wish, get_args_parser, reader_options
 from data_preprocessing.prepare.crops import SAME, Form
+from data_preprocessing.prepare.faces import align_records
 from data_preprocessing.prepare.splitting import SPLITS, assign_splits
 from data_preprocessing.prepare.without import leave_out
 from data_preprocessing.prepare.writer import SKIPPED, write_records
@@ -49,8 +49,9 @@ def prepare(args: argparse.Namespace) -> None:
     form = Form(args.size, args.margin, args.format)
     for note in (*notes, *how):
         print(f"note: {printable(note)}")
+    records, without_face, more = _align(args, tree, records, form)
     written, skipped = write_records(
-        tree, records, args.out, form, options, args.resume, args.skip_bad_images, args.workers, _progress
+        tree, records, args.out, form, options | more, args.resume, args.skip_bad_images, args.workers, progress, without_face
     )
     done = [result.task.record for result in written]
     for note in (*_skipped_note(args.out, len(skipped)), *_gaps(done)):
@@ -58,6 +59,18 @@ def prepare(args: argparse.Namespace) -> None:
     print(table(done))
     print(printable(f"{args.out}: {quantity(len(done), 'picture')}, listed in {args.out / MANIFEST}; train with"))
     print(f"python main.py --data {shlex.quote(str(args.out))}")
+
+
+def _align(args: argparse.Namespace, tree: Tree, records: tuple[Record, ...], form: Form):
+    """The records with their faces, those left out for lack of one, and what prepare.json says about it."""
+    wish = face_wish(args)
+    if wish is None:
+        return records, (), {}
+    aligned = align_records(tree, records, wish, form, args.workers, progress)
+    for note in aligned.notes:
+        print(f"note: {printable(note)}")
+    told = {"align": wish.align, "finder": wish.finder if wish.finds else None, "faces_per_image": wish.per_image}
+    return aligned.records, aligned.without, told | {"finder_model": wish.model_file and str(wish.model_file)}
 
 
 def _open(args: argparse.Namespace) -> Tree:
@@ -93,6 +106,10 @@ def _select(args: argparse.Namespace, tree: Tree) -> tuple[tuple[Record, ...], l
         notes += known
     if args.classes is not None:
         records = group_classes(records, args.classes)
+    if args.box is not None:
+        if any(record.box or record.pixels for record in records):
+            raise DataError(f"--box: {args.name} gives the box of each face, or has no image files; leave it out")
+        records = tuple(replace(record, box=args.box) for record in records)
     number = len({record.label for record in records})
     if number < 2:
         raise DataError(f"{tree.root}: {quantity(number, 'class')}; a classifier needs at least 2")
@@ -176,10 +193,6 @@ _GAPS = {"train": "main.py cannot train on it"}
 def _shown(labels: Iterable[str]) -> list[str]:
     names = sorted(labels)
     return [names[k] for k in display_order(names)]
-
-
-def _progress(items: Iterable, total: int, text: str) -> tqdm:
-    return tqdm(items, total=total, desc=text, leave=False, disable=not sys.stderr.isatty())
 
 
 def main(argv: list[str] | None = None) -> int:

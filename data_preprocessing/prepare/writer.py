@@ -20,13 +20,15 @@ from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import is_hidden, read_file, reason
 from data_preprocessing.common.workers import run_tasks
 from data_preprocessing.prepare.crops import SAME, Form, prepare_picture, prepare_pixels
+from data_preprocessing.prepare.faces import NO_FACE, AlignedRecord, prepare_aligned
 from data_preprocessing.sources.images import check_image
-from data_preprocessing.sources.manifest import MANIFEST
+from data_preprocessing.sources.manifest import MANIFEST, PLAN
 from data_preprocessing.sources.records import Record
 from data_preprocessing.sources.trees import Tree
 
-PLAN, SKIPPED = "prepare.json", "skipped.csv"
+SKIPPED = "skipped.csv"
 COLUMNS = ("path", "source", "class", "subject", "split", "box", "sha256")
+_ALIGNED_COLUMNS = ("align", "transform", "faces")  # after these, where faces were aligned; see AlignedRecord
 _PARTIAL = ".partial"  # folder of what has no name yet
 _STEM_BYTES = 150  # file systems allow 255 of a name
 
@@ -76,6 +78,8 @@ class Job:
         data = self.tree.read(record.source)
         if not data:
             raise ValueError("the file is empty")
+        if isinstance(record, AlignedRecord):
+            return prepare_aligned(data, record, self.form)
         return prepare_picture(data, record.box, self.form)
 
 
@@ -89,14 +93,16 @@ def write_records(
     skip_bad: bool = False,
     workers: int = 1,
     progress: Callable[[Iterable, int, str], Iterable] = lambda items, total, text: items,
+    without_face: Iterable[Record] = (),
 ) -> tuple[list[Result], list[Result]]:
     """Write the pictures of `records`, all of which have a split, and OUT/manifest.csv; returns the written and the skipped.
 
     options: what else made the records, kept in OUT/prepare.json for the message when another run comes. resume: go on
     where the same was begun; the result is the same as without a break, to the byte. skip_bad: leave out unreadable
     pictures and list them in OUT/skipped.csv. workers: processes. progress: wraps the iteration, given its length and a
-    text. Raises DataError where OUT holds anything else, for a class that can be no folder, and for an unreadable picture;
-    OSError where the disk is full. After either of the last two all that is written stays, and resume goes on.
+    text. without_face: what is left out for lack of one, listed there as well. Raises DataError where OUT holds anything else,
+    for a class that can be no folder, and for an unreadable picture; OSError where the disk is full. After either of the last
+    two all that is written stays, and resume goes on.
     """
     tasks = plan_tasks(records, form.format)
     _begin(out, _plan(tasks, form, options or {}), resume)
@@ -113,10 +119,12 @@ def write_records(
         shutil.rmtree(out / _PARTIAL, ignore_errors=True)
     written.sort(key=lambda result: result.task.path)
     skipped.sort(key=lambda result: result.task.path)
-    if skipped:
-        rows = [(r.task.record.source, r.task.record.label, r.task.record.split, r.problem) for r in skipped]
+    rows = [(r.task.record.source, r.task.record.label, r.task.record.split, r.problem) for r in skipped]
+    rows += [(record.source, record.label, record.split, NO_FACE) for record in without_face]
+    if rows:
         _write_table(out, SKIPPED, ("source", "class", "split", "problem"), rows)
-    _write_table(out, MANIFEST, COLUMNS, [_manifest_row(result) for result in written])
+    columns = COLUMNS + _ALIGNED_COLUMNS * any(isinstance(task.record, AlignedRecord) for task in tasks)
+    _write_table(out, MANIFEST, columns, [_manifest_row(result) for result in written])
     return written, skipped
 
 
@@ -210,7 +218,10 @@ def _begin(out: Path, plan: dict, resume: bool) -> None:
 def _manifest_row(result: Result) -> tuple[str, ...]:
     record = result.task.record
     subject, split = record.subject or "", record.split or ""
-    return result.task.path, record.source, record.label, subject, split, _box(record), result.sha256
+    row = result.task.path, record.source, record.label, subject, split, _box(record), result.sha256
+    if not isinstance(record, AlignedRecord):
+        return row
+    return *row, record.align, " ".join(f"{value:.10g}" for value in record.transform), str(record.faces)
 
 
 def _box(record: Record) -> str:

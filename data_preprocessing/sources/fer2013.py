@@ -204,8 +204,8 @@ def _by_usage(path: Path, row: int, text: str) -> str:
 def _require_columns(path: Path, columns: dict[str, int]) -> None:
     missing = [name for name in ("emotion", "pixels") if name not in columns]
     if missing:
-        found = ", ".join(_shown(name) for name in list(columns)[:5]) + ", ..." * (len(columns) > 5)
-        labels = "no labels: " * (missing == ["emotion"])
+        found = ", ".join(_shown(name) for name in list(columns)[:5]) + (", ..." if len(columns) > 5 else "")
+        labels = "no labels: " if missing == ["emotion"] else ""
         raise DataError(f"{path}: {labels}no column {' and '.join(missing)} (found {found}); {_FORMS}")
 
 

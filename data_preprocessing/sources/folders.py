@@ -17,6 +17,7 @@ from PIL import Image
 from data_preprocessing.common.commands import prepare_command
 from data_preprocessing.common.errors import DataError, printable
 from data_preprocessing.common.files import files_below, is_dead_link, is_hidden, read_file, read_start, readable, reason
+from data_preprocessing.common.words import first_of
 from data_preprocessing.sources.images import check_image, load_image
 from data_preprocessing.sources.kinds import START, choose_images, is_image_name, left_out_note
 from data_preprocessing.sources.nesting import refuse_outer_folders
@@ -228,8 +229,7 @@ def contents(folder: Path, most: int = 3) -> str:
     names = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir())
     if not names:
         return "it is empty"
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"found {', '.join(names[:most])}{more}"
+    return f"found {first_of(names, most)}"
 
 
 def _flat_remedy(folder: Path) -> str:

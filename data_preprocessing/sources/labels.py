@@ -11,6 +11,7 @@ from PIL import Image
 
 from data_preprocessing.common.errors import DataError, printable
 from data_preprocessing.common.files import MOST_TEXT
+from data_preprocessing.common.words import first_of
 from data_preprocessing.sources.archives import ARCHIVES
 from data_preprocessing.sources.folders import Split
 from data_preprocessing.sources.images import check_image, decode
@@ -186,9 +187,7 @@ def count_of(items: list, noun: str) -> str:
 
 def few(names: Iterable[str], most: int = 3) -> str:
     """The first `most` names and how many more there are: "a, b, c and 4 more"; in one line, whatever is in the names."""
-    names = list(names)
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return printable(", ".join(name[:_LONGEST] + "..." * (len(name) > _LONGEST) for name in names[:most])) + more
+    return printable(first_of([name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..." for name in names], most))
 
 
 def wrong_layout(tree: Tree, expected: str) -> DataError:

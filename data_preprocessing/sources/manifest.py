@@ -9,6 +9,7 @@ from typing import NamedTuple
 from data_preprocessing.common.errors import DataError
 
 MANIFEST = "manifest.csv"
+PLAN = "prepare.json"  # beside it: how all was prepared
 
 
 class Row(NamedTuple):

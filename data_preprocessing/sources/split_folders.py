@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from data_preprocessing.common.errors import DataError, printable
+from data_preprocessing.common.words import first_of, quantity
 from data_preprocessing.sources.folders import images_below, told
 from data_preprocessing.sources.split_names import split_folders
 from data_preprocessing.sources.wrong_folders import explain_file, explain_folder
@@ -39,7 +40,6 @@ def _say_unread(root: Path, folders: list[Path], say: Callable[[str], None]) -> 
             counts[folder.name] = len(images_below(folder)[0])
         except DataError as error:  # no reason to end: nothing in it is read
             say(f"warning: {root}: not read, beside the folders of the splits: {error}")
-    unread = [f"{name}/ ({count} image{'s' * (count != 1)})" for name, count in counts.items() if count]
+    unread = [f"{name}/ ({quantity(count, 'image')})" for name, count in counts.items() if count]
     if unread:
-        more = f" and {len(unread) - 5} more" * (len(unread) > 5)
-        say(f"warning: {root}: not read, beside the folders of the splits: {printable(', '.join(unread[:5]))}{more}")
+        say(f"warning: {root}: not read, beside the folders of the splits: {printable(first_of(unread, 5))}")

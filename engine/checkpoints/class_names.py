@@ -44,7 +44,7 @@ def output_classes(checkpoint: Checkpoint, split: Split, data_type: str | None) 
             f"without a class counts as wrong{doubt}"
         )
     known = _known_sets(folders, outputs)
-    remedy = f"; give --data_type {' or '.join(known)}" * bool(known)
+    remedy = f"; give --data_type {' or '.join(known)}" if known else ""
     raise UsageError(
         f"{checkpoint.path}: has {outputs} outputs, but {split.folder} has {len(folders)} classes "
         f"({', '.join(folders)}){remedy}"
@@ -83,7 +83,7 @@ def output_names(checkpoint: Checkpoint, data_type: str | None) -> tuple[tuple[s
         names = _label_order(checkpoint, data_type)
         return names, f"the file names no classes; outputs taken in {data_type}'s label order: {', '.join(names)}"
     named = ", ".join(name for name, kind in DATA_TYPES.items() if len(kind.label_order) == checkpoint.num_outputs)
-    remedy = f"; --data_type names them ({named})" * bool(named)
+    remedy = f"; --data_type names them ({named})" if named else ""
     numbers = tuple(map(str, range(checkpoint.num_outputs)))
     return numbers, f"the file names no classes: its outputs are shown by their numbers, 0 to {numbers[-1]}{remedy}"
 
@@ -102,7 +102,7 @@ def _own_order(checkpoint: Checkpoint, split: Split) -> tuple[tuple[str, ...], s
         raise UsageError(f"{checkpoint.path}: was trained on the classes {trained}; {split.folder} is {' and '.join(parts)}")
     own = {one: name for name, one in matches.items()}
     taken = said_matches(matches)
-    explanation = f"classes from the checkpoint: {trained}" + f"; taken by their meaning: {taken}" * bool(taken)
+    explanation = f"classes from the checkpoint: {trained}" + (f"; taken by their meaning: {taken}" if taken else "")
     return tuple(own.get(name, name) for name in checkpoint.classes), explanation
 
 

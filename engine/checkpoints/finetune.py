@@ -34,9 +34,10 @@ def load(model: nn.Module, source: Checkpoint, settings: Settings, train: Split)
     Returns a line that says what was loaded. Raises UsageError naming file and keys where the rest does not fit.
     """
     options = {name: source.settings.get(name, value) for name, value in model_options(settings).items()}
-    trained = build_model(source.model, source.num_outputs, options, torch.device("cpu"))
+    with torch.random.fork_rng(devices=[]):  # what is built here only to be read draws nothing from the run's numbers
+        trained = build_model(source.model, source.num_outputs, options, torch.device("cpu"))
+        head = _Head.of(source.model, options)
     load_weights(trained, source, "--finetune", lambda text: None)
-    head = _Head.of(source.model, options)
     same_head = options.get("head") == model_options(settings).get("head")
     order = _order(source, train) if same_head else None
     own, found = model.state_dict(), trained.state_dict()
@@ -50,15 +51,14 @@ def load(model: nn.Module, source: Checkpoint, settings: Settings, train: Split)
 
 @dataclass(frozen=True)
 class _Head:
-    """dimensions: of each tensor whose shape grows with the number of classes, the dimension that does."""
+    """dimensions: by key of each tensor whose shape grows with the number of classes, the dimension that does."""
 
     dimensions: dict[str, int]
 
     @classmethod
     def of(cls, name: str, options: dict) -> "_Head":
-        """Of a network by name, found by comparing it for two and for three classes, so that no network has to say it."""
-        with torch.random.fork_rng(devices=[]), torch.device("meta"):
-            two, three = (create_model(name, number, **options).state_dict() for number in (2, 3))
+        """Of a network by name, found by building it for two and for three classes, so that no network has to say it."""
+        two, three = (create_model(name, number, **options).state_dict() for number in (2, 3))
         return cls({key: _changed(value, three[key]) for key, value in two.items() if value.shape != three[key].shape})
 
     def reordered(self, state: dict[str, Tensor], order: list[int]) -> dict[str, Tensor]:

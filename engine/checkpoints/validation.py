@@ -189,7 +189,8 @@ def _check_rng(rng: dict | None) -> None:
     try:
         torch.Generator().set_state(rng["cpu"])
         for state in rng["cuda"] if torch.cuda.is_available() else []:
-            torch.Generator("cuda").set_state(state)
+            if state.numel() == torch.Generator("cuda").get_state().numel():  # Apple's are of another size
+                torch.Generator("cuda").set_state(state)
     except (RuntimeError, TypeError):
         raise UsageError("damaged checkpoint: its rng is no random state") from None
 

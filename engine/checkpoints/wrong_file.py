@@ -39,4 +39,5 @@ def _of_folder(folder: Path, flag: str) -> str:
 
 
 def _one_of(files: list[Path]) -> str:
-    return f"give {quoted(files[0])}" + f" or another of the {len(files)} in it" * (len(files) > 1)
+    others = f" or another of the {len(files)} in it" if len(files) > 1 else ""
+    return f"give {quoted(files[0])}{others}"

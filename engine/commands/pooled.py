@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from data_preprocessing.common.files import replacing
-from data_preprocessing.common.html import table
 from data_preprocessing.common.words import quantity
 from data_preprocessing.sources.folders import Split
 from data_preprocessing.sources.folds import ALONE, Folds, part_of
@@ -74,8 +73,8 @@ def summarise(name: str, folds: Folds, runs: list[str], settings: Settings) -> s
     )
     said: list[str] = []
     head, rows = _table(pooled)
-    section = table("Each fold, and all together", ["", *head], [[label, *cells] for label, cells in rows])
-    write_pooled_page(folder, status, pooled.split, pooled.predictions, pooled.intervals, section, warnings, said.append)
+    table = ["", *head], [[label, *cells] for label, cells in rows]
+    write_pooled_page(folder, status, pooled.split, pooled.predictions, pooled.intervals, table, warnings, said.append)
     names = ", ".join(sorted(file.name for file in folder.iterdir() if not file.name.startswith(".")))
     lines = [format_table(pooled.metrics, classes), *_as_text(head, rows), *(f"{layout.WARNING}{text}" for text in warnings)]
     tail = f"over {len(runs)} folds; intervals: bootstrap over {pooled.intervals.over}; written: {folder}/ ({names})"

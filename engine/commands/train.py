@@ -24,7 +24,7 @@ def train(flags: dict) -> None:
     """
     requests = Requests()
     with requests.installed():
-        group = join_group(flags.get("device", "auto"))
+        group = join_group()
         log = layout.Log(speaks=group.is_main)
         run = _find_run(flags, log, group)
         source = _trained_source(flags, run)

@@ -21,7 +21,7 @@ def begin_records(prepared: Prepared, run: RunFolder) -> None:
     group = prepared.group
     if group.is_main:
         _begin(prepared, run)
-    run.name = group.share(run.name if group.is_main else None)
+    run.name, prepared.state.best = group.share((run.name, prepared.state.best))  # by which --patience ends all processes alike
 
 
 def _begin(prepared: Prepared, run: RunFolder) -> None:
@@ -49,6 +49,7 @@ def _write_records(prepared: Prepared, run: RunFolder) -> None:
         classes=prepared.classes,
         fingerprints=prepared.fingerprints,
         device=str(prepared.device),
+        arithmetic=prepared.arithmetic,
         continues=run.checkpoint and _continued(run.checkpoint),
         audit=verdict,
         copies=as_facts(prepared.copies),

@@ -1,21 +1,17 @@
-"""Compare runs, record them, and make the table of recorded runs.
+"""Compare runs on the same test images.
 
 python -m engine.compare log/A log/B ...       is the difference more than chance?
-python -m engine.compare --record log/RUN      keep a small record of a run in benchmarks/records/
-python -m engine.compare --table               write the recorded runs into REPRODUCTION.md
 """
 
 import argparse
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
-from tqdm import tqdm
-
 from data_preprocessing.common.command_line import OneLineParser, path
+from data_preprocessing.common.console import progress
 from data_preprocessing.common.errors import one_line, printable
 from data_preprocessing.common.files import reason, replacing
-from engine.compare import recording, report, results_table
+from engine.compare import report
 from engine.compare.comparison import compare
 from engine.compare.runs import read_runs
 from engine.errors import UsageError
@@ -33,24 +29,14 @@ def get_args_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("runs", nargs="*", type=path, metavar="DIR", help="folder of a run, or of a series of seeds")
     parser.add_argument("--out", type=path, metavar="DIR", help=f"write {', '.join(NAMES)} there as well")
-    parser.add_argument("--record", type=path, metavar="DIR", help="keep a record of this run")
-    parser.add_argument("--name", help="of the record (default: the run's)")
-    parser.add_argument("--table", action="store_true", help="write the table of recorded runs")
-    parser.add_argument("--check", action="store_true", help="with --table: write nothing; 1 where it is not up to date")
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0, 1 with --check and another table, 2 for wrong arguments or runs."""
+    """Run the command line; returns the exit status: 0, 2 for wrong arguments or runs, 3 where nothing can be written."""
     args = get_args_parser().parse_args(argv)
     try:
-        _check(args)
-        if args.record:
-            print(f"written: {recording.record_run(args.record, args.name)}/")
-        elif args.table:
-            return _table(args.check)
-        else:
-            _compare(args.runs, args.out)
+        _compare(args.runs, args.out)
     except UsageError as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
@@ -62,34 +48,9 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _check(args: argparse.Namespace) -> None:
-    """Raises UsageError for arguments that do not go together."""
-    if bool(args.runs or args.out) + bool(args.record) + args.table > 1:
-        raise UsageError("give runs to compare, or --record DIR, or --table: one at a time")
-    if args.name is not None and not args.record:
-        raise UsageError("--name is of a record: --record log/RUN --name NAME")
-    if args.check and not args.table:
-        raise UsageError("--check belongs to --table")
-
-
-def _table(check: bool) -> int:
-    text = results_table.updated()
-    path = results_table.DOCUMENT
-    if text == path.read_text(encoding="utf-8"):
-        print(f"{path.name}: its table is that of the records")
-        return 0
-    if check:
-        print(f"error: {path.name}: its table is not that of the records; python -m engine.compare --table", file=sys.stderr)
-        return 1
-    with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
-    print(f"written: {path.name}")
-    return 0
-
-
 def _compare(folders: list[Path], out: Path | None) -> None:
     runs = read_runs(folders)
-    found = compare(runs, _bar)
+    found = compare(runs, lambda parts: progress(parts, None, "resampling pictures"))
     parts = report.sections(found)
     heading = f"{len(runs)} runs compared"
     print(report.markdown(parts, heading))
@@ -113,10 +74,6 @@ def _compare(folders: list[Path], out: Path | None) -> None:
         with replacing(out / name) as partial:
             partial.write_text(text, encoding="utf-8", errors="backslashreplace")
     print(f"written: {out}/ ({', '.join(NAMES[: 2 + drawn])})")
-
-
-def _bar(items: Iterable) -> tqdm:
-    return tqdm(items, desc="resampling pictures", leave=False, disable=not sys.stderr.isatty())
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """A comparison as text: sections of sentences and tables, rendered as Markdown or as a page that loads nothing."""
 
-import base64
 import re
 from dataclasses import dataclass, field
-from html import escape
+from pathlib import Path
 
 from data_preprocessing.common.errors import printable
+from data_preprocessing.common.html import data_address, document, render_template
 from engine.compare.comparison import Comparison, Configuration, ConfigurationPair, Pair
 from engine.compare.statistics import LEVEL, RESAMPLES
 from engine.compare.wording import FIGURES, shown, shown_difference, shown_interval, shown_p, title
@@ -23,21 +23,7 @@ _METHOD = (
     "mean, sample deviation, Student's t interval; two configurations: Welch's t test. p after Holm: over the rows of a "
     f"table, for each figure. All intervals are of 95 %; more than chance: p after Holm below {LEVEL:g}."
 )
-_CSS = """
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #c9ced6; --soft: #f1f3f6; --mark: #2f6fb3; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --paper: #15181c; --line: #414852; --soft: #20252b;
-  --mark: #7db1ea; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1rem; max-width: 75rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink);
-  background: var(--paper); overflow-wrap: anywhere; }
-.verdict { border-left: 0.4rem solid var(--mark); padding: 0.5rem 1rem; background: var(--soft); }
-.scroll { overflow-x: auto; } .scroll:focus-visible { outline: 2px solid var(--mark); }
-table { border-collapse: collapse; margin: 1rem 0; overflow-wrap: normal; }
-th, td { border: 1px solid var(--line); padding: 0.25rem 0.6rem; text-align: left; vertical-align: top;
-  font-variant-numeric: tabular-nums; }
-th { background: var(--soft); } td { white-space: nowrap; }
-img { width: 100%; min-width: 40rem; height: auto; background: #fff; border-radius: 0.4rem; }
-"""
+_PAGE, _CSS = Path(__file__).with_suffix(".html"), Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -81,7 +67,7 @@ def _chance(p: float) -> str:
 
 def _pair_sentence(pair: Pair, tests: int) -> str:
     def p(raw: float, raised: float) -> str:
-        return f"p = {shown_p(raw)}" + f", {shown_p(raised)} after Holm for {tests} pairs" * (tests > 1)
+        return f"p = {shown_p(raw)}" + (f", {shown_p(raised)} after Holm for {tests} pairs" if tests > 1 else "")
 
     accuracy = f"accuracy differs by {shown_difference('accuracy', pair.accuracy)} points"
     f1 = f"macro F1 by {shown_difference('macro_f1', pair.macro_f1)}"
@@ -198,37 +184,5 @@ def _plain(text: str) -> str:
 
 def html(parts: list[Section], heading: str, picture: bytes | None = None) -> str:
     """The sections as one page that loads nothing, light or dark as the reader has it. picture: a PNG of the curves."""
-    body = [f"<h1>{_text(heading)}</h1>"]
-    for part in parts:
-        body.append(f"<h2>{_text(part.heading)}</h2>")
-        sentences = "".join(f"<p>{_text(sentence)}</p>" for sentence in part.sentences)
-        body.append(f'<div class="verdict">{sentences}</div>' if part.is_verdict else sentences)
-        if part.rows:
-            head = "".join(f'<th scope="col">{_text(name)}</th>' for name in part.header)
-            lines = "".join(
-                f'<tr><th scope="row">{_text(first)}</th>{"".join(f"<td>{_text(cell)}</td>" for cell in rest)}</tr>'
-                for first, *rest in part.rows
-            )
-            body.append(_scrolling(part.heading, f"<table><tr>{head}</tr>{lines}</table>"))
-    if picture:
-        source = base64.b64encode(picture).decode()
-        alt = "Loss and accuracy of every run over the epochs, training and selection split"
-        image = f'<img alt="{alt}" src="data:image/png;base64,{source}">'
-        body.append(f"<h2>Learning curves</h2>{_scrolling('Learning curves', image)}")
-    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{_text(heading)}</title>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<style>{_CSS}</style>\n</head>\n<body>\n<main>\n'
-        + "\n".join(body)
-        + "\n</main>\n</body>\n</html>\n"
-    )
-
-
-def _scrolling(label: str, content: str) -> str:
-    """`content` in a region that a keyboard can scroll sideways."""
-    return f'<div class="scroll" role="region" aria-label="{_text(label)}" tabindex="0">{content}</div>'
-
-
-def _text(value: str) -> str:
-    return escape(printable(value))
+    image = data_address(picture, "png") if picture else None
+    return document(heading, render_template(_PAGE, parts=parts, heading=heading, image=image), _CSS)

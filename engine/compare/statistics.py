@@ -1,10 +1,13 @@
 """What tells a difference between runs from chance. No files, no drawing."""
 
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
+
+from engine.report.statistics import resampled_macro_f1
 
 LEVEL = 0.05  # two-sided; intervals are of 95 %
 RESAMPLES = 10_000
@@ -50,8 +53,8 @@ def summarise_seeds(values: list[float]) -> SeedSummary:
     if len(values) < 2:
         raise ValueError("a deviation needs at least two values")
     mean, sd = float(np.mean(values)), float(np.std(values, ddof=1))
-    half = float(stats.t.ppf(1 - LEVEL / 2, len(values) - 1)) * sd / len(values) ** 0.5
-    return SeedSummary(mean, sd, (mean - half, mean + half))
+    low, high = mean + stats.sem(values) * np.array(stats.t.interval(1 - LEVEL, len(values) - 1))
+    return SeedSummary(mean, sd, (float(low), float(high)))
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> McNemar:
@@ -62,8 +65,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> McNemar:
     """
     b, c = int((first & ~second).sum()), int((~first & second).sum())
     if b + c < _EXACT_BELOW:
-        p = min(1.0, 2 * float(stats.binom.cdf(min(b, c), b + c, 0.5)))
-        return McNemar(b, c, p, exact=True)
+        return McNemar(b, c, float(stats.binomtest(b, b + c).pvalue) if b + c else 1.0, exact=True)
     statistic = max(0, abs(b - c) - 1) ** 2 / (b + c)
     return McNemar(b, c, float(stats.chi2.sf(statistic, 1)), exact=False)
 
@@ -85,7 +87,7 @@ def bootstrap(
     """
     number, rng = len(labels), np.random.default_rng(seed)
     truth = np.eye(num_classes)[labels]
-    answers = np.eye(num_classes)[predicted]
+    answers, right = np.eye(num_classes)[predicted], (predicted == labels).astype(np.float64)
     found = {name: np.empty((len(predicted), resamples)) for name in ("accuracy", "macro_f1")}
     step = max(1, _CELLS // number)
     for start in progress(range(0, resamples, step)):
@@ -93,14 +95,9 @@ def bootstrap(
         size = part.stop - start
         drawn = rng.integers(number, size=(size, number)) + number * np.arange(size)[:, None]
         times = np.bincount(drawn.ravel(), minlength=size * number).reshape(size, number).astype(np.float64)
-        support = times @ truth
-        present = support > 0
         for k in range(len(predicted)):
-            hits = times @ (truth * answers[k])
-            total = support + times @ answers[k]
-            f1 = np.divide(2 * hits, total, out=np.zeros_like(total), where=total > 0)
-            found["accuracy"][k, part] = hits.sum(axis=1) / number
-            found["macro_f1"][k, part] = (f1 * present).sum(axis=1) / present.sum(axis=1)
+            found["accuracy"][k, part] = times @ right[k] / number
+            found["macro_f1"][k, part] = resampled_macro_f1(times, truth, answers[k])
     return found
 
 
@@ -136,11 +133,10 @@ def welch(first: list[float], second: list[float]) -> Welch | None:
     None where neither sample varies: there is nothing to measure a difference by. Raises ValueError below two values.
     """
     a, b = summarise_seeds(first), summarise_seeds(second)
-    errors = a.sd**2 / len(first), b.sd**2 / len(second)
-    if not sum(errors) > 0:
+    if not a.sd and not b.sd:
         return None
-    error = sum(errors) ** 0.5
-    df = sum(errors) ** 2 / (errors[0] ** 2 / (len(first) - 1) + errors[1] ** 2 / (len(second) - 1))
-    difference, half = a.mean - b.mean, float(stats.t.ppf(1 - LEVEL / 2, df)) * error
-    p = 2 * float(stats.t.sf(abs(difference) / error, df))
-    return Welch(difference, (difference - half, difference + half), df, p)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # where one of them does not vary, which is no loss of precision here
+        test = stats.ttest_ind(first, second, equal_var=False)
+    low, high = test.confidence_interval(1 - LEVEL)
+    return Welch(a.mean - b.mean, (float(low), float(high)), float(test.df), float(test.pvalue))

@@ -17,6 +17,7 @@ from models import HEADS, MODELS
 
 AUTO = "auto"  # --resume auto: continue the run that --run names, if there is anything to continue
 _NOT_WITH_PREDICT = ("split", "margin_at_eval", "explain")  # they need labelled pictures
+_OF_FACES = ("align", "finder", "finder_model", "every", "smooth")
 _OF_MARGIN_HEADS = ("margin", "scale", "h", "margin_at_eval")
 
 
@@ -41,6 +42,8 @@ def check_flags(flags: dict) -> None:
         raise UsageError("--out and --run exclude each other: name the folder of the results, or a run below log/")
     if "explain" in flags and "evaluate" not in flags:
         raise UsageError("--explain belongs to --evaluate FILE: train first, then explain the checkpoint")
+    if "deletion" in flags and "explain" not in flags:
+        raise UsageError("--deletion belongs to --evaluate FILE --explain: it tests the maps that are drawn there")
     for name in ("transform", "occlude"):
         if name in flags and flags.get("augmentation") is False:
             raise UsageError(f"{flag_of(name)} {flags[name]}: this script trains without any random transform; use main.py")
@@ -86,6 +89,11 @@ def check_series(flags: dict) -> None:
 def _check_predict(flags: dict) -> None:
     if "draw" in flags and "predict" not in flags:
         raise UsageError("--draw draws what --predict PATH... predicts; name the pictures by it")
+    for name in _OF_FACES:
+        if name in flags and "faces" not in flags:
+            raise UsageError(f"{flag_of(name)} goes with --predict PATH... --faces")
+    if "faces" in flags and "predict" not in flags:
+        raise UsageError("--faces: name photographs and videos by --predict PATH...")
     if "predict" not in flags:
         return
     if "evaluate" not in flags:

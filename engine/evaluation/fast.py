@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from engine.arithmetic import full_float32
 from engine.precision import autocast
 from models import optimize_for_inference
 
@@ -36,7 +37,8 @@ def fastest(
     ready = optimize_for_inference(model, precision)
     plain = _decided(model, lambda images, labels: plain_logits(model, images, labels, precision), precision)
     fast = _decided(model, lambda images, labels: ready(images, labels).float(), precision)
-    expected, found = plain(images, labels), fast(images, labels)
+    with full_float32():  # in TF32 the two differ by far more than folding makes of them
+        expected, found = plain(images, labels), fast(images, labels)
     difference = float((expected - found).abs().max() / expected.abs().max().clamp(min=1e-12))
     changed = int((expected.argmax(dim=1) != found.argmax(dim=1)).sum())
     if changed == 0 and difference <= TOLERANCE[precision]:

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from scipy.stats import binomtest
 
 from data_preprocessing.common.class_names import display_order
-
-Z95 = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
 
 
 @dataclass(frozen=True)
@@ -30,23 +28,21 @@ class Metrics:
     confusion: np.ndarray
 
 
-def wilson_interval(successes: int, trials: int, z: float = Z95) -> tuple[float, float]:
-    """Score interval of a proportion (Wilson, 1927, J. Am. Stat. Assoc. 22:209). Raises ValueError without trials."""
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """95 % score interval of a proportion (Wilson, 1927, J. Am. Stat. Assoc. 22:209). Raises ValueError without trials."""
     if trials < 1:
         raise ValueError("an interval needs at least one trial")
-    p = successes / trials
-    centre = (p + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * np.sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    test = binomtest(successes, trials, successes / trials)  # of its own share: what p is does not matter, and costs no time
+    low, high = test.proportion_ci(0.95, method="wilson")
+    return float(low), float(high)
 
 
 def compute_metrics(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> Metrics:
     """labels, predicted: (N,) class indices, N ≥ 1 -> Metrics. A class that no picture has counts in no mean."""
-    classes = np.arange(num_classes)
-    precision, recall, f1, support = precision_recall_fscore_support(
-        labels, predicted, labels=classes, average=None, zero_division=0
-    )
-    hits = int((labels == predicted).sum())
+    confusion = np.bincount(labels * num_classes + predicted, minlength=num_classes**2).reshape(num_classes, num_classes)
+    right, support, answered = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
+    precision, recall, f1 = _quotient(right, answered), _quotient(right, support), _quotient(2 * right, support + answered)
+    hits = int(right.sum())
     present = support > 0
     return Metrics(
         accuracy=hits / len(labels),
@@ -56,9 +52,14 @@ def compute_metrics(labels: np.ndarray, predicted: np.ndarray, num_classes: int)
         precision=precision,
         recall=recall,
         f1=f1,
-        support=support.astype(int),
-        confusion=confusion_matrix(labels, predicted, labels=classes),
+        support=support,
+        confusion=confusion,
     )
+
+
+def _quotient(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """(C,) counts -> (C,) fractions, 0 where there is nothing to take one of."""
+    return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
 
 
 def displayed(metrics: Metrics, classes: Sequence[str]) -> tuple[Metrics, tuple[str, ...]]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.stats import norm
 from torch import Tensor
 
-from engine.evaluation.metrics import Z95
 from engine.explain.maps import interpolation
 
 STEPS = 10  # the picture is blanked in tenths
@@ -50,8 +50,9 @@ def difference(less: np.ndarray, more: np.ndarray) -> tuple[float, float, float]
     The normal one of the mean of differences paired by picture; of a single picture it has no width.
     """
     differences = area(more) - area(less)
-    half = Z95 * differences.std(ddof=min(1, len(differences) - 1)) / len(differences) ** 0.5
-    return float(differences.mean()), float(differences.mean() - half), float(differences.mean() + half)
+    mean, error = differences.mean(), differences.std(ddof=min(1, len(differences) - 1)) / len(differences) ** 0.5
+    low, high = mean + error * np.array(norm.interval(0.95))
+    return float(mean), float(low), float(high)
 
 
 def random_maps(number: int, size: int, seed: int) -> Tensor:

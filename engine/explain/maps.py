@@ -54,7 +54,7 @@ def to_picture(model: nn.Module, cells: Tensor, images: Tensor) -> Tensor:
     """
     side, size = cells.shape[-1], images.shape[-1]
     weights = interpolation(contract.cell_centres(model, side, size).double(), size)
-    weights = weights.to(cells.device, torch.promote_types(cells.dtype, torch.float32))
+    weights = weights.to(torch.promote_types(cells.dtype, torch.float32)).to(cells.device)
     maps = weights @ cells.to(weights.dtype) @ weights.T
     return contract.unwarped(model, maps, images)
 

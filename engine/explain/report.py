@@ -1,4 +1,4 @@
-"""`--explain`: examples with their maps, and deletion curves that tell whether the maps mean anything."""
+"""`--explain`: examples with their maps; `--deletion`: curves that tell whether the maps mean anything."""
 
 import csv
 from collections.abc import Callable
@@ -72,10 +72,15 @@ def explain(folder: Path, explained: Explained, say: Callable[[str], None]) -> N
     """Draw and write everything into `folder`/explain, and say the figures. Raises OSError."""
     folder = folder / FOLDER
     folder.mkdir()
-    examples = _examples(folder, explained, say)
-    deletion = _deletion(folder, explained, say)
-    layout.write_json(folder / RECORD, {"split": explained.dataset.split.name, "deletion": deletion, "examples": examples})
-    say(f"written: {folder}/ ({EXAMPLES}, {CURVES}, {TABLE}, {RECORD})")
+    record = {"split": explained.dataset.split.name, "examples": _examples(folder, explained, say)}
+    written = [EXAMPLES, RECORD]
+    if explained.settings.deletion:
+        record["deletion"] = _deletion(folder, explained, say)
+        written[1:1] = [CURVES, TABLE]
+    else:
+        say("whether the network uses what its maps show, --deletion tests")
+    layout.write_json(folder / RECORD, record)
+    say(f"written: {folder}/ ({', '.join(written)})")
 
 
 def _examples(folder: Path, explained: Explained, say: Callable[[str], None]) -> list[dict]:

@@ -29,15 +29,12 @@ _OTHER_COLOUR = "#a9c4dd"
 class PredictionPictures:
     """The drawings of one call, in `folder`: pictures/<number>_<name>.png, and contact_sheet.png where sheets are wanted.
 
-    A sheet holds 200 pictures; further ones are contact_sheet_2.png and so on, so that any number of pictures can be opened
-    and no more than a sheet's is held. fit: transform of TRANSFORMS that made the network's pictures.
+    fit: transform of TRANSFORMS that made the network's pictures.
     """
 
     def __init__(self, folder: Path, classes: Sequence[str], fit: str, sheets: bool):
-        self.folder, self.classes, self.fit, self.sheets = folder, tuple(map(printable, classes)), fit, sheets
-        self._tiles: list[np.ndarray] = []
-        self._captions: list[str] = []
-        self._written = 0
+        self.folder, self.classes, self.fit = folder, tuple(map(printable, classes)), fit
+        self.sheets = ContactSheets(folder) if sheets else None
         (folder / "pictures").mkdir()
 
     def add(
@@ -46,15 +43,36 @@ class PredictionPictures:
         """Draw a batch. images: (B, C, H, W) as the network took them; given, paths, probabilities (B, C): of each."""
         maps = face_maps(model, images).cpu().numpy()
         for one, path, heat, row in zip(given, paths, maps, probabilities):
-            stem = "".join(c if c.isprintable() else "_" for c in readable(Path(path).stem))[:_LONGEST_STEM]
-            target = self.folder / "pictures" / f"{one.index + 1:05d}_{stem}.png"  # the number keeps equal names apart
+            target = drawing_path(self.folder, one.index, path, ".png")
             draw_prediction(one.view, map_on_picture(heat, one.view.shape[:2], self.fit), row, self.classes, path, target)
             if self.sheets:
                 best = int(row.argmax())
-                self._tiles.append(np.pad(_fitted(one.view, TILE - 6), ((3, 3), (3, 3), (0, 0)), constant_values=255))
-                self._captions.append(f"{row[best]:.2f} {self.classes[best]}")
-                if len(self._tiles) == _TILES:
-                    self.close()
+                self.sheets.add(one.view, f"{row[best]:.2f} {self.classes[best]}")
+
+    def close(self) -> None:
+        """Write the sheet that was begun, if there is one."""
+        if self.sheets:
+            self.sheets.close()
+
+
+class ContactSheets:
+    """contact_sheet.png in `folder`, of 200 pictures with captions; further ones are contact_sheet_2.png and so on.
+
+    So any number of pictures can be opened, and no more than a sheet's is held.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._tiles: list[np.ndarray] = []
+        self._captions: list[str] = []
+        self._written = 0
+
+    def add(self, pixels: np.ndarray, caption: str) -> None:
+        """Append a picture (H, W, 3) uint8, fitted into its tile."""
+        self._tiles.append(np.pad(_fitted(pixels, TILE - 6), ((3, 3), (3, 3), (0, 0)), constant_values=255))
+        self._captions.append(caption)
+        if len(self._tiles) == _TILES:
+            self.close()
 
     def close(self) -> None:
         """Write the sheet that was begun, if there is one."""
@@ -63,6 +81,12 @@ class PredictionPictures:
             number = f"_{self._written}" if self._written > 1 else ""
             draw_tiles(self._tiles, self._captions, self.folder / f"contact_sheet{number}.png")
             self._tiles, self._captions = [], []
+
+
+def drawing_path(folder: Path, index: int, path: str, ending: str) -> Path:
+    """Where the drawing of `path`, number `index` from 0, is to lie: the number keeps equal names apart."""
+    stem = "".join(c if c.isprintable() else "_" for c in readable(Path(path).stem))[:_LONGEST_STEM]
+    return folder / "pictures" / f"{index + 1:05d}_{stem}{ending}"
 
 
 def map_on_picture(heat: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray:

@@ -19,37 +19,45 @@ from data_preprocessing.loading.datasets import Reading
 from data_preprocessing.sources.archives import ARCHIVES
 from data_preprocessing.sources.fer2013 import is_fer2013
 from data_preprocessing.sources.folders import Split, contents, images_below
-from data_preprocessing.sources.kinds import left_out_note
+from data_preprocessing.sources.kinds import VIDEO, left_out_note
 from data_preprocessing.sources.wrong_folders import CHECKPOINTS, LISTS, is_image
 from engine.errors import UsageError
 
 _MOST_RATIO = 1.5  # of the long to the short side: boxes around faces have up to 1.4, photographs 3:2 and 16:9
+_LEAST_FRAME = 320, 640  # pixels of the long side, lying and upright, from which 4:3 and 5:4 are a camera's frames
 _MOST_SIDE = 1500  # pixels of the long side: the finest aligned sets, such as FFHQ, have 1024, whole photographs 2000 and more
 
 
-def find_pictures(named: Sequence[str], say: Callable[[str], None] = lambda text: None) -> tuple[Split, bool]:
+def find_pictures(
+    named: Sequence[str], say: Callable[[str], None] = lambda text: None, videos: bool = False
+) -> tuple[Split, bool]:
     """The pictures that files, folders (with all below them) and globs name, each once, and whether a folder is named.
 
     A file that is named itself, or by a glob, counts as a picture whatever it is called. say: told in a line which files of
-    a folder are left out. Raises UsageError for a name that matches nothing, a folder without pictures, or a checkpoint, table
-    or archive; DataError for a folder that cannot be listed.
+    a folder are left out. videos: whether a folder's videos are wanted as well. Raises UsageError for a name that matches
+    nothing, a folder without pictures, or a checkpoint, table or archive; DataError for a folder that cannot be listed.
     """
     paths: dict[str, str] = {}  # absolute -> as named
     folders = False
     for name in named:
         for match in _matches(name):
-            found = [match]
-            if os.path.isdir(match):
-                folders = True
-                found, others = images_below(Path(match))
-                if not found:
-                    why = left_out_note(others) or contents(Path(match))
-                    raise UsageError(f"--predict {match}: no pictures in this folder ({why})")
-                if others:
-                    say(left_out_note(others, match))
-            for path in found:
+            is_folder = os.path.isdir(match)
+            folders = folders or is_folder
+            for path in _files_in(match, say, videos) if is_folder else [match]:
                 paths.setdefault(os.path.abspath(path), path)
     return Split("pictures", Path(), (), tuple(paths.values()), (0,) * len(paths)), folders
+
+
+def _files_in(folder: str, say: Callable[[str], None], videos: bool) -> list[str]:
+    found, others = images_below(Path(folder))
+    if videos:
+        found = sorted(found + others.pop(VIDEO, []))
+    if not found:
+        why = left_out_note(others) or contents(Path(folder))
+        raise UsageError(f"--predict {folder}: no pictures{' or videos' * videos} in this folder ({why})")
+    if others:
+        say(left_out_note(others, folder))
+    return found
 
 
 def _matches(name: str) -> list[str]:
@@ -101,8 +109,9 @@ class Given:
     @property
     def is_no_crop(self) -> bool:
         """Whether the picture can hardly be an aligned face crop, by its proportions or size."""
-        short, long = sorted(self.size)
-        return long >= _MOST_RATIO * short or short < TINY or long > _MOST_SIDE
+        (width, height), (short, long) = self.size, sorted(self.size)
+        is_frame = (3 * long == 4 * short or 4 * long == 5 * short) and long >= _LEAST_FRAME[height > width]
+        return is_frame or long >= _MOST_RATIO * short or short < TINY or long > _MOST_SIDE
 
 
 class GivenPictures(Dataset):

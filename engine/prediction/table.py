@@ -8,6 +8,7 @@ import numpy as np
 
 from data_preprocessing.common.errors import printable
 from data_preprocessing.common.files import replacing
+from data_preprocessing.common.words import first_of
 from data_preprocessing.sources.folders import Split
 from engine.prediction.images import Given
 
@@ -63,14 +64,12 @@ class Report:
         shown = [f"{printable(self.split.paths[one.index])} ({one.size[0]}×{one.size[1]})" for one in found]
         return (
             f"warning: {len(found)} of {len(self.given)} pictures can hardly be aligned face crops, by their size or "
-            f"proportions: {_some(shown, 3)}; the network was trained on such crops alone: crop the faces first"
+            f"proportions: {first_of(shown)}; the network knows such crops alone: --faces finds and crops the faces"
         )
 
     def about_unreadable(self) -> str:
         """How many pictures were skipped, and which; "" without any."""
         total, skipped = len(self.split.paths), len(self.unreadable)
-        return f"{skipped} of {total} pictures could not be read and were skipped: {_some(self.unreadable, 10)}" * bool(skipped)
-
-
-def _some(texts: list[str], most: int) -> str:
-    return ", ".join(texts[:most]) + f" and {len(texts) - most} more" * (len(texts) > most)
+        if not skipped:
+            return ""
+        return f"{skipped} of {total} pictures could not be read and were skipped: {first_of(self.unreadable, 10)}"

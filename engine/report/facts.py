@@ -94,7 +94,7 @@ def _copies(record: dict) -> str | None:
     found = record.get("copies")
     if found is None:
         return None
-    whose = " of the checkpoint's run" * bool(record.get("tests"))
+    whose = " of the checkpoint's run" if record.get("tests") else ""
     return "; ".join(Copies(**one).said(whose) for one in found) or f"no image is also in another split{whose} (SHA-256)"
 
 

@@ -19,11 +19,11 @@ def write_pooled_page(
     split: Split,
     predictions: Predictions,
     intervals: PooledIntervals,
-    folds: str,
+    folds: tuple[Sequence[str], Sequence[Sequence[str]]],
     warnings: Sequence[str],
     say: Callable[[str], None],
 ) -> None:
-    """report.html in `folder`, whose args.json is there. status: what the figures are of. folds: a table, as HTML.
+    """report.html in `folder`, whose args.json is there. status: what the figures are of. folds: header and rows of a table.
 
     A page that cannot be written is told and ends nothing: all that it shows is in other files, too.
     """

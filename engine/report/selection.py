@@ -1,5 +1,6 @@
 """Which pictures of a split are shown where. No drawing, no reading."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,8 @@ from engine.evaluation.predictions import Predictions
 
 SHOWN_IN_LIST = 24
 SHOWN_IN_CELL = 24
+MOST_CLASSES = 30  # a matrix of more is no table that anybody reads
+MOST_PAIRS = 100
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,13 @@ def cells(predictions: Predictions, most: int = SHOWN_IN_CELL) -> list[Cell]:
         true, guess = int(predictions.labels[group[0]]), int(predicted[group[0]])
         found.append(Cell(true, guess, len(group), tuple(group[:most].tolist())))
     return sorted(found, key=lambda cell: (cell.true == cell.predicted, -cell.pictures))
+
+
+def shown_cells(cells: Sequence[Cell], number_of_classes: int) -> list[Cell]:
+    """Those that the page has: all, or of many classes the largest mistakes."""
+    if number_of_classes <= MOST_CLASSES:
+        return list(cells)
+    return [cell for cell in cells if cell.true != cell.predicted][:MOST_PAIRS]
 
 
 def _confidence(predictions: Predictions) -> np.ndarray:

@@ -126,12 +126,19 @@ def _bootstrapped_macro_f1(number: int, cells: tuple[int, ...], seed: int) -> tu
     true, called = np.eye(number)[held // number], np.eye(number)[held % number]  # (K, C) each
     rng, means = np.random.default_rng(seed), []
     for _ in range(0, RESAMPLES, _PART):
-        drawn = _resampled(rng, counts[held]).astype(np.float64)  # (resamples, K)
-        support, total = drawn @ true, drawn @ (true + called)
-        f1 = 2 * (drawn @ (true * called)) / np.maximum(total, 1)
-        means.append(f1.sum(axis=1) / (support > 0).sum(axis=1))
+        means.append(resampled_macro_f1(_resampled(rng, counts[held]).astype(np.float64), true, called))
     low, high = np.percentile(np.concatenate(means), (2.5, 97.5))
     return float(low), float(high)
+
+
+def resampled_macro_f1(times: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Macro F1 of each resample, (resamples,): the mean over the classes that it holds, as in engine.evaluation.metrics.
+
+    times: (resamples, K) how often each of K images, or cells of images, was drawn; true, predicted: (K, C), one-hot.
+    """
+    support, total = times @ true, times @ (true + predicted)
+    f1 = 2 * (times @ (true * predicted)) / np.maximum(total, 1)
+    return f1.sum(axis=1) / (support > 0).sum(axis=1)
 
 
 def _resampled(rng: np.random.Generator, counts: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-_PACKAGES = ("torch", "torchvision", "scikit-learn", "matplotlib", "numpy", "pillow", "tqdm")
+_PACKAGES = ("torch", "torchvision", "matplotlib", "numpy", "pillow", "tqdm")
 
 
 def provenance(device: torch.device) -> dict:

@@ -72,7 +72,8 @@ def restore(
     if checkpoint.rng is None:
         lacks.append("the random state")
     else:
-        set_rng_state(checkpoint.rng)
+        device = next(model.parameters()).device
+        lacks += filter(None, [set_rng_state(checkpoint.rng, device)])
     if checkpoint.is_foreign:
         lacks += ["class names", "arguments", "its best epoch's weights"] + ["the history"] * (not checkpoint.history)
     progress = None

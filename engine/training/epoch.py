@@ -152,7 +152,7 @@ def _step(training: Training, loader: DataLoader, images: Tensor, labels: Tensor
     group = training.group
     images = images.to(training.device, non_blocking=True, memory_format=torch.channels_last)
     labels = labels.to(training.device, non_blocking=True)
-    size = len(loader.batch_sampler.batch(number)) if group.size > 1 else len(labels)
+    size = loader.batch_sampler.size_of(number) if group.size > 1 else len(labels)
     if group.size > 1:  # no process's draws depend on how many they are, or on when the run was begun
         torch.manual_seed(mix_seed(loader.batch_sampler.seed, epoch, number, group.rank))
     weight = group.size * len(labels) / size
@@ -163,7 +163,7 @@ def _step(training: Training, loader: DataLoader, images: Tensor, labels: Tensor
         labels,
         training.objective,
         training.precision,
-        accumulate=training.accumulate,
+        accumulate=min(training.accumulate, size // group.size),  # as many parts in every process
         weight=weight,
         skip_bad=training.guard.skip,
         scaler=training.scaler,
@@ -173,5 +173,5 @@ def _step(training: Training, loader: DataLoader, images: Tensor, labels: Tensor
 
 def _total(step: Step, share: float, group: Group) -> Step:
     """The step of all processes; share: this one's part of the pictures."""
-    values = group.sum(torch.stack([step.loss.double() * share, step.hits.double(), step.norm.double() / group.size]))
-    return Step(values[0].float(), values[1].long(), values[2].float(), step.overflowed)
+    loss, hits, norm = group.sum_where_they_are(torch.stack([step.loss * share, step.hits, step.norm / group.size]))
+    return Step(loss, hits.long(), norm, step.overflowed)

@@ -18,6 +18,7 @@ from models.export.graph import build
 from models.export.int8 import quantise
 from models.export.pictures import Labelled
 from models.export.source import Source, example, open_source
+from models.images import read_image
 
 Say = Callable[[str], None]
 
@@ -85,7 +86,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _pictures(args: argparse.Namespace, say: Say) -> list[Image.Image]:
     if args.images:
-        return [pictures.read(path) for path in pictures.find(args.images, "--images", pictures.COMPARED)]
+        return [read_image(path) for path in pictures.find(args.images, "--images", pictures.COMPARED)]
     say(f"compared on {pictures.COMPARED} drawn faces; --images PATH... compares on photographs")
     return pictures.drawn_faces(pictures.COMPARED)
 
@@ -106,7 +107,7 @@ def _write(args: argparse.Namespace, source: Source, path: Path) -> formats.Run:
     write(path, network, example(source, args.uint8_input), output, metadata)
     if args.int8:
         calibration = pictures.find([args.int8], "--int8", pictures.CALIBRATED)
-        quantise(path, map(pictures.read, calibration), source.model.prepare, args.uint8_input)
+        quantise(path, map(read_image, calibration), source.model.prepare, args.uint8_input)
     return run(path)
 
 

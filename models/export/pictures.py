@@ -8,13 +8,13 @@ import numpy as np
 from PIL import Image
 
 from data_preprocessing.common.errors import DataError
-from data_preprocessing.common.files import files_below, reason
+from data_preprocessing.common.files import files_below
 from data_preprocessing.sources.folders import Split, read_split
-from data_preprocessing.sources.images import load_image
 from data_preprocessing.sources.kinds import is_image_name
 from data_preprocessing.synthetic.drawing import draw_face
 from data_preprocessing.synthetic.parameters import EXPRESSIONS, Identity
 from models.export.errors import ExportError
+from models.images import read_image
 
 COMPARED = 41  # pictures: a batch of 1, 2, 5 and 33
 CALIBRATED = 256  # pictures at most
@@ -28,7 +28,7 @@ class Labelled:
     labels: np.ndarray
 
     def __iter__(self) -> Iterator[Image.Image]:
-        return (read(self.split.folder / path) for path in self.split.paths)
+        return (read_image(self.split.folder / path) for path in self.split.paths)
 
 
 def drawn_faces(number: int) -> list[Image.Image]:
@@ -50,16 +50,6 @@ def find(paths: Sequence[str], flag: str, most: int) -> list[Path]:
     if not found:
         raise DataError(f"{flag} {' '.join(paths)}: no images there (.jpg, .png, ...)")
     return [Path(found[k]) for k in np.linspace(0, len(found) - 1, min(most, len(found))).astype(int)]
-
-
-def read(path: Path) -> Image.Image:
-    """A picture in RGB. Raises DataError naming the file where it cannot be read."""
-    try:
-        return load_image(path)
-    except MemoryError:
-        raise
-    except Exception as error:  # PIL's decoders raise many kinds
-        raise DataError(f"{path}: unreadable image ({reason(error)})") from None
 
 
 def read_labelled(folder: str, classes: tuple[str, ...]) -> Labelled:

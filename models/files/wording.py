@@ -1,5 +1,7 @@
 """Text out of a file: whether it is any, and made fit for a message."""
 
+from data_preprocessing.common.words import first_of
+
 LONGEST_TEXT = 4096  # characters and bytes of what a file may hold as a name or path
 
 
@@ -16,10 +18,9 @@ def is_text(value: object, most: int = LONGEST_TEXT) -> bool:
 def readable(text: str, most: int = 60) -> str:
     """`text` in one line without control characters, cut to `most` characters."""
     shown = "".join(character if character.isprintable() else "?" for character in text[:most])
-    return shown + "…" * (len(text) > most)
+    return shown if len(text) <= most else f"{shown}…"
 
 
 def some(names: list[str], most: int = 3) -> str:
     """The first `most` of `names`, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(readable(name) for name in names[:most]) + more
+    return first_of([readable(name) for name in names], most)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.cpu import convolution, kernels
+from models.cpu import kernels
 from models.cpu.recompute import chain
 
 
@@ -13,17 +13,6 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         return kernels.linear(x, self.weight, self.bias)
-
-
-class Convolution3x3(nn.Conv2d):
-    """torch.nn.Conv2d of 3 × 3, stride 1, padding 1, without bias; a faster backward of large maps, see
-    `models.cpu.convolution`."""
-
-    def __init__(self, in_channels: int, out_channels: int):
-        super().__init__(in_channels, out_channels, 3, 1, 1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return convolution.conv2d(x, self.weight)
 
 
 class PReLU(nn.PReLU):

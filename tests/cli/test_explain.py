@@ -36,7 +36,7 @@ def evaluate(name: str, *flags: object) -> int:
 def test_explain_leaves_pictures_and_figures_and_changes_none(work, capsys):
     assert evaluate("plain") == 0
     capsys.readouterr()
-    assert evaluate("seen", "--explain") == 0
+    assert evaluate("seen", "--explain", "--deletion") == 0
     said = capsys.readouterr().out
     assert "7 of the 7 pictures, evenly spaced, 260 forwards; blank is" in said
     assert "Grad-CAM: area under accuracy" in said and "log/seen/explain/ (examples.png" in said
@@ -57,9 +57,23 @@ def test_explain_leaves_pictures_and_figures_and_changes_none(work, capsys):
     area = (sum(most) - (most[0] + most[-1]) / 2) / 10
     assert record["deletion"]["maps"]["Grad-CAM"]["accuracy"]["most"]["area"] == pytest.approx(area)
     assert {row["path"] for row in record["examples"]} <= {row["path"] for row in cli_runs.table("log/seen/predictions.csv")}
-    assert evaluate("again", "--explain") == 0
+    assert evaluate("again", "--explain", "--deletion") == 0
     for name in ("deletion.csv", "explain.json"):
         assert (work / "log/again/explain" / name).read_bytes() == (folder / "explain" / name).read_bytes()
+
+
+def test_without_deletion_there_are_the_maps_alone(work, capsys):
+    assert evaluate("maps", "--explain") == 0
+    said = capsys.readouterr().out
+    assert "--deletion tests" in said and "forwards" not in said
+    assert {file.name for file in (work / "log/maps/explain").iterdir()} == {"examples.png", "explain.json"}
+    assert json.loads((work / "log/maps/explain/explain.json").read_text()).keys() == {"split", "examples"}
+
+
+def test_deletion_without_explain_is_refused_in_one_line(capsys):
+    assert cli_runs.run("--evaluate", "checkpoint/deep/best.pth", "--deletion") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: --deletion belongs to --evaluate FILE --explain") and error.count("\n") == 1
 
 
 def test_explain_without_evaluate_is_refused_in_one_line(capsys):

@@ -13,9 +13,9 @@ def run(*arguments: object) -> int:
 
 
 def test_poster_v2_trains_resumes_evaluates_and_predicts(tmp_path, monkeypatch):
-    write_synthetic(tmp_path / "data", people={"train": 2, "valid": 1, "test": 1}, views=1)
+    write_synthetic(tmp_path / "data", people={"train": 1, "valid": 1, "test": 1}, views=1)
     monkeypatch.chdir(tmp_path)
-    assert run("--data", "data", "--pretrained", "none", "--epochs", 1, "-b", 4, "-j", 0, "--run", "v2") == 0
+    assert run("--data", "data", "--pretrained", "none", "--epochs", 1, "-b", 3, "-j", 0, "--run", "v2") == 0
     assert run("--resume", "checkpoint/v2/last.pth", "--epochs", 2) == 0
     assert run("--evaluate", "checkpoint/v2/best.pth", "--run", "tested") == 0
     assert run("--evaluate", "checkpoint/v2/best.pth", "--predict", "data/test", "--run", "predicted") == 0

@@ -129,12 +129,14 @@ def test_drawings_have_names_of_their_own_and_a_folder_gets_a_sheet():
 
 
 def test_pictures_that_can_be_no_face_crops_are_told_once(make_picture, tmp_path, capsys):
-    for name, size in {"ok": (300, 220), "wide": (300, 200), "tiny": (31, 31), "large": (1600, 1200), "tall": (40, 90)}.items():
+    crops = {"ok": (300, 220), "upright": (240, 320)}
+    others = {"frame": (640, 480), "held": (480, 640), "wide": (300, 200), "tiny": (31, 31), "big": (1600, 1300), "x": (40, 90)}
+    for name, size in (crops | others).items():
         make_picture(0, size).save(tmp_path / f"{name}.png")
     assert predict("sizes", tmp_path) == 0
     [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")]
-    assert "4 of 5 pictures can hardly be aligned face crops" in line
-    assert "large.png (1600×1200)" in line and "tall.png (40×90)" in line and line.count(".png") == 3 and "and 1 more" in line
+    assert "6 of 8 pictures can hardly be aligned face crops" in line and "--faces finds and crops the faces" in line
+    assert "frame.png (640×480)" in line and "held.png (480×640)" in line and line.count(".png") == 3 and "and 3 more" in line
 
 
 def test_a_file_without_class_names_shows_numbers_or_the_names_of_a_data_set(capsys):

@@ -29,7 +29,7 @@ def work(tmp_path_factory):
     with torch.no_grad():
         model.VIT.head.linear.bias[3] = 100.0
     write_published(folder / "published.pth", model.state_dict())
-    write_synthetic(folder / "data", people={"train": 2, "valid": 1, "test": 2}, views=1)
+    write_synthetic(folder / "data", people={"train": 1, "valid": 1, "test": 1}, views=1)
     yield folder
     shutil.rmtree(folder)
 

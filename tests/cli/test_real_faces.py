@@ -32,7 +32,7 @@ def test_a_run_on_photographs_trains_and_reports_on_the_test_split(tmp_path, mon
             for path in sorted((folder / name).iterdir())[:2]:
                 shutil.copy(path, tmp_path / "faces" / split / name)
     monkeypatch.chdir(tmp_path)
-    flags = ["--data", "faces", "--pretrained", "none", "--epochs", "1", "-b", "6", "--rho", "0", "--run", "photos"]
+    flags = ["--data", "faces", "--model", "deep_emotion", "--epochs", "1", "-b", "6", "--run", "photos"]
     assert main.main(flags) == 0
     out = capsys.readouterr().out
     assert "train: 12 pictures" in out and "reported on test" in out

@@ -124,7 +124,7 @@ def test_without_a_name_the_series_has_the_time_and_the_network_and_one_run_a_se
     assert (series / "seeds.json").is_file() and not any("--seeds" in command for command in in_process)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.full)])
 def test_a_signal_to_the_series_alone_saves_its_run_and_the_same_command_goes_on(number, work, in_process, capsys):
     name = f"cut{number}"
     flags = [*SMALL, "-p", "1", "--seeds", "3,6", "--run", name, "--epochs"]

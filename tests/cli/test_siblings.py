@@ -15,7 +15,7 @@ from engine.checkpoints.format import load_checkpoint
 from models import create_model
 from tests.published import write_published_v1
 
-SMALL = ["--data", "data", "--pretrained", "none", "--epochs", 1, "-b", 4]
+SMALL = ["--data", "few", "--pretrained", "none", "--epochs", 1, "-b", 3]
 
 
 def run(*arguments: object) -> int:
@@ -46,9 +46,11 @@ def arguments_of(name: str) -> dict:
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """A folder with drawn faces of three classes and a run of POSTER-small with AdaFace, `ada`."""
+    """A folder with drawn faces of three classes in data/, one of each in few/, and a run on these, of one step of SAM, of
+    POSTER-small with AdaFace, `ada`."""
     folder = tmp_path_factory.mktemp("siblings")
     write_synthetic(folder / "data", people={"train": 3, "valid": 2, "test": 2}, views=1)
+    write_synthetic(folder / "few", people={"train": 1, "valid": 1, "test": 1}, views=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert run(*SMALL, "--model", "poster_v1_small", "--head", "adaface", "--h", 0.3, "--run", "ada") == 0
@@ -118,7 +120,7 @@ def test_heads_that_do_not_fit_are_refused(capsys):
     assert "--margin-at-eval belongs to --evaluate" in refused(capsys, *data, "--head", "adaface", "--margin-at-eval")
     assert "--margin -1.0" in refused(capsys, *data, "--head", "adaface", "--margin", -1)
     assert "--scale 0.0" in refused(capsys, *data, "--head", "adaface", "--scale", 0)
-    torch.save(create_model("poster_v2", 3).state_dict(), "plain.pth")
+    torch.save(create_model("poster_v1_small", 3).state_dict(), "plain.pth")
     line = refused(capsys, *data, "--evaluate", "plain.pth", "--margin-at-eval")
     assert "--margin-at-eval: the head is linear" in line
 
@@ -137,7 +139,7 @@ def test_published_v1_files_are_tested_in_the_channel_order_of_their_code(varian
     own = create_model("poster_v1_small", 3, variant=variant)
     write_published_v1("v1.pth", own.state_dict(), "poster_v1_small" + "_affectnet" * (variant == "affectnet"))
     capsys.readouterr()
-    assert run("--evaluate", "v1.pth", "--data", "data", "--run", f"v1-{variant}") == 0
+    assert run("--evaluate", "v1.pth", "--data", "few", "--run", f"v1-{variant}") == 0
     out = capsys.readouterr().out
     assert f"{len(own.state_dict())} tensors loaded; " in out and "dropped that the published network stores" in out
     assert ("channel order: BGR" in out) is (order == "bgr")
@@ -149,9 +151,9 @@ def test_a_published_adaface_file_is_tested_and_resumed(capsys):
     own = create_model("poster_v1_small", 3, head="adaface")
     write_published_v1("adaface.pth", own.state_dict(), "poster_v1_small", epoch=5)
     capsys.readouterr()
-    assert run("--evaluate", "adaface.pth", "--data", "data", "--run", "fada", "--margin-at-eval", "--margin", 0.75) == 0
+    assert run("--evaluate", "adaface.pth", "--data", "few", "--run", "fada", "--margin-at-eval", "--margin", 0.75) == 0
     assert arguments_of("fada")["margin"] == 0.75
-    assert run("--resume", "adaface.pth", "--data", "data", "--epochs", 6, "-b", 4, "--rho", 0, "--run", "fada-on") == 0
+    assert run("--resume", "adaface.pth", "--data", "few", "--epochs", 6, "-b", 3, "--rho", 0, "--run", "fada-on") == 0
     out = capsys.readouterr().out
     assert "after epoch 5; it lacks the moments of adam" in out
     assert load_checkpoint("checkpoint/fada-on/last.pth", "--resume").model_options["head"] == "adaface"

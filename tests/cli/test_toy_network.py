@@ -84,7 +84,7 @@ def test_it_is_exported(work):
 
 
 def test_grad_cam_explains_the_last_map_that_has_places(work):
-    assert cli_runs.run("--evaluate", "checkpoint/cached/best.pth", "--explain", "--run", "x") == 0
+    assert cli_runs.run("--evaluate", "checkpoint/cached/best.pth", "--explain", "--deletion", "--run", "x") == 0
     maps = json.loads(Path("log/x/explain/explain.json").read_text())["deletion"]["maps"]
     assert list(maps) == ["Grad-CAM"]
 
@@ -158,7 +158,7 @@ def test_every_network_goes_through_every_command(model, work, make_faces):
     assert cli_runs.run("--resume", f"checkpoint/{model}-off/last.pth", "--epochs", 2) == 0
     assert same_run(f"{model}-two", f"{model}-off")
     best = f"checkpoint/{model}-two/best.pth"
-    assert cli_runs.run("--evaluate", best, "--explain", "--run", f"{model}-e") == 0
+    assert cli_runs.run("--evaluate", best, "--explain", "--deletion", "--run", f"{model}-e") == 0
     assert cli_runs.predictions(f"{model}-e") == cli_runs.predictions(f"{model}-two")
     assert cli_runs.run("--evaluate", best, "--predict", "few/test", "--draw", "--run", f"{model}-p") == 0
     assert predict(load_model(best), sorted(map(str, (data / "test").rglob("*.png")))).shape == (2, 2)

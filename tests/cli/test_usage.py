@@ -183,7 +183,7 @@ def test_bad_pictures_are_dropped_and_counted_when_asked_for_and_a_lone_last_pic
     for k in (1, 2):
         picture(tree(tmp_path / "d") / f"train/a/{k}.png")
     (tmp_path / "d/train/b/bad.jpg").write_bytes(b"")
-    arguments = ["--data", "d", "--pretrained", "none", "--rho", "0", "--epochs", "1", "-b", "3", "--run", "r"]
+    arguments = ["--data", "d", "--model", "deep_emotion", "--epochs", "1", "-b", "3", "--run", "r"]
     assert main.main([*arguments, "--skip-bad-images"]) == 0
     out = capsys.readouterr().out
     assert "train: 1 unreadable pictures dropped: d/train/b/bad.jpg: the file is empty" in out

@@ -10,7 +10,8 @@ from data_preprocessing.loading.pictures import MEAN, STD
 from data_preprocessing.sources.folders import read_split
 from data_preprocessing.sources.open_source import open_source
 from data_preprocessing.sources.split_folders import find_splits
-from engine.config.recipes import DATA_TYPES
+from engine import data
+from engine.config.recipes import DATA_TYPES, SYNTHETIC, find_recipe
 from engine.config.settings import resolve
 from engine.data import absence, evaluation_loader, training_loader, training_splits
 from models import MODELS
@@ -123,3 +124,19 @@ def test_an_empty_class_folder_of_a_scored_split_is_an_absent_class(make_faces, 
     (_, valid, _), _ = training_splits("d", open_source(tmp_path))
     assert valid.counts() == {"a": 2, "b": 0, "c": 0}
     assert "valid has no image of b, c" in absence(valid) and "over the 1 class that" in absence(valid)
+
+
+def test_without_data_faces_are_drawn_once_and_differ_between_the_splits(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(data.SYNTHETIC_FACES, "people", {"train": 2, "valid": 1, "test": 1})
+    said = []
+    for _ in range(2):
+        drawn = {name: read() for name, read in data.locate(None, said.append).items()}
+    assert {name: len(split.paths) for name, split in drawn.items()} == {"train": 6, "valid": 3, "test": 3}
+    assert sum("drawing synthetic faces" in text for text in said) == 1
+
+
+def test_the_drawn_faces_protocol_of_poster_v2_takes_minutes():
+    """What make demo takes is this many images in training; two cores with AVX2 alone train two in a second."""
+    people, recipe = data.SYNTHETIC_FACES["people"], find_recipe("poster_v2", SYNTHETIC)
+    assert data.SYNTHETIC_FACES["views"] == 1 and 3 * people["train"] * recipe.epochs <= 600 and recipe.rho == 0

@@ -22,12 +22,14 @@ _FILES = ("metrics.csv", "predictions.csv", "curves.png", "confusion_matrix.png"
 
 @dataclass(frozen=True)
 class Shape:
-    """How long the small run is. train: persons, three pictures each; the other splits have half as many."""
+    """How long the small run is. train: persons, three pictures each; the other splits have half as many. patience: 0 or what
+    may end it before its last epoch."""
 
     train: int = 16
     batch: int = 3
     epochs: int = 3
     save_every: int = 3
+    patience: int = 0
 
     @property
     def steps(self) -> int:
@@ -49,7 +51,7 @@ class Shape:
         text = (
             f"--model deep_emotion --data {data} --run {RUN} --resume auto --epochs {self.epochs} -b {self.batch} -j {workers} "
             f"--save-every {save_every or self.save_every} --cache {cache} --rho 0.05 --lr 1e-3 --lr-decay 0.9 -p 1 "
-            "--transform flip-erase --occlude none --device cpu"
+            f"--transform flip-erase --occlude none --device cpu --patience {self.patience}"
         )
         return text.split()
 

@@ -8,7 +8,7 @@ from torch import nn
 from models import MODELS, create_model, folding, optimize_for_inference
 from tests.golden_values import difference, exact_arithmetic
 
-NETWORKS = [(name, {}) for name in MODELS if name != "poster_v1_base"] + [  # between small and large
+NETWORKS = [(name, {}) for name in MODELS if name != "poster_v1_base"] + [  # between small and large, which differ in depth
     ("poster_v2", {"head": "arcface"}),
     ("poster_v1_small", {"head": "adaface", "variant": "affectnet"}),
 ]
@@ -36,7 +36,9 @@ def draw(name: str, options: dict, pictures: int) -> tuple[nn.Module, torch.Tens
     return randomize_(create_model(name, 5, **options)).eval(), torch.randn(pictures, *MODELS[name].picture.shape)
 
 
-@pytest.mark.parametrize(("name", "options"), NETWORKS)
+@pytest.mark.parametrize(
+    ("name", "options"), [pytest.param(*case, marks=[pytest.mark.full] * ("large" in case[0])) for case in NETWORKS]
+)
 def test_logits_are_the_plain_networks(name, options):
     with exact_arithmetic(), torch.no_grad():
         model, images = draw(name, options, pictures=1)

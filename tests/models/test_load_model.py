@@ -92,7 +92,7 @@ def test_what_is_no_picture_is_a_type_error(picture, words, checkpoint):
 def test_an_unreadable_file_is_named_and_another_network_refused(checkpoint, tmp_path):
     (tmp_path / "b.jpg").write_bytes(b"no picture")
     for name in ("b.jpg", "missing.jpg"):
-        with pytest.raises(DataError, match=rf"{name}: unreadable picture \("):
+        with pytest.raises(DataError, match=rf"{name}: unreadable image \("):
             predict(load_model(checkpoint), tmp_path / name)
     with pytest.raises(TypeError, match="load_model"):
         predict(create_model("deep_emotion", 3), [])

@@ -9,8 +9,10 @@ from torch import Tensor
 
 import main
 
-# one batch holds the whole training split, so that an epoch is one step
-SMALL = ("--pretrained", "none", "--rho", 0, "-b", 3, "-j", 0, "--lr", 1e-4, "--device", "cpu")
+# the smallest network: most of what is shown here is no matter of the network; those of which it is name theirs.
+# One batch holds the whole training split, so that an epoch is one step
+SMALL = ("--model", "deep_emotion", "--rho", 0, "-b", 3, "-j", 0, "--lr", 1e-4, "--lr-decay", 0.98, "--device", "cpu")
+V2 = ("--model", "poster_v2", "--pretrained", "none")
 
 
 def run(*arguments: object, augmentation: bool = True) -> int:

@@ -1,4 +1,4 @@
-"""Two small training runs that the tests of the published defects share."""
+"""Small training runs that the tests of the published defects share."""
 
 import shutil
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from data_preprocessing.synthetic.command import write_synthetic
-from tests.reproduction.cli_runs import train
+from tests.reproduction.cli_runs import V2, train
 
-KEPT = ("one", "two")
+KEPT = ("one", "two", "v2", "still")
 
 
 @pytest.fixture(scope="session")
@@ -20,23 +20,29 @@ def runs_folder(tmp_path_factory):
     shutil.rmtree(folder)
 
 
-def _trained(folder: Path, name: str, epochs: int) -> str:
+def _trained(folder: Path, name: str, *arguments: object, epochs: int = 1) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        train(name, epochs=epochs)
+        train(name, *arguments, epochs=epochs)
     return name
 
 
 @pytest.fixture(scope="session")
 def one(runs_folder) -> str:
     """The name of a finished run of one epoch."""
-    return _trained(runs_folder, "one", epochs=1)
+    return _trained(runs_folder, "one")
 
 
 @pytest.fixture(scope="session")
 def two(runs_folder) -> str:
     """The name of a finished run of two epochs, otherwise as `one`."""
     return _trained(runs_folder, "two", epochs=2)
+
+
+@pytest.fixture(scope="session")
+def v2(runs_folder) -> str:
+    """The name of a finished run of POSTER V2 of one epoch, for what is a matter of that network or of its recipe."""
+    return _trained(runs_folder, "v2", *V2)
 
 
 @pytest.fixture

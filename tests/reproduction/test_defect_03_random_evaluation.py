@@ -37,8 +37,8 @@ def test_erasing_makes_evaluation_random_and_pessimistic():
     assert torch.equal(evaluate(v2.Identity()), labels)
 
 
-def test_our_evaluation_gives_the_same_bytes_whatever_the_seed(work, two):
+def test_our_evaluation_gives_the_same_bytes_whatever_the_seed(work, v2):
     for seed in (1, 2):  # a random transform would draw from it
-        arguments = ("--evaluate", f"checkpoint/{two}/best.pth", "--data_type", "VR", "--seed", seed)
+        arguments = ("--evaluate", f"checkpoint/{v2}/best.pth", "--data_type", "VR", "--seed", seed)
         assert run(*arguments, "--run", f"evaluated-{seed}") == 0
     assert predictions("evaluated-1") == predictions("evaluated-2")

@@ -42,10 +42,10 @@ def test_the_published_network_for_three_classes_answers_seven():
     assert nowhere > 0.2  # wrong whatever the labels are
 
 
-def test_ours_has_an_output_a_class(work, two):
+def test_ours_has_an_output_a_class(work, v2):
     classes = {"anger", "happiness", "surprise"}
-    assert len(weights(two)["VIT.head.linear.weight"]) == 3
-    for row in table(f"log/{two}/predictions.csv"):
+    assert len(weights(v2)["VIT.head.linear.weight"]) == 3
+    for row in table(f"log/{v2}/predictions.csv"):
         assert {name for name in row if name.startswith("p_")} == {f"p_{name}" for name in classes}
         assert row["predicted"] in classes
 

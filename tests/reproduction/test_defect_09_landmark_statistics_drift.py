@@ -4,12 +4,13 @@ change and putting the pretrained file back does not restore the model.
 
 import copy
 
+import pytest
 import torch
 from torch import nn
 
 from models import create_model
 from models.files.weights import load_exact
-from tests.reproduction.cli_runs import train, weights
+from tests.reproduction.cli_runs import V2, train, weights
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -36,12 +37,21 @@ def test_a_frozen_backbone_in_train_mode_becomes_another_one():
     assert (backbone(picture) - trained).abs().max() > 0.1 * trained.abs().max()
 
 
-def test_our_checkpoint_holds_the_moved_statistics_that_its_features_need(work, one, two):
-    first, second = landmarks(weights(one)), landmarks(weights(two))
+@pytest.fixture(scope="module")
+def still(runs_folder) -> str:
+    """The name of a finished run as `v2`, under --freeze-landmark-bn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(runs_folder)
+        train("still", *V2, "--freeze-landmark-bn")
+    return "still"
+
+
+def test_our_checkpoint_holds_the_moved_statistics_that_its_features_need(work, v2, still):
+    first, second = landmarks(weights(still)), landmarks(weights(v2))
     for key, value in first.items():
         assert torch.equal(second[key], value) != is_statistic(key), key  # parameters still, statistics moving
     model = create_model("poster_v2", 3).eval()
-    load_exact(model, weights(two))
+    load_exact(model, weights(v2))
     picture = torch.randn(1, 3, 112, 112, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         trained = model.face_landback(picture)
@@ -52,10 +62,9 @@ def test_our_checkpoint_holds_the_moved_statistics_that_its_features_need(work, 
     assert all((a - b).abs().max() > 0.01 * a.abs().max() for a, b in zip(trained, restored))
 
 
-def test_the_flag_keeps_the_statistics_still(work):
-    train("still", "--freeze-landmark-bn")
+def test_the_flag_keeps_the_statistics_still(work, still):
     start = {"running_mean": 0, "running_var": 1, "num_batches_tracked": 0}
-    state = weights("still")
+    state = weights(still)
     for key, value in landmarks(state).items():
         if is_statistic(key):
             assert (value == start[key.rpartition(".")[2]]).all(), key

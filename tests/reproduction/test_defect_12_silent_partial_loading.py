@@ -9,7 +9,7 @@ from torch import nn
 from models import create_model
 from models.errors import WeightsError
 from models.files.weights import load_exact
-from tests.reproduction.cli_runs import SMALL, run
+from tests.reproduction.cli_runs import SMALL, V2, run
 
 
 def load_as_published(network: nn.Module, state: dict) -> None:
@@ -52,7 +52,7 @@ def test_our_run_stops_at_a_pretrained_file_that_does_not_fit(work, capsys):
     other[second] = other[second][:1]
     (work / "pretrain").mkdir()
     torch.save(other, work / "pretrain/ir50.pth")
-    assert run("--data", "data", *SMALL, "--pretrained", "pretrain", "--run", "partial") == 2
+    assert run("--data", "data", *SMALL, *V2, "--pretrained", "pretrain", "--run", "partial") == 2
     error = capsys.readouterr().err
     assert "ir50.pth" in error and f"missing: {first}" in error and f"mis-shaped: {second}" in error
     assert not (work / "log/partial").exists()
@@ -60,9 +60,9 @@ def test_our_run_stops_at_a_pretrained_file_that_does_not_fit(work, capsys):
 
 def test_our_run_says_which_file_it_trains_without(work, tmp_path, capsys):
     (tmp_path / "last.pth").touch()  # stops the run before it trains
-    assert run("--data", "data", *SMALL, "--pretrained", tmp_path, "--checkpoint_path", tmp_path / "last.pth") == 2
+    assert run("--data", "data", *SMALL, *V2, "--pretrained", tmp_path, "--checkpoint_path", tmp_path / "last.pth") == 2
     assert "holds neither ir50.pth nor mobilefacenet_model_best.pth.tar" in capsys.readouterr().err
-    arguments = [word for word in SMALL if word not in ("--pretrained", "none")]  # a folder that was not named is warned of
+    arguments = (*SMALL, "--model", "poster_v2")  # a folder that was not named is warned of
     assert run("--data", "data", *arguments, "--checkpoint_path", tmp_path / "last.pth") == 2
     out = capsys.readouterr().out
     assert "ir50.pth" in out and "mobilefacenet_model_best.pth.tar" in out and "random weights" in out

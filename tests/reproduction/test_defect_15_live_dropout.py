@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from models import create_model
-from tests.reproduction.cli_runs import predictions, run, table, train
+from tests.reproduction.cli_runs import predictions, run, table
 
 
 def test_functional_dropout_without_its_flag_stays_on():
@@ -24,14 +24,13 @@ def test_a_fixed_divisor_misjudges_the_last_batch():
     assert sum(published) / len(published) == pytest.approx(0.78125)
 
 
-def test_our_network_evaluates_without_dropout_and_counts_every_picture_once(work):
+def test_our_network_evaluates_without_dropout_and_counts_every_picture_once(work, one):
     model, x = create_model("deep_emotion", 3).eval(), torch.rand(4, 1, 48, 48)
     assert torch.equal(model(x), model(x))
-    train("deep", "--model", "deep_emotion")
     for name, seed in (("deep-1", 1), ("deep-2", 2)):
-        assert run("--evaluate", "checkpoint/deep/best.pth", "--seed", seed, "--run", name) == 0
+        assert run("--evaluate", f"checkpoint/{one}/best.pth", "--seed", seed, "--run", name) == 0
     assert predictions("deep-1") == predictions("deep-2")
-    assert run("--evaluate", "checkpoint/deep/best.pth", "-b", 2, "--run", "deep-pairs") == 0
+    assert run("--evaluate", f"checkpoint/{one}/best.pth", "-b", 2, "--run", "deep-pairs") == 0
     assert [row["predicted"] for row in table("log/deep-pairs/predictions.csv")] == [
         row["predicted"] for row in table("log/deep-1/predictions.csv")
     ]

@@ -57,11 +57,11 @@ def test_our_training_transform_batches_them_too():
     assert torch.stack([train(Image.new("RGB", shape, "white")) for shape in SHAPES]).shape == (len(SHAPES), 3, 224, 224)
 
 
-def test_our_run_takes_pictures_of_unlike_shape(work, two, make_picture):
+def test_our_run_takes_pictures_of_unlike_shape(work, v2, make_picture):
     for number, (name, shape) in enumerate(zip(("anger", "happiness", "surprise"), SHAPES)):
         folder = work / "shapes/test" / name
         folder.mkdir(parents=True)
         make_picture(number, shape).save(folder / "0.png")
-    arguments = ("--evaluate", f"checkpoint/{two}/best.pth", "--data", "shapes", "--data_type", "VR", "-b", 3)
+    arguments = ("--evaluate", f"checkpoint/{v2}/best.pth", "--data", "shapes", "--data_type", "VR", "-b", 3)
     assert run(*arguments, "--run", "shapes") == 0
     assert len(table("log/shapes/predictions.csv")) == 3

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from engine.compare.comparison import compare
 from engine.compare.report import sections, verdicts
 from engine.compare.runs import read_runs
 from tests.engine.compare.compare_runs import CLASSES, answers, change_json, write_run
+from tests.html_pages import Page
 
 
 @pytest.fixture
@@ -113,27 +113,6 @@ def test_the_folder_of_a_series_stands_for_its_runs(work, capsys):
     assert "- A against B" in capsys.readouterr().out
 
 
-class Page(HTMLParser):
-    """Every attribute, and the text; raises where a tag is closed that is not open."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.open, self.attributes, self.text = [], [], ""
-        self.feed(text)
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.attributes += attributes
-        if tag not in ("meta", "img"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
-
-
 def test_out_has_the_text_a_page_that_loads_nothing_and_the_curves(work, capsys):
     shutil.copytree("log/B", "log/<b>|&")
     change_json(work / "log/<b>|&/args.json", arguments={"lr": 7, "model": "x"})
@@ -143,7 +122,8 @@ def test_out_has_the_text_a_page_that_loads_nothing_and_the_curves(work, capsys)
     assert text.splitlines()[0] == "# 3 runs compared" and "](compare.png)" in text and "\\<b>\\|&" in text
     page = Page((work / "out/compare.html").read_text(encoding="utf-8"))
     assert "<b>|&" in page.text and "A against B" in page.text and "McNemar" in page.text
-    sources = [value for name, value in page.attributes if name in ("src", "href")]
+    sources = [value for _, found in page.tags for name, value in found.items() if name in ("src", "href")]
+    assert "unsafe" not in page.all("meta")[-1]["content"] and "default-src 'none'" in page.all("meta")[-1]["content"]
     assert len(sources) == 1 and sources[0].startswith("data:image/png;base64,")
     with Image.open(work / "out/compare.png") as image:
         assert min(image.size) > 400 and np.asarray(image.convert("L")).std() > 5
@@ -170,7 +150,6 @@ def test_what_is_no_run_is_refused(work, capsys):
     assert "file: is no folder" in refused(capsys, "log/A", "file")
     assert "log/empty: holds no records" in refused(capsys, "log/A", "log/empty")
     assert "--out out: is no folder" in refused(capsys, "log/A", "log/B", "--out", "out")
-    assert "one at a time" in refused(capsys, "log/A", "--table")
     (work / "log/B/result.json").unlink()
     assert "log/B: the run is not complete" in refused(capsys, "log/A", "log/B")
 

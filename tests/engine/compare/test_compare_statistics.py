@@ -1,5 +1,7 @@
 """Tests and intervals of engine.compare against textbook values, scipy and computations by hand."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -127,3 +129,6 @@ def test_welch_equals_scipys_and_turned_round_its_negative():
     assert ours.interval == pytest.approx(tuple(theirs.confidence_interval()))
     assert (back.difference, back.p) == (pytest.approx(-ours.difference), pytest.approx(ours.p))
     assert welch([0.5, 0.5], [0.6, 0.6]) is None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # one that does not vary is no reason for a warning
+        assert welch([0.5, 0.5], [0.6, 0.7]).df == pytest.approx(1)

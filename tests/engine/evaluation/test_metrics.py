@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from engine.evaluation.metrics import compute_metrics, format_table, wilson_interval
 
@@ -95,6 +96,18 @@ def test_figures_of_many_predictions_agree_with_the_confusion_matrix():
     assert metrics.accuracy == pytest.approx(np.trace(confusion) / 500)
     assert metrics.recall.tolist() == pytest.approx((np.diag(confusion) / confusion.sum(axis=1)).tolist())
     assert metrics.precision.tolist() == pytest.approx((np.diag(confusion) / confusion.sum(axis=0)).tolist())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_figures_equal_scikit_learns_to_the_last_digit(seed):
+    """Some classes have no image, some are no answer."""
+    rng = np.random.default_rng(seed)
+    labels, predicted = rng.integers(0, rng.integers(1, 8), 40), rng.integers(0, rng.integers(1, 8), 40)
+    metrics = compute_metrics(labels, predicted, 8)
+    expected = precision_recall_fscore_support(labels, predicted, labels=np.arange(8), average=None, zero_division=0)
+    for ours, theirs in zip((metrics.precision, metrics.recall, metrics.f1, metrics.support), expected):
+        assert ours.tolist() == theirs.tolist()
+    assert metrics.confusion.tolist() == confusion_matrix(labels, predicted, labels=np.arange(8)).tolist()
 
 
 def test_table_shows_the_headline_and_a_line_a_class():

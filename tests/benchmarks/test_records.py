@@ -6,16 +6,16 @@ import shutil
 
 import pytest
 
-from engine.compare import recording, results_table
-from engine.compare.__main__ import main
-from engine.compare.recording import command_of
+from benchmarks import recording, results_table
+from benchmarks.recording import command_of
+from engine.compare.__main__ import main as compare
 from engine.config.settings import check_flags, resolve
 from main import get_args_parser
 from tests.engine.compare.compare_runs import answers, change_json, write_run
 
 
 def test_the_table_of_reproduction_md_is_that_of_the_records():
-    assert main(["--table", "--check"]) == 0
+    assert results_table.main(["--check"]) == 0
 
 
 def test_no_record_names_a_machine_or_a_folder_of_one():
@@ -75,7 +75,7 @@ def full(seed: int) -> dict:
 def test_a_run_is_recorded_without_paths_and_comes_into_the_table(records, tmp_path, capsys):
     for seed in range(2):
         write_run(tmp_path / f"log/r_seed{seed}", *answers(seed), **full(seed))
-        assert main(["--record", str(tmp_path / f"log/r_seed{seed}")]) == 0
+        assert recording.main([str(tmp_path / f"log/r_seed{seed}")]) == 0
     assert sorted(path.name for path in (records / "r_seed1").iterdir()) == [
         "args.json", "metrics.csv", "predictions.csv", "result.json"
     ]  # fmt: skip
@@ -85,9 +85,9 @@ def test_a_run_is_recorded_without_paths_and_comes_into_the_table(records, tmp_p
         json.loads(text)["command"]
         == "python main.py --data FACES --model deep_emotion --epochs 2 --pretrained weights --seed 1"
     )
-    assert main(["--table", "--check"]) == 1
+    assert results_table.main(["--check"]) == 1
     assert "is not that of the records" in capsys.readouterr().err
-    assert main(["--table"]) == 0 and main(["--table", "--check"]) == 0
+    assert results_table.main([]) == 0 and results_table.main(["--check"]) == 0
     document = (tmp_path / "REPRODUCTION.md").read_text()
     assert document.startswith("before\n") and document.endswith("\nafter\n") and "old" not in document
     result = json.loads((records / "r_seed0/result.json").read_text())
@@ -98,26 +98,26 @@ def test_a_run_is_recorded_without_paths_and_comes_into_the_table(records, tmp_p
     assert "| *r*: mean, deviation (95 %) of these 2 |" in document and "--seeds 0,1\n" in document
     change_json(records / "r_seed0/result.json", balanced_accuracy=0.0123)
     (records / "r_seed0/predictions.csv").unlink()
-    assert main(["--table", "--check"]) == 1
+    assert results_table.main(["--check"]) == 1
 
 
 def test_records_can_be_compared_with_the_runs_themselves(records, tmp_path, capsys):
     write_run(tmp_path / "log/a", *answers(0), **full(0))
     write_run(tmp_path / "log/b", *answers(1), **full(1))
-    assert main(["--record", str(tmp_path / "log/a"), "--name", "kept"]) == 0
-    assert main([str(records / "kept"), str(tmp_path / "log/b")]) == 0
+    assert recording.main([str(tmp_path / "log/a"), "--name", "kept"]) == 0
+    assert compare([str(records / "kept"), str(tmp_path / "log/b")]) == 0
     assert "## Over seeds" in capsys.readouterr().out
 
 
 def test_large_predictions_are_left_out(records, tmp_path, monkeypatch):
     monkeypatch.setattr(recording, "MOST_PREDICTIONS", 1000)
     write_run(tmp_path / "log/a", *answers(0), **full(0))
-    assert main(["--record", str(tmp_path / "log/a")]) == 0
-    assert not (records / "a/predictions.csv").exists() and main(["--table"]) == 0
+    assert recording.main([str(tmp_path / "log/a")]) == 0
+    assert not (records / "a/predictions.csv").exists() and results_table.main([]) == 0
 
 
 def test_what_cannot_be_recorded_is_refused(records, tmp_path, capsys):
-    def refused(*arguments: str) -> str:
+    def refused(*arguments: str, main=recording.main) -> str:
         capsys.readouterr()
         assert main([*arguments]) == 2
         error = capsys.readouterr().err
@@ -126,15 +126,13 @@ def test_what_cannot_be_recorded_is_refused(records, tmp_path, capsys):
 
     run = str(write_run(tmp_path / "log/a", *answers(0), **full(0)))
     tested = str(write_run(tmp_path / "log/tested", *answers(0), **full(0) | {"evaluate": "best.pth"}))
-    assert "holds no records" in refused("--table")
-    assert "is an evaluation" in refused("--record", tested)
-    assert "--name 'x/y': must be a plain folder name" in refused("--record", run, "--name", "x/y")
+    assert "holds no records" in refused(main=results_table.main)
+    assert "is an evaluation" in refused(tested)
+    assert "--name 'x/y': must be a plain folder name" in refused(run, "--name", "x/y")
     odd = str(write_run(tmp_path / "log/odd", *answers(0), **full(0) | {"model": "vgg"}))
-    assert "no known model" in refused("--record", odd)
-    assert "--name is of a record" in refused(run, run, "--name", "x")
-    assert "--check belongs to --table" in refused(run, run, "--check")
-    assert main(["--record", run]) == 0
-    assert "benchmarks/records/a: exists" in refused("--record", run)
+    assert "no known model" in refused(odd)
+    assert recording.main([run]) == 0
+    assert "benchmarks/records/a: exists" in refused(run)
     (records.parent / "REPRODUCTION.md").write_text("no markers")
-    assert "needs the lines" in refused("--table")
+    assert "needs the lines" in refused(main=results_table.main)
     shutil.rmtree(records)

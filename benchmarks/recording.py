@@ -1,12 +1,19 @@
 """Records of runs: small folders that are kept with the program, without paths and names of machines, so that figures which
-are reported can be looked up and compared again."""
+are reported can be looked up and compared again.
 
+    python -m benchmarks.recording log/RUN     keep a small record of a run in benchmarks/records/
+"""
+
+import argparse
 import os
 import shutil
+import sys
 from dataclasses import fields
 from pathlib import Path
 
-from data_preprocessing.common.files import MOST_TABLE, read_file
+from data_preprocessing.common.command_line import OneLineParser, path
+from data_preprocessing.common.errors import one_line, printable
+from data_preprocessing.common.files import MOST_TABLE, read_file, reason
 from engine.compare.runs import PREDICTIONS, Run, read_run
 from engine.config.flag import MACHINE
 from engine.config.flags import DEFAULTS, flag_of, of_lifetime
@@ -17,7 +24,7 @@ from engine.run_folder import layout
 from engine.run_folder.manifest import read_manifest
 from models import MODELS
 
-RECORDS = Path(__file__).resolve().parents[2] / "benchmarks" / "records"
+RECORDS = Path(__file__).resolve().parent / "records"
 MOST_PREDICTIONS = 100_000  # bytes of predictions.csv
 _IDENTITY = ("data", "data_type", "model", "head")  # what the other settings' defaults follow from
 _WITHOUT_FLAG = {"more", "eval_transform"}
@@ -109,3 +116,29 @@ def command_of(settings: dict, seeds: str) -> str:
             words += [flag_of(name), f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)]
     script = "main.py" if settings.get("augmentation", True) else "main_no_augmentation.py"
     return " ".join(["python", script, *words, "--seeds" if "," in seeds else "--seed", seeds])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0, 2 for wrong arguments or runs, 3 where nothing can be written."""
+    parser = OneLineParser(
+        prog="python -m benchmarks.recording",
+        description=__doc__,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", type=path, metavar="DIR", help="folder of a finished training run")
+    parser.add_argument("--name", help="of the record (default: the run's)")
+    args = parser.parse_args(argv)
+    try:
+        print(f"written: {record_run(args.run, args.name)}/")
+    except UsageError as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(printable(f"error: {error.filename or 'output'}: {reason(error)}"), file=sys.stderr)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

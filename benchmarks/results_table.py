@@ -1,16 +1,24 @@
-"""The table of recorded runs in REPRODUCTION.md: made from benchmarks/records/ alone, each row naming its run."""
+"""The table of recorded runs in REPRODUCTION.md: made from benchmarks/records/ alone, each row naming its run.
 
+python -m benchmarks.results_table [--check]     write it; with --check write nothing, 1 where it is not up to date
+"""
+
+import argparse
+import sys
 from pathlib import Path
 
+from benchmarks.recording import RECORDS, command_of
+from data_preprocessing.common.command_line import OneLineParser
+from data_preprocessing.common.errors import one_line
+from data_preprocessing.common.files import replacing
 from engine.compare.comparison import Configuration, find_configurations
-from engine.compare.recording import RECORDS, command_of
 from engine.compare.runs import Run, read_run
 from engine.compare.wording import FIGURES, shown, shown_interval
 from engine.errors import UsageError
 from engine.evaluation.metrics import wilson_interval
 
 DOCUMENT = RECORDS.parents[1] / "REPRODUCTION.md"
-BEGIN = "<!-- recorded runs: begin (python -m engine.compare --table) -->"
+BEGIN = "<!-- recorded runs: begin (python -m benchmarks.results_table) -->"
 END = "<!-- recorded runs: end -->"
 
 
@@ -31,7 +39,7 @@ def results(records: Path) -> str:
     """The table and the commands of every record in the folder `records`, by configuration."""
     folders = sorted(folder for folder in records.glob("*") if folder.is_dir() and not folder.name.startswith("."))
     if not folders:
-        raise UsageError(f"{records}: holds no records; python -m engine.compare --record log/RUN")
+        raise UsageError(f"{records}: holds no records; python -m benchmarks.recording log/RUN")
     configurations = find_configurations([read_run(folder, needs_predictions=False) for folder in folders])
     header = ["run", "data", "steps", "epoch chosen", "accuracy (95 %)", "balanced accuracy", "macro F1"]
     rows = []
@@ -69,4 +77,37 @@ def _steps(run: Run) -> str:
     if not number or not size:
         return "-"
     an_epoch = -(-number // size) - (number % size == 1 and number > size > 1)
-    return f"{run.settings['epochs'] * an_epoch:,}"
+    epochs = int(run.history[-1]["epoch"]) if run.history else run.settings["epochs"]  # --patience may have ended it before
+    return f"{epochs * an_epoch:,}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0, 1 with --check and another table, 2 for damaged records."""
+    parser = OneLineParser(
+        prog="python -m benchmarks.results_table",
+        description=__doc__,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; 1 where the table is not up to date")
+    check = parser.parse_args(argv).check
+    try:
+        text = updated()
+    except UsageError as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 2
+    if text == DOCUMENT.read_text(encoding="utf-8"):
+        print(f"{DOCUMENT.name}: its table is that of the records")
+        return 0
+    if check:
+        remedy = "python -m benchmarks.results_table"
+        print(f"error: {DOCUMENT.name}: its table is not that of the records; {remedy}", file=sys.stderr)
+        return 1
+    with replacing(DOCUMENT) as partial:
+        partial.write_text(text, encoding="utf-8")
+    print(f"written: {DOCUMENT.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
