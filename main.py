@@ -18,6 +18,7 @@ from data_preprocessing.common.errors import one_line
 from engine.checkpoints.published_names import replace_published
 from engine.config.config_file import with_config
 from engine.config.flags import add_flags
+from engine.config.folds import is_series
 from engine.config.recipes import recipe_table
 from engine.config.settings import check_flags, gpu_numbers
 from engine.errors import WRONG_INPUT, GroupBroken, TrainingStopped, UsageError
@@ -61,6 +62,10 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
             from engine.commands.seeds import train_seeds
 
             return train_seeds(flags, command)
+        if is_series(flags):
+            from engine.commands.folds import train_folds
+
+            return train_folds(flags, command)
         if len(gpu_numbers(flags.get("gpu"))) > 1 and "WORLD_SIZE" not in os.environ:
             from engine.commands.launch import launch
 

@@ -23,7 +23,9 @@ from data_preprocessing.sources.open_source import open_source
 from data_preprocessing.synthetic.command import write_synthetic
 from engine.checkpoints.class_names import is_spare
 from engine.config.flags import Settings
+from engine.config.settings import reading_of
 from engine.distributed import SINGLE, Group
+from engine.run_folder.layout import WARNING
 from models import MODELS
 
 CACHE_FOLDER = Path("data/cache")
@@ -32,11 +34,12 @@ SYNTHETIC_FOLDER, SYNTHETIC_FACES = Path("data/drawn_faces"), dict(people={"trai
 Cached = Callable[[Split, Stored], CachedPictures | None] | None  # see `caching`
 
 
-def locate(data: str | None, say: Callable[[str], None], stored: Path | None = None) -> dict[str, Callable[[], Split]]:
+def locate(settings: Settings, say: Callable[[str], None], stored: Path | None = None) -> dict[str, Callable[[], Split]]:
     """The splits of --data by name, each read when called; without --data of the synthetic faces, drawn on first use.
 
-    stored: the checkpoint that `data` comes from, None where the command line names it.
+    stored: the checkpoint that settings.data comes from, None where the command line names it.
     """
+    data = settings.data
     if data is not None and stored and not os.path.exists(data):
         raise DataError(f"--data {data}, as stored in {stored}: no such file or folder; --data NEW names its new place")
     if data is None:
@@ -46,7 +49,18 @@ def locate(data: str | None, say: Callable[[str], None], stored: Path | None = N
             data = write_synthetic(SYNTHETIC_FOLDER, **SYNTHETIC_FACES, progress=progress)
         except OSError as error:
             raise DataError(f"{SYNTHETIC_FOLDER}: cannot be written ({reason(error)}); give pictures by --data DIR") from None
-    return open_source(data, say)
+    return open_source(data, say, reading_of(settings))
+
+
+def noting(say: Callable[[str], None]) -> tuple[Callable[[str], None], list[str]]:
+    """`say`, and the warnings that were said through it, for the records of a run."""
+    found: list[str] = []
+
+    def say_and_note(text: str) -> None:
+        say(text)
+        found.extend([text] * text.startswith(WARNING))
+
+    return say_and_note, found
 
 
 def training_splits(data: str | None, sources: dict[str, Callable[[], Split]]) -> tuple[list[Split], list[str]]:
@@ -112,9 +126,10 @@ def checked(
     return [results[split.name].split for split in splits], results
 
 
-def audited(data: str | None, say: Callable[[str], None]) -> str | None:
-    """What the audit beside the data, if there is one, found to leak between splits; said as a warning."""
-    verdict = find_verdict(data) if data else None
+def audited(settings: Settings, say: Callable[[str], None]) -> str | None:
+    """What the audit beside the data, if there is one, found to leak between splits; said as a warning. Of folds nothing:
+    they are no splits that it saw."""
+    verdict = find_verdict(settings.data) if settings.data and settings.folds is None else None
     if verdict:
         say(f"warning: {verdict}")
     return verdict

@@ -9,6 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from data_preprocessing.audit.figures import FORMAT
+from data_preprocessing.audit.listed import place_beside
 from data_preprocessing.audit.table import TABLE, Copied, write_table
 from data_preprocessing.common.class_names import display_order
 from data_preprocessing.common.errors import printable
@@ -35,11 +36,12 @@ def find_verdict(root: Path | str) -> str | None:
     None where it found neither, without an audit, and with a broken file.
     """
     try:
-        figures = json.loads(read_file(Path(root) / JSON_NAME, MOST_TEXT))
+        place = place_beside(Path(root)) if Path(root).is_file() else Path(root)
+        figures = json.loads(read_file(place / JSON_NAME, MOST_TEXT))
         if figures["format"] != FORMAT:
             return None
         if figures["verdict"] == "leakage" and isinstance(figures["text"], str):
-            text = " ".join([f"leakage. {figures['text']}", *remedy(figures, Path(root), Path(root))])
+            text = " ".join([f"leakage. {figures['text']}", *remedy(figures, Path(root), place)])
         elif figures["verdict"] == "supported" and isinstance(figures["few_subjects"], str):
             text = figures["few_subjects"]
         else:
@@ -57,9 +59,11 @@ def remedy(figures: dict, root: Path, out: Path) -> list[str]:
     if not figures.get("copied", {}).get("leave_out"):
         return []
     named = root if root.name not in ("", "..") else root.resolve()
-    places = (root, named.with_name(f"{named.name}-clean"), out / TABLE)
+    places = (root, named.with_name(f"{named.stem if 'list' in figures else named.name}-clean"), out / TABLE)
     source, target, table = (shlex.quote(str(place)) for place in places)
-    command = f"python -m data_preprocessing.prepare folder --source {source} --out {target} --size 0 --format same"
+    name, flags = ("list", shlex.join(figures["list"]["flags"])) if "list" in figures else ("folder", "")
+    command = f"python -m data_preprocessing.prepare {name} --source {source} --out {target} --size 0 --format same"
+    command += f" {flags}" * bool(flags)
     return [f"To leave the copies out: {command} --without {table}"]
 
 
@@ -82,6 +86,7 @@ def render(figures: dict, root: Path, out: Path) -> str:
 
     out: the folder that the page is for.
     """
+    images = Path(figures["list"]["images"]) if "list" in figures else root
     title, names, rows = f"Audit of {root.resolve().name}", list(figures["splits"]), _class_rows(figures)
     bars = [(label, list(zip(names, counts))) for label, *counts in rows[: MOST_ROWS - 1]]
     body = render_template(
@@ -98,7 +103,7 @@ def render(figures: dict, root: Path, out: Path) -> str:
             [entry["subject"], *(entry["pictures"].get(name, 0) for name in names)]
             for entry in figures["subjects"]["in_two_splits"]["list"]
         ],
-        sections=[(heading, _pairs(figures["pairs"][name], root)) for name, heading in _SECTIONS.items()],
+        sections=[(heading, _pairs(figures["pairs"][name], images)) for name, heading in _SECTIONS.items()],
         json_name=JSON_NAME,
         csv_name=TABLE,
     )

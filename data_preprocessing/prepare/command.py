@@ -38,7 +38,7 @@ from data_preprocessing.sources.wrong_folders import explain_file, is_image
 def prepare(args: argparse.Namespace) -> None:
     """Do what the command line says, and print what was done. Raises DataError and OSError; see write_records."""
     check(args)
-    tree = _open(args.name, args.source)
+    tree = _open(args)
     records, notes = _select(args, tree)
     records, how = assign_splits(records, args.split_by, args.ratios, args.seed)
     if args.without is not None:  # after the splits, which are then those of the whole data set, as the audit saw them
@@ -73,9 +73,15 @@ def _align(args: argparse.Namespace, tree: Tree, records: tuple[Record, ...], fo
     return aligned.records, aligned.without, told | {"finder_model": wish.model_file and str(wish.model_file)}
 
 
-def _open(name: str, source: Path) -> Tree:
-    """The files of --source: of a folder or archive, or one table with those that belong to it. Raises DataError."""
+def _open(args: argparse.Namespace) -> Tree:
+    """The files of --source: of a folder or archive, one table with those that belong to it, or what a list names.
+
+    Raises DataError.
+    """
+    name, source = args.name, args.source
     try:
+        if READERS[name].by_file:
+            return READERS[name].open_files(source, reader_options(args))
         if not source.is_file() or is_archive(source):
             return open_tree(source)
         beside = READERS[name].beside

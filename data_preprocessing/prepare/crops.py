@@ -11,6 +11,7 @@ from data_preprocessing.sources.images import check_image, draft, open_image, to
 
 SAME = "same"  # the format of a file that is copied as it is
 FORMATS = ("jpg", "png", SAME)
+MARGIN = 0.1  # beside a face box, where no other is asked for
 _QUALITY = 95  # of JPEG: what of it is lost is below what resizing loses
 Box = tuple[float, float, float, float]
 
@@ -25,7 +26,7 @@ class Form:
     """
 
     size: int = 224
-    margin: float = 0.1
+    margin: float = MARGIN
     format: str = "jpg"
 
 
@@ -41,13 +42,21 @@ def prepare_picture(data: bytes, box: Box | None, form: Form) -> bytes:
         if problem := check_image(data):
             raise ValueError(problem)
         return data
+    return encode(_fitted(cut_out(data, box, form.margin, form.size), form.size), form.format)
+
+
+def cut_out(data: bytes, box: Box | None, margin: float, size: int = 0) -> Image.Image:
+    """The box and its margin of a picture file's content, in RGB and upright; all of it without a box.
+
+    size: to which it will be fitted, 0 where its pixels are kept. Raises as prepare_picture does.
+    """
     with open_image(io.BytesIO(data)) as image:
-        area = (0, 0, *image.size) if box is None else crop_area(box, image.size, form.margin)
+        area = (0, 0, *image.size) if box is None else crop_area(box, image.size, margin)
         longest = max(area[2] - area[0], area[3] - area[1])
-        scale = draft(image, int(longest // (2 * form.size)) if form.size else 1)
+        scale = draft(image, int(longest // (2 * size)) if size else 1)
         if box is not None:
             image = image.crop(_whole_pixels([side * scale for side in area], image.size))
-        return encode(_fitted(to_rgb(image), form.size), form.format)
+        return to_rgb(image)
 
 
 def prepare_pixels(pixels: bytes, form: Form) -> bytes:

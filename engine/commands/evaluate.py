@@ -47,7 +47,8 @@ def evaluate(flags: dict) -> None:
     note = without_effect(flags)
     if note:
         log.say(note)
-    sources = data.locate(settings.data, log.say, None if "data" in flags else checkpoint.path)
+    say, noted = data.noting(log.say)
+    sources = data.locate(settings, say, None if "data" in flags else checkpoint.path)
     name = settings.split or ("test" if "test" in sources else "valid")
     if name not in sources:
         raise UsageError(f"--split {name}: {settings.data} has only {', '.join(sources)}")
@@ -65,8 +66,8 @@ def evaluate(flags: dict) -> None:
     tested = checkpoint_facts(checkpoint)
     copies = tested_before(checkpoint, name, checks[name].stamps)
     shared = {"copies": as_facts(copies) if checkpoint.pictures else None}
-    verdict = data.audited(settings.data, log.say)
-    warnings = [explanation * explanation.startswith(layout.WARNING), data.absence(split), evaluation_warning(copies)]
+    verdict = data.audited(settings, log.say)
+    warnings = [explanation * explanation.startswith(layout.WARNING), *noted, data.absence(split), evaluation_warning(copies)]
     warnings += [f"{layout.WARNING}{verdict}" if verdict else "", WITH_LABELS if settings.margin_at_eval else ""]
     warnings = list(filter(None, warnings))
     facts = dict(classes=classes, fingerprints=fingerprints, device=str(device), tests=tested, audit=verdict, **shared)

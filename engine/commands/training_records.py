@@ -39,7 +39,7 @@ def _begin(prepared: Prepared, run: RunFolder) -> None:
 
 def _write_records(prepared: Prepared, run: RunFolder) -> None:
     (run.path / layout.RESULT).unlink(missing_ok=True)  # of a run that was complete: it is not any more
-    verdict = data.audited(prepared.settings.data, prepared.log.say)
+    verdict = data.audited(prepared.settings, prepared.log.say)
     if verdict:
         prepared.warnings.append(f"{layout.WARNING}{verdict}")
     layout.write_arguments(

@@ -90,7 +90,8 @@ def _prepare(
     precision = choose_precision(settings.precision, device, log.say)
     checkpoint = run.checkpoint
     stored = checkpoint.path if checkpoint and "data" not in flags else None
-    splits, said = data.training_splits(settings.data, data.locate(settings.data, log.say, stored))
+    say, noted = data.noting(log.say)  # how the data were read and cut may take away from the figures
+    splits, said = data.training_splits(settings.data, data.locate(settings, say, stored))
     settings.alignment = prepared_alignment(settings.data) if settings.data else None
     classes, explanation = _classes(checkpoint, splits[0], flags.get("data_type"))
     if explanation:
@@ -132,7 +133,7 @@ def _prepare(
     copies = find_copies(checks)
     said += [training_warning(copies, splits[2].name), *map(data.absence, {split.name: split for split in splits[1:]}.values())]
     training = model, optimizer, objective, state, scaler, arithmetic, group
-    warnings = [text for text in (explanation, *said) if text.startswith(layout.WARNING)]
+    warnings = [text for text in (explanation, *noted, *said) if text.startswith(layout.WARNING)]
     prepared = Prepared(settings, log, device, precision, splits, warnings, checks, copies, classes, *training)
     if checkpoint and settings.start_epoch is None:
         require_same_order(checkpoint, settings, prepared.fingerprints, log.say)

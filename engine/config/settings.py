@@ -3,9 +3,13 @@
 import os
 import re
 from dataclasses import asdict
+from pathlib import Path
 
+from data_preprocessing.sources.fer2013 import is_fer2013
+from data_preprocessing.sources.reading import Reading
 from engine.config.flag import COMMAND
 from engine.config.flags import DEFAULTS, FLAGS, Settings, flag_of, of_lifetime
+from engine.config.folds import OF_THE_DATA, check_folds, is_series
 from engine.config.recipes import DATA_TYPES, SYNTHETIC, find_recipe
 from engine.config.wishes import require_backbones, require_loss, require_one_device, require_start
 from engine.errors import UsageError
@@ -50,13 +54,8 @@ def check_flags(flags: dict) -> None:
             raise UsageError("--start-epoch: --resume auto goes on where the run stands; name the file by --resume FILE")
     if "tensorboard" in flags:
         require_tensorboard(flags)
-    if "seeds" in flags:
-        seed_numbers(flags["seeds"])
-        for name in ("seed", "evaluate", "checkpoint_path", "best_checkpoint_path", "start_epoch"):
-            if name in flags:
-                raise UsageError(f"--seeds and {flag_of(name)} exclude each other: a series trains a run a seed in own folders")
-        if flags.get("resume", AUTO) != AUTO:
-            raise UsageError(f"--seeds: --resume {flags['resume']} is of one run; a series goes on by --run NAME --resume auto")
+    check_folds(flags)
+    check_series(flags)
     if "gpu" in flags:
         gpu_numbers(flags["gpu"])
         require_one_device(flags)
@@ -65,6 +64,26 @@ def check_flags(flags: dict) -> None:
     run = flags.get("run", "x")
     if not run or not run.isprintable() or len(os.fsencode(run)) > 200 or "/" in run or "\\" in run or run.startswith("."):
         raise UsageError(f"--run {run!r}: must be a plain folder name")
+
+
+def check_series(flags: dict) -> None:
+    """Raises UsageError for a flag that is of one run, where --seeds or --folds asks for several. flags: those given."""
+    series = "--seeds" if "seeds" in flags else "--folds" if is_series(flags) else None
+    if series is None:
+        return
+    if "seeds" in flags:
+        seed_numbers(flags["seeds"])
+    one = series.removeprefix("--").removesuffix("s")
+    for name in (*["seed"] * (one == "seed"), "evaluate", "checkpoint_path", "best_checkpoint_path", "start_epoch"):
+        if name in flags:
+            more = "; --fold N is one of them" * (one == "fold")
+            raise UsageError(
+                f"{series} and {flag_of(name)} exclude each other: a series trains a run a {one} in own folders{more}"
+            )
+    if flags.get("resume", AUTO) != AUTO:
+        raise UsageError(f"{series}: --resume {flags['resume']} is of one run; a series goes on by --run NAME --resume auto")
+    if one == "fold" and flags.get("data") is None:
+        raise UsageError("--folds: name the data by --data; the drawn faces are drawn with splits of their own")
 
 
 def _check_predict(flags: dict) -> None:
@@ -130,9 +149,11 @@ def resolve(flags: dict, stored: dict) -> Settings:
     Without data the built-in synthetic faces are used, under recipes of their own. Raises UsageError for a flag that the
     network or its head has no use for.
     """
+    if "evaluate" in flags and "data" in flags and flags["data"] != stored.get("data"):
+        stored = {name: value for name, value in stored.items() if name not in OF_THE_DATA}
     chosen = stored | flags
     data = chosen.get("data")
-    fallback = "FER2013" if data and data.lower().endswith(".csv") else "RAF-DB" if data else SYNTHETIC
+    fallback = "FER2013" if data and _is_fer2013(data) else "RAF-DB" if data else SYNTHETIC
     data_type = chosen.get("data_type", fallback)
     recipe = asdict(find_recipe(chosen.get("model", DEFAULTS["model"]), data_type))
     settings = {"data": data, "data_type": data_type, "augmentation": True, "variant": DATA_TYPES[data_type].variant}
@@ -146,6 +167,16 @@ def resolve(flags: dict, stored: dict) -> Settings:
     if settings.margin is None:
         settings.margin = HEADS[settings.head]
     return settings
+
+
+def reading_of(settings: Settings) -> Reading:
+    """How the data set is read and cut."""
+    return Reading(seed=settings.split_seed, **{name: getattr(settings, name) for name in OF_THE_DATA})
+
+
+def _is_fer2013(data: str) -> bool:
+    """Whether --data names FER2013's table, and no list of images; one that is not there is told by its ending."""
+    return data.lower().endswith(".csv") and (not os.path.isfile(data) or is_fer2013(Path(data)))
 
 
 def check_model(settings: Settings, flags: dict) -> None:

@@ -16,7 +16,7 @@ from engine.run_folder import layout
 from engine.training.loop import FitState
 
 NAME = "report.html"
-_SECONDS_IN_TRAINING, _SECONDS_AT_THE_END = 2.0, 20.0  # for reading pictures that were not shown before
+_SECONDS_IN_TRAINING, SECONDS_AT_THE_END = 2.0, 20.0  # for reading pictures that were not shown before
 
 
 class RunPage:
@@ -63,7 +63,7 @@ class RunPage:
             status += f": the report of a run of {self._state.epoch} epochs, of which {chosen}."
         else:
             status += f": an evaluation of {weights['checkpoint']}."
-        self._write(status, weights, warnings, predictions, split, classes, _SECONDS_AT_THE_END)
+        self._write(status, weights, warnings, predictions, split, classes, SECONDS_AT_THE_END)
 
     def _write(
         self,

@@ -153,12 +153,12 @@ def equal(one: object, other: object) -> bool:
     return type(one) is type(other) and one == other
 
 
-def differences(folder: Path, reference: Path) -> list[str]:
+def differences(folder: Path, reference: Path, run: str = RUN) -> list[str]:
     """What the finished run in `folder` has otherwise than the one in `reference`, or has left lying about."""
     found = []
     for name in ("last.pth", "best.pth"):
-        found += checkpoint_differences(folder / "checkpoint" / RUN / name, reference / "checkpoint" / RUN / name)
-    ours, theirs = folder / "log" / RUN, reference / "log" / RUN
+        found += checkpoint_differences(folder / "checkpoint" / run / name, reference / "checkpoint" / run / name)
+    ours, theirs = folder / "log" / run, reference / "log" / run
     found += [name for name in _FILES if (ours / name).read_bytes() != (theirs / name).read_bytes()]
     results = [json.loads((path / "result.json").read_text(encoding="utf-8")) for path in (ours, theirs)]
     for result in results:

@@ -159,7 +159,8 @@ def test_several_processes_synchronise():
 
 def test_the_lists_of_flags_hold_flags():
     assert {*wishes._OF_TRAINING, *wishes._NOT_OF_GIVEN_IMAGES, *wishes._OF_A_START} <= FLAGS.keys()
-    used = {"data", "data_type", "channel_order", "split", "skip_bad_images", "occlude_eval", "cache", "workers", "model",
+    used = {"columns", "root", "subject_regex", "split_seed", "folds", "fold", "group"}
+    used |= {"data", "data_type", "channel_order", "split", "skip_bad_images", "occlude_eval", "cache", "workers", "model",
             "head", "margin", "scale", "h", "batch_size", "resume", "evaluate", "predict", "draw", "explain",
             "deletion", "margin_at_eval", "run", "out", "stall_seconds", "seed", "seeds", "tensorboard", "device", "precision",
              "gpu", "tf32", "deterministic", "config", "faces", "align", "finder", "finder_model", "every",
