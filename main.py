@@ -43,7 +43,7 @@ def get_args_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
     """Run the command line. augmentation: False trains without any random transform. Returns the exit status: 0, 1 where
-    --predict skipped a picture, 2 for wrong usage or data, 3 where training could not go on, 128 and the signal's number
+    --predict skipped an image, 2 for wrong usage or data, 3 where training could not go on, 128 and the signal's number
     after one."""
     parser = get_args_parser()
     flags = vars(parser.parse_args(argv))
@@ -90,9 +90,9 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
 
 
 def _fail(status: int, error: Exception) -> int:
-    """Tell `error` in a line.
+    """Print `error` in a line.
 
-    Of several processes the main one speaks first, and who has nothing to tell but that another is gone speaks last: the
+    Of several processes the main one speaks first, and one that can only say that another is gone speaks last: the
     launcher ends the others meanwhile, so that one line is left.
     """
     if os.environ.get("RANK", "0") != "0" or isinstance(error, GroupBroken):

@@ -170,7 +170,7 @@ def timed(work: Work, function) -> float:
 
 
 def times(work: Work) -> dict:
-    """Step, forward and single image in each arithmetic; operations a second beside the device's own product's."""
+    """Step, forward and single image in each arithmetic; operations per second beside the device's own product's."""
     found = {}
     for name, precision in work.arithmetics().items():
         with arithmetic(name):

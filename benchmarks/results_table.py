@@ -72,7 +72,7 @@ def _mean_row(configuration: Configuration) -> list[str]:
 
 
 def _steps(run: Run) -> str:
-    """Optimiser steps of the whole training; a last batch of a single picture joins the one before it."""
+    """Optimiser steps of the whole training; a last batch of a single image joins the one before it."""
     number, size = (run.facts.get("pictures") or {}).get("train"), run.settings.get("batch_size")
     if not number or not size:
         return "-"

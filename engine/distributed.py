@@ -1,4 +1,4 @@
-"""Several processes, one training run: who they are, and what they tell each other.
+"""Several processes, one training run: who they are, and what they exchange.
 
 The processes are started by torchrun, or by `main.py --gpu 0,1` itself (engine.commands.launch). Process 0, the main one, alone
 writes. Gradients and figures are averaged on the device, by DistributedDataParallel and here; flags
@@ -42,7 +42,7 @@ class Group:
         if sync_bn:
             with_synchronised_batchnorm(model)
         device = next(model.parameters()).device
-        # without sync_bn every process normalises by its own pictures, and process 0's running statistics count: as
+        # without sync_bn every process normalises by its own images, and process 0's running statistics count: as
         # under the published DataParallel
         # gradients stay memory of their own: SAM keeps w + ε in it while the second pass fills the buckets
         return DistributedDataParallel(model, [device] if device.type == "cuda" else None, gradient_as_bucket_view=False)

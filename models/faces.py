@@ -56,7 +56,7 @@ class FaceCropper:
         return self._of_thread.finder
 
     def __call__(self, image: Image.Image) -> list[Crop]:
-        """The faces of an upright RGB image, from left to right, with crops of `size` pixels a side."""
+        """The faces of an upright RGB image, from left to right, with crops of `size` pixels per side."""
         found = []
         for face in sorted(self._finder().find(image), key=lambda face: face.box[:2]):
             matrix, how = placed(face, self.align, self.size, image.size)

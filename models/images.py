@@ -1,4 +1,4 @@
-"""A checkpoint as a network that takes pictures of any size. `models.load_model` and `models.predict` are its doors."""
+"""A checkpoint as a network that takes images of any size. `models.load_model` and `models.predict` are its doors."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -72,14 +72,14 @@ def predict(
 ) -> np.ndarray | list[list[PredictedFace]]:
     """See `models.predict`."""
     if not hasattr(model, "prepare"):
-        raise TypeError("predict takes a network that load_model gave; another does not know how its pictures are prepared")
+        raise TypeError("predict takes a network that load_model gave; another does not know how its images are prepared")
     is_one = isinstance(images, str | Path | Image.Image) or (isinstance(images, np.ndarray) and images.ndim < 4)
     pictures = map(_rgb, [images] if is_one else images)
     return _faces(model, pictures, batch_size) if faces else _probabilities(model, pictures, batch_size)
 
 
 def _probabilities(model: nn.Module, pictures: Iterable[Image.Image], batch_size: int) -> np.ndarray:
-    """(N, C) float32 of RGB pictures."""
+    """(N, C) float32 of RGB images."""
     pictures, found = iter(pictures), []
     model.eval()
     device, precision = next(model.parameters()).device, model.precision
@@ -91,7 +91,7 @@ def _probabilities(model: nn.Module, pictures: Iterable[Image.Image], batch_size
 
 
 def _faces(model: nn.Module, pictures: Iterable[Image.Image], batch_size: int) -> list[list[PredictedFace]]:
-    """Of each RGB picture its faces, from left to right."""
+    """Of each RGB image its faces, from left to right."""
     cropper, counts, faces = FaceCropper(), [], []
     cropper.align = model.alignment if model.alignment in CROPS else CROPS[0]
     cropper.size = model.crop_size
@@ -117,7 +117,7 @@ def _rgb(picture: Given) -> Image.Image:
     if isinstance(picture, Image.Image):
         return to_rgb(picture)
     if not isinstance(picture, str | Path):
-        raise TypeError(f"a picture is a path, a PIL picture or a uint8 array, not a {type(picture).__name__}")
+        raise TypeError(f"an image is a path, a PIL image or a uint8 array, not a {type(picture).__name__}")
     return read_image(picture)
 
 

@@ -3,7 +3,7 @@
     python -m data_preprocessing.audit DIR|LIST [--strict] [--subject-regex RE] [--keep test|train] [--out DIR]
 
 Reads DIR/{train,valid,test}/<class>/*, or a list of images, and writes audit.html and audit.json: classes, sizes, broken
-pictures, copies within and across splits and classes, subjects in more than one split, and a verdict; and audit.csv: every
+images, copies within and across splits and classes, subjects in more than one split, and a verdict; and audit.csv: every
 image that has a copy, and which of them to leave out, as `prepare --without` does. Nothing else is written or changed.
 """
 
@@ -68,9 +68,9 @@ def audit(
 
 
 def list_pictures(root: Path, subject_regex: str | None = None, say: Callable[[str], None] = lambda text: None) -> Listed:
-    """Paths, splits, classes and subjects of all pictures below `root`, without decoding one. Raises DataError as `audit`.
+    """Paths, splits, classes and subjects of all images below `root`, without decoding one. Raises DataError as `audit`.
 
-    say: told in one-line texts which files are left out.
+    say: gets one-line texts about the files that are left out.
     """
     paths, splits, labels = [], [], []
     try:
@@ -94,7 +94,7 @@ def list_pictures(root: Path, subject_regex: str | None = None, say: Callable[[s
 
 
 def scan_pictures(root: Path, paths: tuple[str, ...], progress: Progress = lambda items, total, text: items) -> Scan:
-    """Decode every picture once, in parallel; what is kept of one is about 1.5 kB."""
+    """Decode every image once, in parallel; what is kept of one is about 1.5 kB."""
     count = len(paths)
     scan = Scan(
         [""] * count,
@@ -105,7 +105,7 @@ def scan_pictures(root: Path, paths: tuple[str, ...], progress: Progress = lambd
         {},
     )
     results = run_tasks(_Reader(root), list(enumerate(paths)), min(os.cpu_count() or 1, 8))
-    for index, digest, size, mode, prints, problem in progress(results, count, "reading pictures"):
+    for index, digest, size, mode, prints, problem in progress(results, count, "reading images"):
         scan.digests[index], scan.sizes[index], scan.modes[index] = digest, size, mode
         if problem:
             scan.problems[index] = problem

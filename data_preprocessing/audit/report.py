@@ -70,7 +70,7 @@ def remedy(figures: dict, root: Path, out: Path) -> list[str]:
 def write_report(figures: dict, copied: Iterable[Copied], root: Path, out: Path) -> None:
     """Write OUT/audit.json, audit.csv and audit.html, only if all are complete. Raises OSError where `out` takes no files.
 
-    figures, copied: of `figures.compute_figures`; root: the data set, whose pictures the page shows as thumbnails.
+    figures, copied: of `figures.compute_figures`; root: the data set, whose images the page shows as thumbnails.
     """
     page = render(figures, root, out)
     out.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def write_report(figures: dict, copied: Iterable[Copied], root: Path, out: Path)
 
 
 def render(figures: dict, root: Path, out: Path) -> str:
-    """The page of audit.html, below 5 MB. Thumbnails come from the pictures below `root`; missing ones are left out.
+    """The page of audit.html, below 5 MB. Thumbnails come from the images below `root`; missing ones are left out.
 
     out: the folder that the page is for.
     """

@@ -44,7 +44,7 @@ def get_args_parser() -> argparse.ArgumentParser:
         "--size",
         type=int,
         default=224,
-        help="pixels a side of the written square; 0 keeps each picture's (default: %(default)s)",
+        help="pixels per side of the written square; 0 keeps each image's (default: %(default)s)",
     )
     add("--margin", type=float, default=MARGIN, help="share of a face box's side added on each side (default: %(default)s)")
     add(
@@ -58,7 +58,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     ratios = ",".join(map(str, RATIOS))
     add("--ratios", type=_ratios, default=RATIOS, metavar="A,B,C", help=f"shares of train, valid, test (default: {ratios})")
     add("--seed", type=int, default=0, help="of the split (default: %(default)s)")
-    add("--subject-regex", metavar="R", help="who is seen: first group, or whole match, of R in a picture's path in the source")
+    add("--subject-regex", metavar="R", help="who is seen: first group, or whole match, of R in an image's path in the source")
     add("--classes", metavar="SPEC", help='"new=old+old,new2=old": group classes; those not named are left out')
     add("--num-classes", type=int, choices=(7, 8), help="affectnet: without or with contempt (default: 7)")
     add("--label", choices=("uploader", "majority", "unanimous"), help="aihub: whose label (default: uploader)")
@@ -67,7 +67,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--columns", metavar="ROLE=NAME,...", help=columns)
     add("--root", type=path, metavar="DIR", help="list: what its paths are relative to (default: its folder)")
     add("--without", type=path, metavar="FILE", help="audit.csv of data_preprocessing.audit: leave out what it marks so")
-    add("--skip-bad-images", action="store_true", help=f"leave out unreadable pictures; they are listed in OUT/{SKIPPED}")
+    add("--skip-bad-images", action="store_true", help=f"leave out unreadable images; they are listed in OUT/{SKIPPED}")
     add("--resume", action="store_true", help="go on in an OUT that the same command began")
     add("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
     return parser
@@ -118,7 +118,7 @@ def _ratios(text: str) -> tuple[float, ...]:
 def check(args: argparse.Namespace) -> None:
     """Raises DataError for a value out of range, or a flag that means nothing to the data set."""
     if args.size != 0 and not 16 <= args.size <= 4096:
-        raise DataError(f"--size {args.size}: must be from 16 to 4096 pixels, or 0 to keep each picture's")
+        raise DataError(f"--size {args.size}: must be from 16 to 4096 pixels, or 0 to keep each image's")
     if not 0 <= args.margin <= 10:
         raise DataError(f"--margin {args.margin:g}: must be from 0 to 10")
     _check_faces(args)

@@ -36,7 +36,7 @@ class Reader:
         return self._module().read(tree, options)
 
     def fits(self, names: list[str]) -> bool:
-        """Whether the files called `names` look like this data set, told by their names alone."""
+        """Whether the files called `names` look like this data set, judged by their names alone."""
         return self._module().fits(names)
 
     def by_list(self, names: list[str]) -> bool:

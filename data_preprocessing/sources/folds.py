@@ -37,12 +37,12 @@ class PooledSplit(Split):
         return self.owners[self.paths[index]]
 
     def where(self, index: int) -> str:
-        """What messages call the picture."""
+        """What messages call the image."""
         split, own = self._owner(index)
         return split.where(own)
 
     def picture(self, index: int) -> Image.Image:
-        """The picture in RGB; raises as its split does."""
+        """The image in RGB; raises as its split does."""
         split, own = self._owner(index)
         return split.picture(own)
 
@@ -52,12 +52,12 @@ class PooledSplit(Split):
         return split.stamp(own)
 
     def entry(self, index: int) -> str:
-        """What a fingerprint says of the picture beside its content: what its split says, and the class."""
+        """What a fingerprint says of the image beside its content: what its split says, and the class."""
         split, own = self._owner(index)
         return f"{self.paths[index]} {split.entry(own)} {self.classes[self.labels[index]]}"
 
     def inspect(self, index: int) -> tuple[str, str | None]:
-        """SHA-256 of the picture's content and None, or any text and what is wrong with the picture."""
+        """SHA-256 of the image's content and None, or any text and what is wrong with the image."""
         split, own = self._owner(index)
         return split.inspect(own)
 

@@ -13,7 +13,7 @@ EXTENSIONS = (
     *(".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"),
     *(".jfif", ".jpe", ".avif", ".jp2"),
 )
-START = 64  # bytes of a file that tell what it is
+START = 64  # bytes of a file that show what it is
 _SHOWN = 3  # names of a kind that a note shows
 VIDEO = "video"
 _OTHER = "other"
@@ -83,7 +83,7 @@ def kind_of(name: str, start_of: Callable[[str], bytes]) -> str | None:
 
 
 def remedy(kind: str) -> str:
-    """What to do about files of a kind that foreign_kind tells."""
+    """What to do about files of a kind that foreign_kind finds."""
     return _REMEDIES[kind]
 
 

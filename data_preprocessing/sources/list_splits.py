@@ -36,7 +36,7 @@ class ListSplit(Split):
         return self.folder / (self.faces[path][0] if path in self.faces else path)
 
     def picture(self, index: int) -> Image.Image:
-        """The picture, or the face in it, in RGB. Raises OSError, ValueError or another of PIL's kinds."""
+        """The image, or the face in it, in RGB. Raises OSError, ValueError or another of PIL's kinds."""
         if self.paths[index] not in self.faces:
             return super().picture(index)
         return cut_out(read_file(self._file(index)), self.faces[self.paths[index]][1], MARGIN)
@@ -47,12 +47,12 @@ class ListSplit(Split):
         return status.st_size, status.st_mtime_ns
 
     def entry(self, index: int) -> str:
-        """What a fingerprint says of the picture beside its content: its class and its box are not in the path."""
+        """What a fingerprint says of the image beside its content: its class and its box are not in the path."""
         path = self.paths[index]
         return f"{path} {self.classes[self.labels[index]]}" + (f" {self.faces[path][1]}" if path in self.faces else "")
 
     def inspect(self, index: int) -> tuple[str, str | None]:
-        """SHA-256 of the file's content (64 hex digits) and None, or any text and what is wrong with the picture."""
+        """SHA-256 of the file's content (64 hex digits) and None, or any text and what is wrong with the image."""
         try:
             data = read_file(self._file(index))
         except OSError as error:

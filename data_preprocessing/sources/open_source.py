@@ -160,7 +160,7 @@ def _likely_reader(root: Path) -> ModuleType | None:
 
 
 def _is_flat(folder: Path) -> bool:
-    """Whether RAF-DB's pictures lie directly in a split's folder, and no folder beside them."""
+    """Whether RAF-DB's images lie directly in a split's folder, and no folder beside them."""
     with os.scandir(folder) as entries:
         found = False
         for entry in entries:

@@ -64,7 +64,7 @@ def check_content(content: dict) -> None:
     _check_progress(content["progress"])
     pictures = content["pictures"]
     _require(
-        all(_is_name(split) and _is_vector(hashes, torch.int64) for split, hashes in pictures.items()), "pictures are none"
+        all(_is_name(split) and _is_vector(hashes, torch.int64) for split, hashes in pictures.items()), "images are none"
     )
 
 

@@ -60,7 +60,7 @@ def evaluate(flags: dict) -> None:
     seed_everything(settings.seed)
     arithmetic = choose_arithmetic(settings, device, precision, model, log.say)
     split = split.reordered(classes)
-    # one pass over the pictures is no use for a cache, unless one is asked for
+    # one pass over the images is no use for a cache, unless one is asked for
     cached = data.caching(settings, fingerprints, log.say) if "cache" in flags else None
     loader = data.evaluation_loader(split, settings, device, cached, group)
     tested = checkpoint_facts(checkpoint)

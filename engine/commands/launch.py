@@ -44,7 +44,7 @@ def launch(gpus: list[int], command: list[str], device: str = "auto") -> int:
             raise UsageError(f"--gpu {unknown[0]}: unknown GPU, this machine has {torch.cuda.device_count()}")
         os.environ["CUDA_VISIBLE_DEVICES"] = visible_devices(gpus, os.environ.get("CUDA_VISIBLE_DEVICES"))
     for name in ("torch.distributed.elastic", *logging.root.manager.loggerDict):
-        if name.startswith("torch.distributed.elastic"):  # the processes themselves tell what is wrong
+        if name.startswith("torch.distributed.elastic"):  # the processes themselves say what is wrong
             logging.getLogger(name).setLevel(logging.CRITICAL)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // len(gpus))))
     config = LaunchConfig(

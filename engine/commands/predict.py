@@ -1,4 +1,4 @@
-"""`--evaluate FILE --predict PATH...`: what a checkpoint says of pictures without labels."""
+"""`--evaluate FILE --predict PATH...`: what a checkpoint says of images without labels."""
 
 import sys
 import time
@@ -23,10 +23,10 @@ from engine.training.stalls import batches
 
 
 def predict(flags: dict) -> int:
-    """Predict the pictures that flags["predict"] names with the checkpoint flags["evaluate"].
+    """Predict the images that flags["predict"] names with the checkpoint flags["evaluate"].
 
-    A line a picture is said, predictions.csv and with flags["draw"] drawings go to flags["out"] or a new folder in log/.
-    flags: the command line's, only those given. Returns the exit status: 1 where unreadable pictures were skipped,
+    A line per image is said, predictions.csv and with flags["draw"] drawings go to flags["out"] or a new folder in log/.
+    flags: the command line's, only those given. Returns the exit status: 1 where unreadable images were skipped,
     otherwise 0. Raises UsageError or DataError before anything is written.
     """
     if flags.get("faces"):
@@ -54,7 +54,7 @@ def _loader(split: Split, session: Session) -> DataLoader:
 
 @dataclass
 class _Run:
-    """One call. Its folder is made when the first picture could be read."""
+    """One call. Its folder is made when the first image could be read."""
 
     session: Session
     report: Report
@@ -63,7 +63,7 @@ class _Run:
     seconds: float = 0.0
 
     def through(self, loader: DataLoader) -> None:
-        """Predict, say and draw all pictures, a batch at a time."""
+        """Predict, say and draw all images, a batch at a time."""
         session, report, start = self.session, self.report, time.perf_counter()
         hidden = sys.stdout.isatty() or not sys.stderr.isatty()  # on a terminal the lines themselves show how far it is
         loaded = batches(loader, session.settings.stall_seconds, session.log.say)
@@ -91,10 +91,10 @@ class _Run:
             self.pictures = PredictionPictures(folder, report.classes, session.settings.eval_transform, self.has_folder)
 
     def finish(self) -> None:
-        """Write what is left and say what was had of which pictures. Raises DataError where none could be read."""
+        """Write what is left and say what was had of which images. Raises DataError where none could be read."""
         report, say, total = self.report, self.session.log.say, len(self.report.split.paths)
         if self.session.folder is None:
-            raise DataError(f"--predict: none of the {total} pictures can be read, first {report.unreadable[0]}")
+            raise DataError(f"--predict: none of the {total} images can be read, first {report.unreadable[0]}")
         if self.pictures:
             self.pictures.close()
         report.write(self.session.folder)
@@ -102,5 +102,5 @@ class _Run:
             if text:
                 say(text)
         how = "reading, predicting and drawing" if self.pictures else "reading and predicting"
-        say(f"{total} pictures in {self.seconds:.1f} s, {total / self.seconds:.1f} pictures/s ({how})")
+        say(f"{total} images in {self.seconds:.1f} s, {total / self.seconds:.1f} images/s ({how})")
         say(self.session.written())

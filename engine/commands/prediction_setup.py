@@ -1,4 +1,4 @@
-"""A checkpoint ready to predict pictures without labels, and the folder that the results go to."""
+"""A checkpoint ready to predict images without labels, and the folder that the results go to."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ class Session:
         return self._run(images, None).cpu().softmax(dim=1).numpy(), reason
 
     def transform(self) -> Callable:
-        """PIL RGB picture -> tensor (C, H, W), as --evaluate prepares it."""
+        """PIL RGB image -> tensor (C, H, W), as --evaluate prepares it."""
         settings = self.settings
         return create_transform(settings.eval_transform, MODELS[settings.model].picture, settings.channel_order)
 
@@ -62,7 +62,7 @@ class Session:
         return HeadsetOcclusion(fixed=True) if self.settings.occlude_eval == "vr" else None
 
     def open_folder(self, pictures: int, **facts) -> Path:
-        """Make the call's folder with its log and args.json. pictures: how many files are given; facts: more for args.json."""
+        """Make the call's folder with its log and args.json. images: how many files are given; facts: more for args.json."""
         settings = self.settings
         self.folder = layout.results_folder("predict", settings.run, settings.out)
         self.log.open(self.folder / "log.txt")
@@ -98,8 +98,8 @@ def open_session(flags: dict, log: layout.Log) -> Session:
 
 
 def prediction_settings(flags: dict, checkpoint: Checkpoint, say: Callable[[str], None]) -> Settings:
-    """Those of --evaluate, but for covered faces: a picture is taken as it is unless a flag says otherwise."""
-    settings = resolve(flags, {"data_type": "RAF-DB"} | checkpoint.settings)  # what --evaluate takes for a folder of pictures
+    """Those of --evaluate, but for covered faces: an image is taken as it is unless a flag says otherwise."""
+    settings = resolve(flags, {"data_type": "RAF-DB"} | checkpoint.settings)  # what --evaluate takes for a folder of images
     settings.data = None
     if "occlude_eval" not in flags and settings.occlude_eval != "none":
         settings.occlude_eval = "none"

@@ -1,4 +1,4 @@
-"""`--seeds 0,1,2`: one ordinary training run a seed, and what they come to together. Imports no torch."""
+"""`--seeds 0,1,2`: one ordinary training run per seed, and what they come to together. Imports no torch."""
 
 from engine.commands.series import Member, result_of, series_name, train_series, without_flag
 from engine.compare.statistics import summarise_seeds

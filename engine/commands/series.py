@@ -1,6 +1,6 @@
 """A series of ordinary training runs, each in a process of its own, one after the other.
 
-A process a run, because then a run of the series is the run that its flags alone give, to the bit, whatever ran before it;
+A process per run, because then a run of the series is the run that its flags alone give, to the bit, whatever ran before it;
 its memory is given back, and several GPUs are the run's own affair. Imports no torch.
 """
 
@@ -37,7 +37,7 @@ def series_name(flags: dict, flag: str) -> str:
     """The name that --run gives, or the time. flag: that asks for the series. Raises UsageError below torchrun."""
     if "WORLD_SIZE" in os.environ:
         kind = flag.removeprefix("--")
-        raise UsageError(f"{flag} starts a process a run: give GPUs by --gpu 0,1 in place of torchrun, or {kind} one by one")
+        raise UsageError(f"{flag} starts a process per run: give GPUs by --gpu 0,1 in place of torchrun, or {kind} one by one")
     return flags.get("run") or f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{resolve(flags, {}).model}"
 
 

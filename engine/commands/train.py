@@ -45,7 +45,7 @@ def train(flags: dict) -> None:
         try:
             training.fit()
             training.report()
-        except (TrainingStopped, KeyboardInterrupt) as error:  # the console, which is told it, may be gone
+        except (TrainingStopped, KeyboardInterrupt) as error:  # the console, which shows it, may be gone
             log.keep(one_line(error))
             raise
         leave_group(group)

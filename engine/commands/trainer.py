@@ -143,7 +143,7 @@ class TrainingRun:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Full disks and a lack of memory become one line that tells what is kept."""
+        """Full disks and a lack of memory become one line that says what is kept."""
         try:
             yield
         except (TrainingStopped, OSError, RuntimeError, MemoryError) as error:

@@ -30,7 +30,7 @@ def _begin(prepared: Prepared, run: RunFolder) -> None:
         run.create(f"{settings.model}_seed{settings.seed}", settings.run)
         prepared.log.open(run.path / "log.txt")
         _write_records(prepared, run)
-    except OSError as error:  # of a write it does not tell the file
+    except OSError as error:  # for a write it does not name the file
         text = f"{error.filename or run.path}: cannot be written ({error.strerror or error}); make room or mend the disk"
         raise TrainingStopped(f"{text}; {run.kept}") from None
     if run.checkpoint:

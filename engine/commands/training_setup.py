@@ -32,7 +32,7 @@ from engine.training.optimizers import create_optimizer, parameter_groups
 
 @dataclass
 class Prepared:
-    """splits: training, selection, report. checks: of their pictures, by split name. copies: that the splits share.
+    """splits: training, selection, report. checks: of their images, by split name. copies: that the splits share.
 
     warnings: about what the figures rest on, one line each.
     """
@@ -56,7 +56,7 @@ class Prepared:
 
     @property
     def fingerprints(self) -> dict[str, str]:
-        """SHA-256 over names and contents of each split's pictures."""
+        """SHA-256 over names and contents of each split's images."""
         return {name: check.fingerprint for name, check in self.checks.items()}
 
 

@@ -1,4 +1,4 @@
-"""Runs on the same pictures, compared: each with intervals, pairs with paired tests, seeds of a configuration together."""
+"""Runs on the same images, compared: each with intervals, pairs with paired tests, seeds of a configuration together."""
 
 import os
 import re
@@ -167,7 +167,7 @@ def _configuration_pairs(configurations: list[Configuration]) -> list[Configurat
 
 
 def _differing(runs: list[Run]) -> dict[str, list[str]]:
-    """Setting -> its value in each run, of those that are not the same in all; training pictures and torch among them."""
+    """Setting -> its value in each run, of those that are not the same in all; training images and torch among them."""
     tables = []
     for run in runs:
         table = configuration_settings(run) | {"seed": run.settings.get("seed")}

@@ -16,7 +16,7 @@ from engine.errors import UsageError
 from models import HEADS, MODELS
 
 AUTO = "auto"  # --resume auto: continue the run that --run names, if there is anything to continue
-_NOT_WITH_PREDICT = ("split", "margin_at_eval", "explain")  # they need labelled pictures
+_NOT_WITH_PREDICT = ("split", "margin_at_eval", "explain")  # they need labelled images
 _OF_FACES = ("align", "finder", "finder_model", "every", "smooth")
 _OF_MARGIN_HEADS = ("margin", "scale", "h", "margin_at_eval")
 
@@ -88,7 +88,7 @@ def check_series(flags: dict) -> None:
 
 def _check_predict(flags: dict) -> None:
     if "draw" in flags and "predict" not in flags:
-        raise UsageError("--draw draws what --predict PATH... predicts; name the pictures by it")
+        raise UsageError("--draw draws what --predict PATH... predicts; name the images by it")
     for name in _OF_FACES:
         if name in flags and "faces" not in flags:
             raise UsageError(f"{flag_of(name)} goes with --predict PATH... --faces")
@@ -100,7 +100,7 @@ def _check_predict(flags: dict) -> None:
         raise UsageError("--predict: name the checkpoint to predict with by --evaluate FILE")
     for name in _NOT_WITH_PREDICT:
         if name in flags:
-            raise UsageError(f"{flag_of(name)}: does not go with --predict, whose pictures have no labels; leave one out")
+            raise UsageError(f"{flag_of(name)}: does not go with --predict, whose images have no labels; leave one out")
     if len(gpu_numbers(flags.get("gpu"))) > 1 or os.environ.get("WORLD_SIZE", "1") != "1":
         raise UsageError("--predict works in one process; name one GPU, and start it without torchrun")
 
@@ -196,4 +196,4 @@ def check_model(settings: Settings, flags: dict) -> None:
         with_it = [name for name, other in MODELS.items() if settings.init in other.inits]
         raise UsageError(f"--init {settings.init}: {settings.model} has no such start; only {', '.join(with_it)} has")
     if architecture.picture.mode == "L" and settings.channel_order == "bgr":
-        raise UsageError(f"--channel-order bgr: {settings.model} takes grey pictures")
+        raise UsageError(f"--channel-order bgr: {settings.model} takes grey images")

@@ -9,7 +9,7 @@ from engine.arithmetic import full_float32
 from engine.precision import autocast
 from models import optimize_for_inference
 
-# of a picture's largest logit: where two classes are closer, 16 bits do not tell which is ahead
+# of an image's largest logit: where two classes are closer, 16 bits do not show which is ahead
 CLOSE = 2**-7
 # of the largest logit of the first batch: rounding of folded weights, in 16 bits of two unlike orders of rounding
 TOLERANCE = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
@@ -28,7 +28,7 @@ def fastest(
 ) -> tuple[Callable[[Tensor, Tensor | None], Tensor], str]:
     """What to evaluate with: the network made ready for inference, or the plain one where the two disagree on a batch.
 
-    images: (B, C, H, W), labels: (B,) for a margin head or None. In 16 bits a picture whose first two classes are CLOSE is
+    images: (B, C, H, W), labels: (B,) for a margin head or None. In 16 bits an image whose first two classes are CLOSE is
     computed again by the network itself in float32. They agree where every prediction is the same and no logit
     differs by more than TOLERANCE of the largest one. Returns a function (images, labels) -> logits, and a sentence that
     says why it is the plain one, "" otherwise.

@@ -1,4 +1,4 @@
-"""What `--draw` leaves: a PNG a picture with what the network says of it and where it looks, and sheets of all."""
+"""What `--draw` leaves: a PNG per image with what the network says of it and where it looks, and sheets of all."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +17,9 @@ from engine.figures.tiles import TILE, draw_tiles
 from engine.prediction.images import Given
 
 VIEW = 300  # pixels of a drawn face's longer side
-_TILES = 200  # pictures a sheet: 25 rows of eight
+_TILES = 200  # images a sheet: 25 rows of eight
 _BARS = 12  # classes drawn
-_LONGEST_STEM = 100  # characters of a picture's name, of at most 4 bytes each, in the name of its PNG
+_LONGEST_STEM = 100  # characters of an image's name, of at most 4 bytes each, in the name of its PNG
 _WIDTH, _HEIGHT, _DPI = 1080, 382, 100  # pixels of the whole figure
 _FACE, _MAP, _BARS_LEFT, _TOP = 20, 340, 840, 62  # pixels from its left edge; from its upper one
 _LABELS = 170  # pixels for the classes' names beside the bars
@@ -29,7 +29,7 @@ _OTHER_COLOUR = "#a9c4dd"
 class PredictionPictures:
     """The drawings of one call, in `folder`: pictures/<number>_<name>.png, and contact_sheet.png where sheets are wanted.
 
-    fit: transform of TRANSFORMS that made the network's pictures.
+    fit: transform of TRANSFORMS that made the network's images.
     """
 
     def __init__(self, folder: Path, classes: Sequence[str], fit: str, sheets: bool):
@@ -56,9 +56,9 @@ class PredictionPictures:
 
 
 class ContactSheets:
-    """contact_sheet.png in `folder`, of 200 pictures with captions; further ones are contact_sheet_2.png and so on.
+    """contact_sheet.png in `folder`, of 200 images with captions; further ones are contact_sheet_2.png and so on.
 
-    So any number of pictures can be opened, and no more than a sheet's is held.
+    So any number of images can be opened, and no more than a sheet's is held.
     """
 
     def __init__(self, folder: Path):
@@ -68,7 +68,7 @@ class ContactSheets:
         self._written = 0
 
     def add(self, pixels: np.ndarray, caption: str) -> None:
-        """Append a picture (H, W, 3) uint8, fitted into its tile."""
+        """Append an image (H, W, 3) uint8, fitted into its tile."""
         self._tiles.append(np.pad(_fitted(pixels, TILE - 6), ((3, 3), (3, 3), (0, 0)), constant_values=255))
         self._captions.append(caption)
         if len(self._tiles) == _TILES:
@@ -90,9 +90,9 @@ def drawing_path(folder: Path, index: int, path: str, ending: str) -> Path:
 
 
 def map_on_picture(heat: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray:
-    """A map (S, S) over what the network took -> (H, W) over the picture that it was made from.
+    """A map (S, S) over what the network took -> (H, W) over the image that it was made from.
 
-    size: H and W of that picture. fit: "pad" where it was fitted into the square and padded, otherwise it was stretched.
+    size: H and W of that image. fit: "pad" where it was fitted into the square and padded, otherwise it was stretched.
     """
     height, width = size
     image = Image.fromarray(heat.astype(np.float32))
@@ -107,9 +107,9 @@ def map_on_picture(heat: np.ndarray, size: tuple[int, int], fit: str) -> np.ndar
 def draw_prediction(
     face: np.ndarray, heat: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], name: str, path: Path
 ) -> None:
-    """Draw the face, the map over it and a bar a class, of more than 12 classes the most probable, as a PNG at `path`.
+    """Draw the face, the map over it and a bar per class, of more than 12 classes the most probable, as a PNG at `path`.
 
-    face: (H, W, 3) uint8. heat: (H, W) from 0 to 1. probabilities: (C,). name: of the picture, for the title.
+    face: (H, W, 3) uint8. heat: (H, W) from 0 to 1. probabilities: (C,). name: of the image, for the title.
     """
     sheet = np.full((_HEIGHT, _WIDTH, 3), 255, np.uint8)
     for left, pixels in ((_FACE, face), (_MAP, overlay(face, heat))):

@@ -1,4 +1,4 @@
-"""The pictures that `--predict` names, without labels: found, decoded, made ready for the network."""
+"""The images that `--predict` names, without labels: found, decoded, made ready for the network."""
 
 import glob
 import os
@@ -31,11 +31,11 @@ _MOST_SIDE = 1500  # pixels of the long side: the finest aligned sets, such as F
 def find_pictures(
     named: Sequence[str], say: Callable[[str], None] = lambda text: None, videos: bool = False
 ) -> tuple[Split, bool]:
-    """The pictures that files, folders (with all below them) and globs name, each once, and whether a folder is named.
+    """The images that files, folders (with all below them) and globs name, each once, and whether a folder is named.
 
-    A file that is named itself, or by a glob, counts as a picture whatever it is called. say: told in a line which files of
+    A file that is named itself, or by a glob, counts as an image whatever it is called. say: gets a line about the files of
     a folder are left out. videos: whether a folder's videos are wanted as well. Raises UsageError for a name that matches
-    nothing, a folder without pictures, or a checkpoint, table or archive; DataError for a folder that cannot be listed.
+    nothing, a folder without images, or a checkpoint, table or archive; DataError for a folder that cannot be listed.
     """
     paths: dict[str, str] = {}  # absolute -> as named
     folders = False
@@ -54,7 +54,7 @@ def _files_in(folder: str, say: Callable[[str], None], videos: bool) -> list[str
         found = sorted(found + others.pop(VIDEO, []))
     if not found:
         why = left_out_note(others) or contents(Path(folder))
-        raise UsageError(f"--predict {folder}: no pictures{' or videos' * videos} in this folder ({why})")
+        raise UsageError(f"--predict {folder}: no images{' or videos' * videos} in this folder ({why})")
     if others:
         say(left_out_note(others, folder))
     return found
@@ -95,9 +95,9 @@ def _refuse_other_files(path: Path) -> None:
 
 @dataclass(frozen=True)
 class Given:
-    """A picture as it was found. index: into the split's paths. size: width and height in pixels, upright.
+    """An image as it was found. index: into the split's paths. size: width and height in pixels, upright.
 
-    problem: what is wrong with a picture that cannot be read, otherwise "". view: (H, W, 3) uint8, as covered by
+    problem: what is wrong with an image that cannot be read, otherwise "". view: (H, W, 3) uint8, as covered by
     --occlude-eval, for drawing; None where it is not wanted.
     """
 
@@ -108,17 +108,17 @@ class Given:
 
     @property
     def is_no_crop(self) -> bool:
-        """Whether the picture can hardly be an aligned face crop, by its proportions or size."""
+        """Whether the image can hardly be an aligned face crop, by its proportions or size."""
         (width, height), (short, long) = self.size, sorted(self.size)
         is_frame = (3 * long == 4 * short or 4 * long == 5 * short) and long >= _LEAST_FRAME[height > width]
         return is_frame or long >= _MOST_RATIO * short or short < TINY or long > _MOST_SIDE
 
 
 class GivenPictures(Dataset):
-    """The pictures of a split without labels; one that cannot be read is no error but a `Given` that says why.
+    """The images of a split without labels; one that cannot be read is no error but a `Given` that says why.
 
-    transform: PIL RGB picture -> tensor (C, H, W). cover: PIL picture -> PIL picture before that, or None. view: most
-    pixels a side of what is kept for drawing, 0 for nothing.
+    transform: PIL RGB image -> tensor (C, H, W). cover: PIL image -> PIL image before that, or None. view: most
+    pixels per side of what is kept for drawing, 0 for nothing.
     """
 
     seed = 0
@@ -131,7 +131,7 @@ class GivenPictures(Dataset):
         return len(self.split.paths)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor | None, Given]:
-        """(epoch, index) -> the picture for the network, None of an unreadable one, and what was found."""
+        """(epoch, index) -> the image for the network, None of an unreadable one, and what was found."""
         _, index = key
         self.reading.note(index)
         try:

@@ -1,4 +1,4 @@
-"""The whole of report.html, from records, predictions and pictures."""
+"""The whole of report.html, from records, predictions and images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,14 +16,14 @@ from engine.report.selection import MOST_CLASSES, Cell, cells, confident_mistake
 from engine.report.statistics import PooledIntervals, calibration, class_intervals, macro_f1_interval
 from engine.report.thumbnails import Thumbnails
 
-_MOST_BYTES = 4_600_000  # of the page, where there are too many pictures for it
+_MOST_BYTES = 4_600_000  # of the page, where there are too many images for it
 _PAGE = Path(__file__).with_suffix(".html")
 _CSS, _SCRIPT = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
 
 
 @dataclass(frozen=True)
 class Content:
-    """What the page tells.
+    """What the page says.
 
     title: the run's name. status: what the figures are of, in a sentence. record: args.json. weights: facts about the tested
     checkpoint, None while training. warnings: one line each. history: as in metrics.csv, selection: what its "valid" is,
@@ -49,7 +49,7 @@ class Content:
 
 
 def render(content: Content, predictions: Predictions, split: Split, classes: Sequence[str], thumbnails: Thumbnails) -> str:
-    """The page, below 5 MB. predictions: of the pictures of `split`, in their order. Pictures that cannot be read, or for
+    """The page, below 5 MB. predictions: of the images of `split`, in their order. Pictures that cannot be read, or for
     which there is no time, are named alone."""
     metrics, reliability = predictions.metrics(), calibration(predictions)
     macro_f1 = content.intervals.macro_f1 if content.intervals else macro_f1_interval(metrics)

@@ -15,7 +15,7 @@ RESAMPLES = 10_000
 _MOST_DRAWN = 2_000_000  # numbers of a bootstrap over persons at a time
 _PART = 500  # of them at a time, to bound the memory
 _IMAGES_PER_CELL = 10  # with fewer, drawing images one by one is faster than drawing the counts of cells
-Interval = tuple[float, float] | None  # None: no picture to tell it from
+Interval = tuple[float, float] | None  # None: no image to compute it from
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _figures(confusions: np.ndarray) -> np.ndarray:
 
 
 def class_intervals(metrics: Metrics) -> list[ClassIntervals]:
-    """Of every class: Wilson's interval of precision and recall, f1_interval of F1; of a class without pictures no F1."""
+    """Of every class: Wilson's interval of precision and recall, f1_interval of F1; of a class without images no F1."""
     hits, actual, predicted = np.diag(metrics.confusion), metrics.confusion.sum(axis=1), metrics.confusion.sum(axis=0)
     return [
         ClassIntervals(_wilson(h, p), _wilson(h, a), f1_interval(int(h), int(p - h), int(a - h)) if a else None)
@@ -102,7 +102,7 @@ def class_intervals(metrics: Metrics) -> list[ClassIntervals]:
 def f1_interval(hits: int, false: int, missed: int) -> Interval:
     """95 % interval of a class's F1, from its true positives, false positives and false negatives.
 
-    F* = TP / (TP + FP + FN) is a proportion of the pictures that are or are called the class, and F1 = 2 F* / (1 + F*)
+    F* = TP / (TP + FP + FN) is a proportion of the images that are or are called the class, and F1 = 2 F* / (1 + F*)
     rises with it: Wilson's interval of F*, carried over (the "Wilson indirect" interval of Lam, Gopal and Qian, 2023,
     "Confidence intervals for the F1 score: a comparison of four methods", arXiv:2309.14621).
     """
@@ -111,7 +111,7 @@ def f1_interval(hits: int, false: int, missed: int) -> Interval:
 
 
 def macro_f1_interval(metrics: Metrics, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the macro F1: percentile bootstrap (Efron, 1979, Ann. Stat. 7:1) over the pictures, 10,000 resamples.
+    """95 % interval of the macro F1: percentile bootstrap (Efron, 1979, Ann. Stat. 7:1) over the images, 10,000 resamples.
 
     Only the cells of the confusion matrix matter to it, so a resample is one multinomial draw of those that hold images.
     """
@@ -169,7 +169,7 @@ def extended(result: dict, predictions: Predictions) -> dict:
     """`result` of engine.commands.results with what is computed here, plain numbers; bounds are [low, high] or null.
 
     Adds macro_f1_interval; precision_interval, recall_interval, f1_interval to every class; calibration: ece, gap, and of
-    each bin pictures, confidence and accuracy.
+    each bin images, confidence and accuracy.
     """
     metrics = predictions.metrics()
     intervals, reliability = class_intervals(metrics), calibration(predictions)

@@ -1,4 +1,4 @@
-"""Noticing that training has gone wrong: losses and gradients that are not finite, reported with their pictures."""
+"""Noticing that training has gone wrong: losses and gradients that are not finite, reported with their images."""
 
 import json
 import math
@@ -20,7 +20,7 @@ class FiniteGuard:
     """Watches each step's loss and gradient norm.
 
     folder: of the run, for the report; None writes none. skip: steps that are not finite were left out, go on; otherwise
-    stop. pictures: batch number of the epoch -> names of its pictures.
+    stop. images: batch number of the epoch -> names of its images.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class FiniteGuard:
             say(f"{text}; the step was skipped (--on-nan skip)")
 
     def _report(self, values: dict) -> str:
-        """A line of the report: the step, the pictures of its batch, the last finite steps. Returns where, for messages."""
+        """A line of the report: the step, the images of its batch, the last finite steps. Returns where, for messages."""
         if self.folder is None:
             return ""
         path = self.folder / REPORT

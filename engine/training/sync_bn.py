@@ -1,4 +1,4 @@
-"""BatchNorm over the pictures of all processes, on any device.
+"""BatchNorm over the images of all processes, on any device.
 
 torch's own SyncBatchNorm refuses CPU tensors, so that nothing of it could be tested here, and is no BatchNorm2d, which
 `models.poster` and `models.folding` look for; the same code on every device is what two CPU processes are compared with.

@@ -128,11 +128,11 @@ def test_missing_images_stop_the_run_or_are_dropped_and_counted(odd, capsys):
     Path("faces/0.png").unlink()
     assert run("--data", odd, *TOLD, *SMALL, "--epochs", 1, "--run", "a") == 2
     assert (
-        "faces/0.png: unreadable picture (No such file or directory); mend it, or --skip-bad-images" in capsys.readouterr().err
+        "faces/0.png: unreadable image (No such file or directory); mend it, or --skip-bad-images" in capsys.readouterr().err
     )
     assert run("--data", odd, *TOLD, *SMALL, "--epochs", 1, "--run", "a", "--skip-bad-images") == 0
     out = capsys.readouterr().out
-    assert "warning: odd.csv: 1 of its 40 images missing in faces: 0.png" in out and "1 unreadable pictures dropped" in out
+    assert "warning: odd.csv: 1 of its 40 images missing in faces: 0.png" in out and "1 unreadable images dropped" in out
     warnings = json.loads(Path("log/a/result.json").read_text())["warnings"]
     assert "1 of its 40 images missing in faces: 0.png" in " ".join(warnings)
 

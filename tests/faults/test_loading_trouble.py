@@ -24,7 +24,7 @@ from tests.faults.trials import Shape, Trial
 
 @dataclass(frozen=True)
 class Trouble(Split):
-    """Twelve grey pictures. Reading number 5 does `what`: waits until `told` exists, or ends the process."""
+    """Twelve grey images. Reading number 5 does `what`: waits until `told` exists, or ends the process."""
 
     what: str = ""
     told: Path | None = None
@@ -136,7 +136,7 @@ def test_how_many_images_fit_is_computed_from_two_measured_passes():
     assert memory.images_that_fit(peak, room=1000) == 0
 
 
-@pytest.mark.parametrize("more", [2**30 * 6 // 10, 2**27], ids=["for a pass over 24 pictures", "for the network"])
+@pytest.mark.parametrize("more", [2**30 * 6 // 10, 2**27], ids=["for a pass over 24 images", "for the network"])
 def test_a_run_that_memory_does_not_suffice_for_stops_in_one_line(launcher, tmp_path, more):
     """Under a limit on the address space."""
     shape = Shape(train=8, epochs=1)

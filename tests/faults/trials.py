@@ -22,7 +22,7 @@ _FILES = ("metrics.csv", "predictions.csv", "curves.png", "confusion_matrix.png"
 
 @dataclass(frozen=True)
 class Shape:
-    """How long the small run is. train: persons, three pictures each; the other splits have half as many. patience: 0 or what
+    """How long the small run is. train: persons, three images each; the other splits have half as many. patience: 0 or what
     may end it before its last epoch."""
 
     train: int = 16
@@ -42,7 +42,7 @@ class Shape:
         return self.steps * self.epochs
 
     def draw(self, folder: Path) -> Path:
-        """The pictures of such a run."""
+        """The images of such a run."""
         people = {"train": self.train, "valid": self.train // 2, "test": self.train // 2}
         return write_synthetic(folder, people=people, views=1, size=64)
 

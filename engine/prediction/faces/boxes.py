@@ -23,7 +23,7 @@ Place = tuple[float, float, float, float]
 
 
 def draw_faces(image: Image.Image, rows: Sequence[FaceRow], classes: Sequence[str]) -> Image.Image:
-    """A copy of `image` (RGB), at most LONGEST pixels a side, with what is predicted of its faces.
+    """A copy of `image` (RGB), at most LONGEST pixels per side, with what is predicted of its faces.
 
     Each has a box with its class and probability, in a video also its track's number, in a photograph its own where there are
     several; the largest six have a bar per class beside the box, where no other face is. rows: boxes in pixels of `image`.

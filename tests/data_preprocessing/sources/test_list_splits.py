@@ -53,7 +53,7 @@ def test_persons_stay_together_and_the_cut_is_that_of_its_seed(listed):
 def test_without_subjects_the_cut_is_at_random_and_warned_of(listed):
     splits, said = opened(listed(""))
     assert {name: len(split.paths) for name, split in splits.items()} == {"train": 32, "valid": 4, "test": 4}
-    assert said[0].startswith("warning: list.csv: split at random by picture")
+    assert said[0].startswith("warning: list.csv: split at random by image")
 
 
 def test_subjects_are_found_in_the_paths(listed):
@@ -67,7 +67,7 @@ def test_given_splits_are_kept_and_valid_is_cut_where_they_lack_it(listed):
     assert said == ["list.csv: split as the data set gives it"]
     splits, said = opened(listed("split", lambda k: "test" if k < 10 else "train"))
     assert set(splits["test"].paths) == {f"{k}.png" for k in range(10)} and len(splits["valid"].paths) == 4
-    assert "valid cut out of train at random by picture (in the ratio 80:10:10, --split-seed 0)" in said[0]
+    assert "valid cut out of train at random by image (in the ratio 80:10:10, --split-seed 0)" in said[0]
 
 
 def test_a_list_of_test_images_alone_is_no_list_to_be_cut(listed):
@@ -136,5 +136,5 @@ def test_a_box_outside_is_an_unreadable_picture(listed):
         "path,label,split,box\n0.png,joy,train,90 90 99 99\n1.png,fear,train,\n2.png,joy,test,\n3.png,fear,valid,\n"
     )
     split = opened(Path("list.csv"))[0]["train"]
-    assert "lies outside the picture" in failure(check_pictures, split, False)
+    assert "lies outside the image" in failure(check_pictures, split, False)
     assert Counter(split.labels).total() == 2

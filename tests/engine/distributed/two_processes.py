@@ -13,7 +13,7 @@ from engine.training.losses import LOSSES
 from engine.training.optimizers import create_optimizer, parameter_groups
 from engine.training.step import train_step
 
-SIZE, BATCH, STEPS = 15, 7, 2  # the second batch is of 8: the lone picture at the end has joined it
+SIZE, BATCH, STEPS = 15, 7, 2  # the second batch is of 8: the lone image at the end has joined it
 
 
 class Small(nn.Module):
@@ -30,7 +30,7 @@ class Small(nn.Module):
 
 
 def pictures() -> tuple[torch.Tensor, torch.Tensor]:
-    """15 pictures with labels of 3 classes, float64."""
+    """15 images with labels of 3 classes, float64."""
     generator = torch.Generator().manual_seed(3)
     return torch.randn(SIZE, 1, 4, 4, generator=generator, dtype=torch.float64), torch.arange(SIZE) % 3
 
@@ -51,11 +51,11 @@ def train(sync_bn: bool = False, accumulate: int = 1, group=SINGLE) -> dict[str,
     return model.state_dict()
 
 
-CASES = {  # name -> network with BatchNorm, synchronised, pictures of the batch, --accumulate, precision
-    "uneven parts, more parts than pictures": (False, False, 9, 100, torch.float32),
-    "a picture each": (False, False, 2, 1, torch.float32),
+CASES = {  # name -> network with BatchNorm, synchronised, images of the batch, --accumulate, precision
+    "uneven parts, more parts than images": (False, False, 9, 100, torch.float32),
+    "an image each": (False, False, 2, 1, torch.float32),
     "synchronised, uneven parts": (True, True, 9, 3, torch.float32),
-    "synchronised, a picture more on one": (True, True, 5, 6, torch.float32),
+    "synchronised, an image more on one": (True, True, 5, 6, torch.float32),
     "synchronised, bfloat16": (True, True, 8, 1, torch.bfloat16),
 }
 

@@ -1,4 +1,4 @@
-"""Which pictures --predict takes, and how it prepares those of a published file."""
+"""Which images --predict takes, and how it prepares those of a published file."""
 
 import os
 from pathlib import Path
