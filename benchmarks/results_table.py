@@ -1,4 +1,4 @@
-"""The table of recorded runs in REPRODUCTION.md: made from benchmarks/records/ alone, each row naming its run.
+"""The table of recorded runs in docs/reproduction/photographs.md: made from benchmarks/records/ alone, each row naming its run.
 
 python -m benchmarks.results_table [--check]     write it; with --check write nothing, 1 where it is not up to date
 """
@@ -17,7 +17,7 @@ from engine.compare.wording import FIGURES, shown, shown_interval
 from engine.errors import UsageError
 from engine.evaluation.metrics import wilson_interval
 
-DOCUMENT = RECORDS.parents[1] / "REPRODUCTION.md"
+DOCUMENT = RECORDS.parents[1] / "docs/reproduction/photographs.md"
 BEGIN = "<!-- recorded runs: begin (python -m benchmarks.results_table) -->"
 END = "<!-- recorded runs: end -->"
 

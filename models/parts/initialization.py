@@ -3,7 +3,7 @@
 The published start is a position embedding of standard deviation 0.02 beside tokens of 0.3 to 0.6, and weights of 0.01. Every
 query then attends evenly to all tokens, whatever their place, and the class token sees little but their average, in
 which a face's expression shows much less than in the tokens with their places. `python -m benchmarks.random_start`
-measures it; REPRODUCTION.md has the figures.
+measures it; docs/reproduction/random_start.md has the figures.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""Records of runs and the table that is made of them; REPRODUCTION.md's own must be up to date."""
+"""Records of runs and the table that is made of them; the one in docs/reproduction must be up to date."""
 
 import json
 import re
