@@ -58,7 +58,7 @@ def _row(run: Run) -> list[str]:
     cells = {name: shown(name, run.result[name]) for name in FIGURES}
     cells["accuracy"] += f" ({shown_interval('accuracy', interval)})"
     data = f"{run.settings.get('data') or 'drawn faces'}, {pictures:,} of {split}"
-    name = f"[{run.folder.name}](benchmarks/records/{run.folder.name}/result.json)"
+    name = f"[{run.folder.name}](../../benchmarks/records/{run.folder.name}/result.json)"
     return [name, data, _steps(run), str(run.result.get("epoch", "-")), *cells.values()]
 
 
