@@ -2,7 +2,8 @@
 
 python main.py --data DIR --lr 3.5e-5          train
 python main.py --data DIR --evaluate FILE      test a checkpoint
-python main.py --evaluate FILE --predict PATH  predict the expression of each image: aligned face crops of any size
+python main.py --evaluate FILE --predict PATH  predict the expression of each image: aligned face crops of any size;
+                                               with --faces of every face in photographs and videos
 python main.py --resume FILE                   continue a run
 """
 
@@ -17,6 +18,7 @@ from data_preprocessing.common.errors import one_line
 from engine.checkpoints.published_names import replace_published
 from engine.config.config_file import with_config
 from engine.config.flags import add_flags
+from engine.config.folds import is_series
 from engine.config.recipes import recipe_table
 from engine.config.settings import check_flags, gpu_numbers
 from engine.errors import WRONG_INPUT, GroupBroken, TrainingStopped, UsageError
@@ -41,7 +43,7 @@ def get_args_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
     """Run the command line. augmentation: False trains without any random transform. Returns the exit status: 0, 1 where
-    --predict skipped a picture, 2 for wrong usage or data, 3 where training could not go on, 128 and the signal's number
+    --predict skipped an image, 2 for wrong usage or data, 3 where training could not go on, 128 and the signal's number
     after one."""
     parser = get_args_parser()
     flags = vars(parser.parse_args(argv))
@@ -60,6 +62,10 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
             from engine.commands.seeds import train_seeds
 
             return train_seeds(flags, command)
+        if is_series(flags):
+            from engine.commands.folds import train_folds
+
+            return train_folds(flags, command)
         if len(gpu_numbers(flags.get("gpu"))) > 1 and "WORLD_SIZE" not in os.environ:
             from engine.commands.launch import launch
 
@@ -84,9 +90,9 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
 
 
 def _fail(status: int, error: Exception) -> int:
-    """Tell `error` in a line.
+    """Print `error` in a line.
 
-    Of several processes the main one speaks first, and who has nothing to tell but that another is gone speaks last: the
+    Of several processes the main one speaks first, and one that can only say that another is gone speaks last: the
     launcher ends the others meanwhile, so that one line is left.
     """
     if os.environ.get("RANK", "0") != "0" or isinstance(error, GroupBroken):

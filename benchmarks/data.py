@@ -3,7 +3,7 @@
     python -m benchmarks.data [--transform flip-erase] [--batch-size 64] [--repeats 5]
 
 The plain pipeline is PIL and torchvision: decode, resize to 224², flip, to tensor, normalise, erase, stack to a batch.
-Ours does the same from the cache, its draws seeded by picture included, and gives what a POSTER keeps of it, in the same
+Ours does the same from the cache, its draws seeded by image included, and gives what a POSTER keeps of it, in the same
 bits. All files lie in a temporary folder (1.5 GB) and have been read before: neither side waits for a disk.
 """
 
@@ -49,7 +49,7 @@ def write_pictures(folder: Path, width: int, height: int, count: int) -> Split:
 
 
 def seconds_plain(split: Split, transform, batch_size: int, total: int) -> float:
-    """A picture, over `total` pictures in batches."""
+    """An image, over `total` images in batches."""
     begin = time.perf_counter()
     for start in range(0, total, batch_size):
         chosen = range(start, min(start + batch_size, total))
@@ -58,7 +58,7 @@ def seconds_plain(split: Split, transform, batch_size: int, total: int) -> float
 
 
 def seconds_cached(dataset: ReducedDataset, batch_size: int, total: int) -> float:
-    """A picture, over `total` pictures in batches, as a DataLoader asks for them."""
+    """An image, over `total` images in batches, as a DataLoader asks for them."""
     begin = time.perf_counter()
     for start in range(0, total, batch_size):
         chosen = range(start, min(start + batch_size, total))
@@ -76,7 +76,7 @@ def compare(title: str, split: Split, folder: Path, args: argparse.Namespace) ->
     theirs = FaceDataset(split, transform, 0)
     for index in range(min(len(split.paths), 50)):
         if not torch.equal(ours[3, index][0], theirs[3, index][0][:, ::2, ::2]):
-            raise SystemExit(f"error: picture {index} differs from the plain pipeline's")
+            raise SystemExit(f"error: image {index} differs from the plain pipeline's")
     runs = [
         (seconds_plain(split, transform, args.batch_size, len(split.paths)), seconds_cached(ours, args.batch_size, 4096))
         for _ in range(args.repeats)
@@ -85,9 +85,9 @@ def compare(title: str, split: Split, folder: Path, args: argparse.Namespace) ->
     ratios = sorted(slow / fast for slow, fast in runs)
     kilobytes = sum((split.folder / name).stat().st_size for name in split.paths) / len(split.paths) / 1000
     print(
-        f"{title} ({kilobytes:.0f} kB each): plain {1 / plain:.1f} pictures/s, cached {1 / cached:.0f} pictures/s "
+        f"{title} ({kilobytes:.0f} kB each): plain {1 / plain:.1f} images/s, cached {1 / cached:.0f} images/s "
         f"({1e6 * cached:.0f} µs each), {statistics.median(ratios):.0f} times as many ({ratios[0]:.0f} to {ratios[-1]:.0f} in "
-        f"{args.repeats} runs); building the cache {1000 * built:.1f} ms a picture; bits equal",
+        f"{args.repeats} runs); building the cache {1000 * built:.1f} ms per image; bits equal",
         flush=True,
     )
 
@@ -101,7 +101,7 @@ class Drawn(Split):
 
 
 def print_memory(count: int, folder: Path, args: argparse.Namespace) -> None:
-    """Build a cache of `count` pictures, read all of it, and print the process's peak memory before and after each."""
+    """Build a cache of `count` images, read all of it, and print the process's peak memory before and after each."""
     split = Drawn("train", folder, ("a", "b"), tuple(f"{k}.jpg" for k in range(count)), (0,) * count)
     stored, peaks = stored_for(args.transform, EVEN224), [_peak()]
     begin = time.perf_counter()
@@ -111,7 +111,7 @@ def print_memory(count: int, folder: Path, args: argparse.Namespace) -> None:
     seconds_cached(create_dataset(split, args.transform, EVEN224, "rgb", 0, pictures), args.batch_size, count)
     peaks.append(_peak())
     print(
-        f"{count} pictures, cache of {pictures.path.stat().st_size / 1e6:.0f} MB built in {built:.1f} s: peak memory "
+        f"{count} images, cache of {pictures.path.stat().st_size / 1e6:.0f} MB built in {built:.1f} s: peak memory "
         f"{peaks[0]:.0f} MiB at the start, {peaks[1]:.0f} MiB after building, {peaks[2]:.0f} MiB after reading all of it",
         flush=True,
     )
@@ -124,13 +124,13 @@ def _peak() -> float:
 
 
 def main() -> None:
-    """Print a line for each kind of picture, and one for each size of data set, measured in a process of its own."""
+    """Print a line for each kind of image, and one for each size of data set, measured in a process of its own."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.data", description=__doc__.splitlines()[0])
     names = [name for name in ("plain", "pad", "flip", "flip-erase", "flip-erase-always") if plan_reduced(name)]
     parser.add_argument("--transform", choices=names, default="flip-erase", help="(default: %(default)s)")
-    parser.add_argument("--batch-size", type=int, default=64, help="pictures (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=64, help="images (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="timed runs of each (default: %(default)s)")
-    parser.add_argument("--memory", type=int, nargs="+", help="only measure memory, at this many pictures (Linux)")
+    parser.add_argument("--memory", type=int, nargs="+", help="only measure memory, at this many images (Linux)")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if hasattr(os, "sched_setaffinity"):

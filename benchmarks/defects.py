@@ -1,4 +1,4 @@
-"""What the published evaluations do to the numbers, measured on pictures of yours.
+"""What the published evaluations do to the numbers, measured on images of yours.
 
 python -m benchmarks.defects margin --data DIR      labels in AdaFace's head at evaluation, against none and a plain head
 python -m benchmarks.defects selection --data DIR   best epoch on test, against the epoch chosen on valid
@@ -175,7 +175,7 @@ def main() -> None:
     """Run one of the three measurements."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.defects", description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("margin", "selection", "repeat"))
-    parser.add_argument("--data", required=True, metavar="DIR", help="pictures with train/, valid/ and test/")
+    parser.add_argument("--data", required=True, metavar="DIR", help="images with train/, valid/ and test/")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="N", help="(default: 0 1 2)")
     parser.add_argument("--epochs", type=int, metavar="N", help="(default: margin 2, selection 60, repeat 30)")
     parser.add_argument("--repeats", type=int, default=20, metavar="N", help="of repeat (default: %(default)s)")

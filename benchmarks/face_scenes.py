@@ -2,7 +2,8 @@
 
     python -m benchmarks.face_scenes --source DIR/test --out FRAMES [--seed 0]
 
-writes one for each image of DIR/test (class folders), 60 to 200 pixels a face, tilted up to 30 degrees: OUT/<class>/<name>.jpg.
+writes one for each image of DIR/test (class folders), 60 to 200 pixels per face, tilted up to 30 degrees, into
+OUT/<class>/<name>.jpg.
 """
 
 import argparse

@@ -73,7 +73,7 @@ def machine(device: torch.device) -> str:
 
 
 def product_rate(dtype: torch.dtype, device: torch.device) -> float:
-    """Operations a second of a matrix product of 2048³, the faster of PyTorch's and ours."""
+    """Operations per second of a matrix product of 2048³, the faster of PyTorch's and ours."""
     a, b = (torch.randn(2048, 2048, device=device, dtype=dtype) for _ in range(2))
     with torch.no_grad():
         ways = {"PyTorch": lambda: F.linear(a, b), "ours": lambda: kernels.linear(a, b, None)}
@@ -82,7 +82,7 @@ def product_rate(dtype: torch.dtype, device: torch.device) -> float:
 
 
 def convolution_rate(dtype: torch.dtype, device: torch.device) -> float:
-    """Operations a second of the convolution that IR-50 has most of: 3 × 3, 256 to 256 channels on 14², 16 pictures."""
+    """Operations per second of the convolution that IR-50 has most of: 3 × 3, 256 to 256 channels on 14², 16 images."""
     x, weight = torch.randn(16, 256, 14, 14, device=device), torch.randn(256, 256, 3, 3, device=device)
     x, weight = (t.to(dtype, memory_format=torch.channels_last) for t in (x, weight))
     with torch.no_grad():

@@ -65,7 +65,7 @@ class CrossAttention(poster_v1.CrossAttention):
 
 
 class _Backbones:
-    """Each backbone sees the whole picture, makes it smaller for itself, and is followed by autograd as far as it goes."""
+    """Each backbone sees the whole image, makes it smaller for itself, and is followed by autograd as far as it goes."""
 
     landmark_features = None  # nothing to share between passes
 

@@ -1,4 +1,4 @@
-"""Whether bfloat16 trains as float32 does and predicts the same, on a folder of real pictures, for several seeds.
+"""Whether bfloat16 trains as float32 does and predicts the same, on a folder of real images, for several seeds.
 
     python -m benchmarks.precision --data DIR [--steps 40] [--batch 8] [--seeds 0 1 2]
 

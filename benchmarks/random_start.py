@@ -31,7 +31,7 @@ CPU = torch.device("cpu")
 
 
 def random_features(folder: Path) -> tuple[Tensor, Tensor]:
-    """Tokens (N, 147, 768) of a split's pictures under random backbones, BatchNorm by batches of 32, and labels (N,)."""
+    """Tokens (N, 147, 768) of a split's images under random backbones, BatchNorm by batches of 32, and labels (N,)."""
     seed_everything(0)
     model = build_model("poster_v2", 3, {}, CPU).train()
     tokens, labels = [], []

@@ -34,7 +34,7 @@ _SETTINGS = ({*DEFAULTS} | {field.name for field in fields(Recipe)}) - _WITHOUT_
 def record_run(folder: Path, name: str | None = None) -> Path:
     """Keep the finished training run in `folder` as benchmarks/records/<name>/; returns that folder.
 
-    It gets args.json (settings, the command that repeats the run, versions, pictures a split), result.json, metrics.csv and,
+    It gets args.json (settings, the command that repeats the run, versions, images per split), result.json, metrics.csv and,
     below 100 kB, predictions.csv. Raises UsageError for what is no finished training run, and where the record exists.
     """
     run = read_run(folder)

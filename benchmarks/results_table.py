@@ -72,12 +72,13 @@ def _mean_row(configuration: Configuration) -> list[str]:
 
 
 def _steps(run: Run) -> str:
-    """Optimiser steps of the whole training; a last batch of a single picture joins the one before it."""
+    """Optimiser steps of the whole training; a last batch of a single image joins the one before it."""
     number, size = (run.facts.get("pictures") or {}).get("train"), run.settings.get("batch_size")
     if not number or not size:
         return "-"
     an_epoch = -(-number // size) - (number % size == 1 and number > size > 1)
-    return f"{run.settings['epochs'] * an_epoch:,}"
+    epochs = int(run.history[-1]["epoch"]) if run.history else run.settings["epochs"]  # --patience may have ended it before
+    return f"{epochs * an_epoch:,}"
 
 
 def main(argv: list[str] | None = None) -> int:

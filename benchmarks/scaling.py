@@ -30,7 +30,7 @@ from engine.training.step import train_step
 
 def steps(args: argparse.Namespace) -> list[float]:
     """Seconds of the SAM steps of this process, the first one left out."""
-    group = join_group(args.device)
+    group = join_group()
     device = torch.device(args.device, group.local_rank) if args.device == "cuda" else torch.device("cpu")
     seed_everything(0)
     model = build_model(args.model, 7, {}, device).train()
@@ -85,7 +85,7 @@ def main() -> None:
             args.result.write_text(json.dumps(times))
         return
     print(f"{args.model}, {args.precision}, {torch.get_num_threads()} threads in all, {args.repeats} steps each\n")
-    print("| batch | processes | seconds a step | pictures/s | of one process |\n|---|---|---|---|---|")
+    print("| batch | processes | seconds per step | images/s | of one process |\n|---|---|---|---|---|")
     alone = 0.0
     batches = [size for size in (args.batch // 4, args.batch // 2, args.batch) if size > 1]
     for batch, processes in [(size, 1) for size in batches] + [(args.batch, args.processes)]:

@@ -2,8 +2,8 @@
 
     python -m benchmarks.speed [--model poster_v2] [--batch 16] [--repeats 5] [--precision fp32 bf16]
 
-Measured in turns: a SAM step (Adam, cross-entropy), the forward pass of evaluation, and that of a single picture; plain in
-float32, ours in each precision, evaluation by `optimize_for_inference`. Ours gets pictures as the data pipeline gives
+Measured in turns: a SAM step (Adam, cross-entropy), the forward pass of evaluation, and that of a single image; plain in
+float32, ours in each precision, evaluation by `optimize_for_inference`. Ours gets images as the data pipeline gives
 them, already reduced to what a POSTER sees. Operations are counted on the plain network, whatever ours leaves out. Then
 comes the rate of every product shape of ours in float32.
 """
@@ -33,7 +33,7 @@ LR = 3.5e-5
 
 
 def pictures(batch: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Random pictures (B, 3, 224, 224), what a POSTER sees of them (B, 3, 112, 112) in channels-last memory, and labels."""
+    """Random images (B, 3, 224, 224), what a POSTER sees of them (B, 3, 112, 112) in channels-last memory, and labels."""
     full = torch.randn(batch, 3, 224, 224, device=device)
     reduced = full[:, :, ::2, ::2].contiguous(memory_format=torch.channels_last)
     return full, reduced, torch.arange(batch, device=device) % 7
@@ -109,7 +109,7 @@ def print_times(args: argparse.Namespace, device: torch.device, rates: dict[str,
     kinds = {
         "SAM step": (prepare_step, args.batch),
         "forward": (prepare_forward, args.batch),
-        "single picture": (prepare_forward, 1),
+        "single image": (prepare_forward, 1),
     }
     for title, (prepare, batch) in kinds.items():
         ways = {way: prepare(way, args.model, batch, device) for way in ("plain", *args.precision)}
@@ -127,9 +127,9 @@ def print_times(args: argparse.Namespace, device: torch.device, rates: dict[str,
 
 
 def print_peaks(args: argparse.Namespace) -> None:
-    """Print the table of memory: the peak of a SAM step, and what a picture more in the batch costs."""
+    """Print the table of memory: the peak of a SAM step, and what an image more in the batch costs."""
     kind = "of the GPU's allocator" if args.device.startswith("cuda") else "of the process"
-    print(f"\n| peak memory {kind} in a SAM step | batch {args.batch} | of plain | a picture more |")
+    print(f"\n| peak memory {kind} in a SAM step | batch {args.batch} | of plain | an image more |")
     print("|---|---|---|---|")
     plain = None
     for way in ("plain", *args.precision):

@@ -1,8 +1,8 @@
-"""What a random split hides: the same pictures split at random and by subject, the same network, both accuracies.
+"""What a random split hides: the same images split at random and by subject, the same network, both accuracies.
 
 python -m benchmarks.split [--seeds 0 1 2] [--epochs 40]
 
-The pictures are drawn, in CK+'s own layout: 118 people, two or three sequences each, whose last three frames are labelled
+The images are drawn, in CK+'s own layout: 118 people, two or three sequences each, whose last three frames are labelled
 and hardly differ; expressions are faint. They go through `data_preprocessing.prepare` twice and train Deep-Emotion.
 """
 
@@ -63,7 +63,7 @@ def main() -> None:
                 run = dict(data=out, model="deep_emotion", seed=seed, lr=1e-3, batch_size=32, workers=0, epochs=args.epochs)
                 curve = train(**run)
                 metrics = curve.test[curve.best_epoch]
-                print(f"split by {way}, seed {seed}: {shown(metrics)} on {metrics.support.sum()} test pictures", flush=True)
+                print(f"split by {way}, seed {seed}: {shown(metrics)} on {metrics.support.sum()} test images", flush=True)
                 accuracies.append(metrics.accuracy)
             print(f"split by {way}: {spread(accuracies)}", flush=True)
 

@@ -1,4 +1,4 @@
-"""The splits of a run: found, checked picture by picture, in the network's class order."""
+"""The splits of a run: found, checked image by image, in the network's class order."""
 
 import os
 from collections.abc import Callable
@@ -23,7 +23,9 @@ from data_preprocessing.sources.open_source import open_source
 from data_preprocessing.synthetic.command import write_synthetic
 from engine.checkpoints.class_names import is_spare
 from engine.config.flags import Settings
+from engine.config.settings import reading_of
 from engine.distributed import SINGLE, Group
+from engine.run_folder.layout import WARNING
 from models import MODELS
 
 CACHE_FOLDER = Path("data/cache")
@@ -32,11 +34,12 @@ SYNTHETIC_FOLDER, SYNTHETIC_FACES = Path("data/drawn_faces"), dict(people={"trai
 Cached = Callable[[Split, Stored], CachedPictures | None] | None  # see `caching`
 
 
-def locate(data: str | None, say: Callable[[str], None], stored: Path | None = None) -> dict[str, Callable[[], Split]]:
+def locate(settings: Settings, say: Callable[[str], None], stored: Path | None = None) -> dict[str, Callable[[], Split]]:
     """The splits of --data by name, each read when called; without --data of the synthetic faces, drawn on first use.
 
-    stored: the checkpoint that `data` comes from, None where the command line names it.
+    stored: the checkpoint that settings.data comes from, None where the command line names it.
     """
+    data = settings.data
     if data is not None and stored and not os.path.exists(data):
         raise DataError(f"--data {data}, as stored in {stored}: no such file or folder; --data NEW names its new place")
     if data is None:
@@ -45,8 +48,19 @@ def locate(data: str | None, say: Callable[[str], None], stored: Path | None = N
         try:
             data = write_synthetic(SYNTHETIC_FOLDER, **SYNTHETIC_FACES, progress=progress)
         except OSError as error:
-            raise DataError(f"{SYNTHETIC_FOLDER}: cannot be written ({reason(error)}); give pictures by --data DIR") from None
-    return open_source(data, say)
+            raise DataError(f"{SYNTHETIC_FOLDER}: cannot be written ({reason(error)}); give images by --data DIR") from None
+    return open_source(data, say, reading_of(settings))
+
+
+def noting(say: Callable[[str], None]) -> tuple[Callable[[str], None], list[str]]:
+    """`say`, and the warnings that were said through it, for the records of a run."""
+    found: list[str] = []
+
+    def say_and_note(text: str) -> None:
+        say(text)
+        found.extend([text] * text.startswith(WARNING))
+
+    return say_and_note, found
 
 
 def training_splits(data: str | None, sources: dict[str, Callable[[], Split]]) -> tuple[list[Split], list[str]]:
@@ -70,7 +84,7 @@ def training_splits(data: str | None, sources: dict[str, Callable[[], Split]]) -
     if selection is report:
         missing = "valid" if selection.name == "test" else "test"
         said.append(
-            f"warning: no {missing} split: the epoch is chosen on {selection.name} and reported on the same pictures, "
+            f"warning: no {missing} split: the epoch is chosen on {selection.name} and reported on the same images, "
             "so the reported result is optimistic"
         )
     return [train, selection, report], list(filter(None, said))
@@ -94,7 +108,7 @@ def absence(split: Split) -> str:
 def checked(
     splits: list[Split], skip_bad: bool, say: Callable[[str], None], known: dict[str, Stamps] | None = None
 ) -> tuple[list[Split], dict[str, Checked]]:
-    """The splits without unreadable pictures (named and counted through `say`), and what the check found, by split name.
+    """The splits without unreadable images (named and counted through `say`), and what the check found, by split name.
 
     known: stamps of an earlier check by split name; unchanged files are not decoded again.
     """
@@ -106,15 +120,16 @@ def checked(
         results[split.name] = result
         classes, numbers = result.split.classes, list(result.split.counts().values())
         if result.bad:
-            say(f"{split.name}: {len(result.bad)} unreadable pictures dropped: {'; '.join(result.bad)}")
+            say(f"{split.name}: {len(result.bad)} unreadable images dropped: {'; '.join(result.bad)}")
         counts = ", ".join(f"{classes[k]} {numbers[k]}" for k in display_order(classes))
-        say(f"{split.name}: {len(result.split.paths)} pictures ({counts})")
+        say(f"{split.name}: {len(result.split.paths)} images ({counts})")
     return [results[split.name].split for split in splits], results
 
 
-def audited(data: str | None, say: Callable[[str], None]) -> str | None:
-    """What the audit beside the data, if there is one, found to leak between splits; said as a warning."""
-    verdict = find_verdict(data) if data else None
+def audited(settings: Settings, say: Callable[[str], None]) -> str | None:
+    """What the audit beside the data, if there is one, found to leak between splits; said as a warning. Of folds nothing:
+    they are no splits that it saw."""
+    verdict = find_verdict(settings.data) if settings.data and settings.folds is None else None
     if verdict:
         say(f"warning: {verdict}")
     return verdict
@@ -138,7 +153,7 @@ def training_loader(
 def evaluation_loader(
     split: Split, settings: Settings, device: torch.device, cached: Cached = None, group: Group = SINGLE
 ) -> DataLoader:
-    """Every picture once, in order, without any random transform; each process of `group` has its own part of them."""
+    """Every image once, in order, without any random transform; each process of `group` has its own part of them."""
     dataset = _dataset(split, settings.eval_transform, settings, cached, _occlusion(settings.occlude_eval, fixed=True))
     share, size = (group.rank, group.size), max(1, settings.batch_size // group.size)
     return create_loader(dataset, size, settings.workers, device.type == "cuda", share=share)
@@ -147,9 +162,9 @@ def evaluation_loader(
 def caching(
     settings: Settings, fingerprints: dict[str, str], say: Callable[[str], None]
 ) -> Callable[[Split, Stored], CachedPictures | None] | None:
-    """What opens or builds the cache of a split's resized pictures as --cache says; None for `off`.
+    """What opens or builds the cache of a split's resized images as --cache says; None for `off`.
 
-    fingerprints: of the splits by their name. Under `auto` a cache that cannot be had is told and done without.
+    fingerprints: of the splits by their name. Under `auto` the run goes on without a cache that cannot be had, and says so.
     """
     if settings.cache == "off":
         return None
@@ -168,7 +183,7 @@ def caching(
 
 
 def first_batch(loader: DataLoader, epoch: int, most: int = 32) -> tuple[Tensor, Tensor]:
-    """The first pictures (B, C, H, W) and labels (B,) of an epoch, as training will see them; starts no worker."""
+    """The first images (B, C, H, W) and labels (B,) of an epoch, as training will see them; starts no worker."""
     loader.batch_sampler.set_epoch(epoch)
     keys = next(iter(loader.batch_sampler))[:most]
     images, labels, _ = zip(*(loader.dataset[key] for key in keys))
@@ -177,7 +192,7 @@ def first_batch(loader: DataLoader, epoch: int, most: int = 32) -> tuple[Tensor,
 
 def _dataset(split: Split, name: str, settings: Settings, cached: Cached, occlusion: HeadsetOcclusion | None) -> Dataset:
     picture = MODELS[settings.model].picture
-    # a headset is drawn on the picture as it was decoded, each time another one in training
+    # a headset is drawn on the image as it was decoded, each time another one in training
     stored = stored_for(name, picture) if cached and not occlusion else None
     pictures = cached(split, stored) if stored else None
     return create_dataset(split, name, picture, settings.channel_order, settings.seed, pictures, occlusion)

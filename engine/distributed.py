@@ -1,8 +1,8 @@
-"""Several processes, one training run: who they are, and what they tell each other.
+"""Several processes, one training run: who they are, and what they exchange.
 
 The processes are started by torchrun, or by `main.py --gpu 0,1` itself (engine.commands.launch). Process 0, the main one, alone
-writes. Gradients are averaged by DistributedDataParallel; flags and figures go through a group of their own on the host,
-so that nothing here waits for a GPU's queue.
+writes. Gradients and figures are averaged on the device, by DistributedDataParallel and here; flags
+go through a group of their own on the host, so that no process waits for its GPU's queue.
 """
 
 import os
@@ -42,7 +42,7 @@ class Group:
         if sync_bn:
             with_synchronised_batchnorm(model)
         device = next(model.parameters()).device
-        # without sync_bn every process normalises by its own pictures, and process 0's running statistics count: as
+        # without sync_bn every process normalises by its own images, and process 0's running statistics count: as
         # under the published DataParallel
         # gradients stay memory of their own: SAM keeps w + ε in it while the second pass fills the buckets
         return DistributedDataParallel(model, [device] if device.type == "cuda" else None, gradient_as_bucket_view=False)
@@ -55,19 +55,19 @@ class Group:
         dist.broadcast_object_list(box, src=0, group=self.host)
         return box[0]
 
-    def sum(self, values: Tensor) -> Tensor:
-        """(N,) of every process -> their sum, on the host."""
-        return self._reduce(values, dist.ReduceOp.SUM)
+    def sum_where_they_are(self, values: Tensor) -> Tensor:
+        """(N,) of every process -> their sum, on the device of `values`: what computes it does not wait for its queue."""
+        values = values.detach().clone()
+        if self.size > 1:
+            dist.all_reduce(values)
+        return values
 
     def max(self, *values: int) -> list[int]:
         """The largest of every process's numbers, place by place."""
-        return self._reduce(torch.tensor(values), dist.ReduceOp.MAX).tolist()
-
-    def _reduce(self, values: Tensor, operation: Any) -> Tensor:
-        values = values.detach().cpu()
+        numbers = torch.tensor(values)
         if self.size > 1:
-            dist.all_reduce(values, operation, self.host)
-        return values
+            dist.all_reduce(numbers, dist.ReduceOp.MAX, self.host)
+        return numbers.tolist()
 
     def gather(self, value: object) -> list:
         """Every process's value by rank, in every process."""
@@ -87,10 +87,11 @@ class Group:
 SINGLE = Group()
 
 
-def join_group(device: str) -> Group:
+def join_group() -> Group:
     """The group that torchrun's environment variables describe; one process alone without them.
 
-    device: as --device says, which decides between NCCL and Gloo. Raises UsageError where the variables make no sense.
+    Tensors on a GPU travel by NCCL, those on the host by Gloo, so that the device may be chosen afterwards: a checkpoint may
+    name it. Raises UsageError where the variables make no sense.
     """
     if "WORLD_SIZE" not in os.environ or "RANK" not in os.environ:
         return Group()
@@ -101,13 +102,11 @@ def join_group(device: str) -> Group:
         raise UsageError("RANK, WORLD_SIZE and LOCAL_RANK must be numbers: start the processes by torchrun") from None
     if size == 1:
         return Group()
-    on_gpu = device in ("auto", "cuda") and torch.cuda.is_available()
-    if on_gpu and local_rank >= torch.cuda.device_count():
-        raise UsageError(f"--nproc_per_node: process {local_rank} has no GPU, this machine has {torch.cuda.device_count()}")
-    if on_gpu:
+    has_gpus = torch.cuda.is_available() and local_rank < torch.cuda.device_count()
+    if has_gpus:
         torch.cuda.set_device(local_rank)
     try:
-        dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_PATIENCE)
+        dist.init_process_group("cpu:gloo,cuda:nccl" if has_gpus else "gloo", timeout=_PATIENCE)
         host = dist.new_group(backend="gloo", timeout=_PATIENCE)
     except (RuntimeError, ValueError) as error:
         raise TrainingStopped(f"the processes did not find each other ({str(error).splitlines()[0]})") from None

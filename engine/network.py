@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from engine import memory
+from engine import devices, memory
 from engine.checkpoints.format import Checkpoint
 from engine.config.flags import Settings
 from engine.config.settings import gpu_numbers
@@ -28,18 +28,31 @@ def choose_device(settings: Settings, flags: dict, say: Callable[[str], None], g
     gpus = gpu_numbers(settings.gpu)
     name = "cuda" if gpus and "device" not in flags else settings.device  # --gpu is newer than a checkpoint's device
     gpu = group.local_rank if group.size > 1 else gpus[0] if gpus else None
-    if gpu is not None and group.size == 1 and gpu >= torch.cuda.device_count():
-        known = f"this machine has {torch.cuda.device_count()}" if torch.cuda.is_available() else "no CUDA GPU is available"
-        raise UsageError(f"--gpu {gpu}: unknown GPU, {known}; leave --gpu out to use what there is")
-    if name in ("auto", "cuda") and torch.cuda.is_available():
-        return torch.device("cuda", gpu or 0)
+    problem = devices.why_no_cuda()
+    if name in ("auto", "cuda") and not problem and (gpu or 0) >= torch.cuda.device_count():
+        there = f"this machine has {torch.cuda.device_count()}"
+        if group.size > 1:
+            raise UsageError(f"--nproc_per_node: process {gpu} has no GPU, {there}")
+        raise UsageError(f"--gpu {gpu}: unknown GPU, {there}; leave --gpu out to use what there is")
+    if gpus and group.size == 1 and problem:
+        raise UsageError(f"--gpu {gpu}: unknown GPU, {problem}; leave --gpu out to use what there is")
+    if name in ("auto", "cuda") and not problem:
+        device = torch.device("cuda", gpu or 0)
+        problem = devices.why_too_old(device)
+        if not problem:
+            return device
+        if gpus or "device" in flags:
+            raise UsageError(f"{f'--gpu {gpu}' if gpus else f'--device {name}'}: {problem}")
     if name == "mps" and torch.backends.mps.is_available():
         return torch.device("mps")
-    kind = "MPS" if name == "mps" else "CUDA"
+    if name == "mps":
+        problem = "no MPS device"
     if "device" in flags and name not in ("auto", "cpu"):
-        raise UsageError(f"--device {name}: PyTorch {torch.__version__} finds no {kind} device; use --device cpu or auto")
+        kind = name.upper()
+        why = f" ({problem})" if problem not in ("no MPS device", "no CUDA GPU is available") else ""
+        raise UsageError(f"--device {name}: PyTorch {torch.__version__} finds no {kind} device{why}; use --device cpu or auto")
     if name != "cpu":
-        say(f"no {kind} device: using the CPU ({torch.get_num_threads()} threads)")
+        say(f"{problem}: using the CPU ({torch.get_num_threads()} threads)")
     return torch.device("cpu")
 
 
@@ -111,7 +124,7 @@ def tested_network(
     with memory.explained(device, settings.batch_size, settings.workers):
         model = build_model(checkpoint.model, checkpoint.num_outputs, model_options(settings), device)
         load_weights(model, checkpoint, "--evaluate", say)
-        flag = "--explain" if settings.explain else "--draw" if settings.draw else ""
+        flag = "--explain" if settings.explain else "--draw" if settings.draw and not settings.faces else ""
         if flag:
             from engine.explain.grad_cam import require_maps  # only here: without the flags nothing of it is needed
 

@@ -16,14 +16,32 @@ def seed_everything(seed: int) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False
 
 
-def get_rng_state() -> dict[str, Tensor | list[Tensor]]:
-    """The state of the CPU's generator and of every CUDA device's."""
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {"cpu": torch.get_rng_state(), "cuda": cuda}
+_CPU = torch.device("cpu")
 
 
-def set_rng_state(state: dict[str, Tensor | list[Tensor]]) -> None:
-    """Restore what `get_rng_state` gave, as far as the devices are still there."""
+def get_rng_state(device: torch.device = _CPU) -> dict[str, Tensor | list[Tensor]]:
+    """The state of the CPU's generator and, in a list "cuda", that of `device` where it is a GPU, CUDA's or Apple's."""
+    on_gpu = []
+    if device.type != "cpu":
+        on_gpu = [torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.mps.get_rng_state()]
+    return {"cpu": torch.get_rng_state(), "cuda": on_gpu}
+
+
+def set_rng_state(state: dict[str, Tensor | list[Tensor]], device: torch.device = _CPU) -> str:
+    """Restore what `get_rng_state` gave for the GPU that computes now, whatever its number.
+
+    Returns "" or what cannot be restored: a checkpoint of a CPU, or of another kind of GPU, has no state for this one.
+    """
     torch.set_rng_state(state["cpu"])
-    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["cuda"])
+    if device.type == "cpu":
+        return ""
+    missing = f"the random state of {device.type} (its draws begin anew)"
+    if not state["cuda"]:
+        return missing
+    # files of before have a state for each GPU of their machine, of which the run used the one of this number or the first
+    kept = state["cuda"][device.index or 0 if (device.index or 0) < len(state["cuda"]) else 0]
+    try:
+        torch.cuda.set_rng_state(kept, device) if device.type == "cuda" else torch.mps.set_rng_state(kept)
+    except (RuntimeError, TypeError):
+        return missing
+    return ""

@@ -55,7 +55,7 @@ def create_model(name: str, num_classes: int, **options):
     """Build the network `name` with random weights.
 
     num_classes: number of outputs, at least 2. options: those that MODELS[name] names, such as head="adaface".
-    Returns a torch module with forward(pictures (B, C, H, W), labels (B,) or None) -> logits (B, num_classes); the labels
+    Returns a torch module with forward(images (B, C, H, W), labels (B,) or None) -> logits (B, num_classes); the labels
     are for margin heads in training. Pictures are as MODELS[name].picture has them: for a POSTER (B, 3, 224, 224), for
     Deep-Emotion (B, 1, 48, 48).
     Raises ValueError for an unknown name, head or variant, or fewer than two classes, TypeError for an unknown option.
@@ -75,7 +75,7 @@ def optimize_for_inference(model, precision):
     """A copy of a network of ours made ready for evaluation, where it is faster; `model` stays as it is.
 
     precision: the torch.dtype of weights and activations. BatchNorms are folded away, which changes results by rounding
-    alone, and from float32 down the head stays in float32. Returns a module with forward(pictures, labels=None) -> logits,
+    alone, and from float32 down the head stays in float32. Returns a module with forward(images, labels=None) -> logits,
     in evaluation mode for good and without gradients; call it on the device that `model` was on.
     """
     return import_module("models.fast").optimize(model, precision)
@@ -86,17 +86,22 @@ def load_model(path, device="cpu", precision=None):
 
     precision: a torch.dtype; torch.bfloat16 or torch.float16 compute its products in 16 bits, None in float32. Returns the
     torch module in evaluation mode on `device`, with .classes (names in the order of the outputs, None where the file holds
-    none) and .prepare (PIL RGB picture -> tensor as the checkpoint's run evaluated). Raises WeightsError, a ValueError,
+    none) and .prepare (PIL RGB image -> tensor as the checkpoint's run evaluated). Raises WeightsError, a ValueError,
     naming the file where it is no checkpoint.
     """
     return import_module("models.images").load(path, device, precision)
 
 
-def predict(model, images, batch_size=32):
-    """Probabilities (N, C) as a float32 array, in the order of model.classes; of one picture (1, C).
+def predict(model, images, batch_size=32, faces=False):
+    """Probabilities (N, C) as a float32 array, in the order of model.classes; of one image (1, C).
 
-    model: of `load_model`. images: one or any number of paths, PIL pictures, or uint8 arrays (H, W, 3) in RGB or (H, W), of
-    any size: aligned face crops. batch_size: pictures that are held and computed at once. Raises DataError, a ValueError,
-    naming a file that cannot be read, TypeError for what is no picture.
+    model: of `load_model`. images: one or any number of paths, PIL images, or uint8 arrays (H, W, 3) in RGB or (H, W), of
+    any size: aligned face crops. batch_size: images that are held and computed at once. Raises DataError, a ValueError,
+    naming a file that cannot be read, TypeError for what is no image.
+
+    faces: the images are photographs; the result is a list with, for each of them, the list of its faces from left to right,
+    each a models.faces.PredictedFace with .box, .score, .points and .probabilities. They are cropped as model.alignment says,
+    "points" or "box", which a checkpoint that knows it sets; otherwise by points. Raises DataError where the packages of
+    requirements-faces.txt are missing.
     """
-    return import_module("models.images").predict(model, images, batch_size)
+    return import_module("models.images").predict(model, images, batch_size, faces)

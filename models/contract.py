@@ -3,8 +3,8 @@
 A network is a file in `models/` and a line in `models.MODELS`. The line is an `Architecture`: what has to be known before
 the network is built, by the command line, the recipes and the cache. No torch is imported for it.
 
-The network itself is made by `module.cls(num_classes=N, ...)`, and is called as forward(pictures (B, C, H, W)) or
-forward(pictures, labels (B,) or None) -> logits (B, N). A plain `nn.Module` needs no more. What its class may say beyond:
+The network itself is made by `module.cls(num_classes=N, ...)`, and is called as forward(images (B, C, H, W)) or
+forward(images, labels (B,) or None) -> logits (B, N). A plain `nn.Module` needs no more. What its class may say beyond:
 
     name                     what it is                                                      without it
     trunk                    key prefixes of what follows the features (--feature-lr-scale)  all is trunk
@@ -12,11 +12,11 @@ forward(pictures, labels (B,) or None) -> logits (B, N). A plain `nn.Module` nee
     classifier               the head, which may have `plain_logits` (models.parts.heads)          no margin head
     last_maps                names of the layers whose maps Grad-CAM explains                the last that has places
     cell_centres(side, n)    the pixel of n that each cell of such a map is about            equal cells side by side
-    unwarp(maps, pictures)   from a warped picture back to the picture itself                nothing is warped
+    unwarp(maps, images)   from a warped image back to the image itself                nothing is warped
     attention                an `Attention`: which attention weights are maps                Grad-CAM alone
     landmark_features(x, k)  maps of a frozen branch, for forward's `landmarks`;             no such branch
                              SAM computes them once for its two passes, k = 2
-    reduce(x)                the part of pictures that is read, where picture.step > 1       all of it is read
+    reduce(x)                the part of images that is read, where image.step > 1       all of it is read
     fold()                   turn a copy for evaluation into its faster form                 evaluated as it is
     head_layer, least_dtype  with fold: see models.fast
     start(init)              change the random start as --init says                          --init reference alone
@@ -51,7 +51,7 @@ EVERYTHING = ("",)  # the prefix of every key
 class Architecture:
     """Where a network is, and what the rest of the program must know of it before it is built.
 
-    module, cls: of its class, or of a function that makes it. family: row of `engine.config.recipes.RECIPES`. picture: what it
+    module, cls: of its class, or of a function that makes it. family: row of `engine.config.recipes.RECIPES`. image: what it
     takes. fixed: what the name stands for, as arguments of the constructor; options: further arguments that a user chooses,
     each a setting of that name. inits: choices of --init. pretrained_files: names of files that --pretrained looks for.
     title: what it is called in sentences, its name where empty.
@@ -95,7 +95,7 @@ class Architecture:
 
 @dataclass(frozen=True)
 class Attention:
-    """Which attention weights of a network are maps of its picture's places; names of layers as `named_modules` has them.
+    """Which attention weights of a network are maps of its image's places; names of layers as `named_modules` has them.
 
     cross: the layers whose weights make up each map together, and headings: a name for each map. skipped: tokens that come
     before those of the places. class_token: the layer at which a class token looks at class_levels maps of side², None
@@ -147,7 +147,7 @@ def logits_without_margin(model: nn.Module, logits: Tensor) -> Tensor:
 
 
 def cell_centres(model: nn.Module, side: int, size: int) -> Tensor:
-    """(side,) the row or column of a picture of `size` that each cell of the network's maps is about, from 0."""
+    """(side,) the row or column of an image of `size` that each cell of the network's maps is about, from 0."""
     if declared(model, "cell_centres"):
         return model.cell_centres(side, size)
     import torch
@@ -156,7 +156,7 @@ def cell_centres(model: nn.Module, side: int, size: int) -> Tensor:
 
 
 def unwarped(model: nn.Module, maps: Tensor, pictures: Tensor) -> Tensor:
-    """maps (B, H, W) over what the network made of its pictures (B, C, H, W) -> over the pictures themselves."""
+    """maps (B, H, W) over what the network made of its images (B, C, H, W) -> over the images themselves."""
     return model.unwarp(maps, pictures) if declared(model, "unwarp") else maps
 
 
@@ -168,7 +168,7 @@ def taking_labels(model: nn.Module) -> nn.Module:
 
 
 class _WithoutLabels:
-    """Goes before a class of networks that take pictures alone."""
+    """Goes before a class of networks that take images alone."""
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         return super().forward(x)

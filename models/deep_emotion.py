@@ -1,7 +1,7 @@
 """Deep-Emotion: a small network for 48² grey faces with a spatial transformer, as coded and as its paper describes it.
 
 Source: Minaee and Abdolrashidi, 2021, "Deep-Emotion: Facial expression recognition using attentional convolutional
-network", Sensors 21(9):3046, arXiv:1902.01019, figure 2. The widely used PyTorch code warps the input picture, the paper
+network", Sensors 21(9):3046, arXiv:1902.01019, figure 2. The widely used PyTorch code warps the input image, the paper
 the features. Spatial transformer: Jaderberg et al., 2015, arXiv:1506.02025.
 """
 
@@ -40,8 +40,25 @@ def affine_grid(theta: Tensor, height: int, width: int) -> Tensor:
     return (places @ theta.transpose(1, 2)).unflatten(1, (height, width))
 
 
+def sample_repeatably(x: Tensor, grid: Tensor) -> Tensor:
+    """x (B, C, H, W), grid (B, h, w, 2) -> (B, C, h, w), as torch.nn.functional.grid_sample without aligned corners, up to
+    rounding, by operations whose backward pass on CUDA has a repeatable kernel."""
+    (B, C, H, W), (h, w) = x.shape, grid.shape[1:3]
+    x_place, y_place = (((places + 1) * size - 1) / 2 for places, size in zip(grid.unbind(-1), (W, H)))
+    left, top = x_place.detach().floor(), y_place.detach().floor()
+    x_share, y_share, pixels, total = x_place - left, y_place - top, x.flatten(2), 0
+    for right in (0, 1):
+        for down in (0, 1):
+            column, row = left + right, top + down
+            inside = (column >= 0) & (column < W) & (row >= 0) & (row < H)
+            index = (row.clamp(0, H - 1) * W + column.clamp(0, W - 1)).long().view(B, 1, h * w).expand(B, C, h * w)
+            weight = (x_share if right else 1 - x_share) * (y_share if down else 1 - y_share)
+            total = total + (weight * inside)[:, None] * pixels.gather(2, index).view(B, C, h, w)
+    return total
+
+
 class _DeepEmotion(nn.Module):
-    """What both forms share: the transformer's prediction from the picture, and the warp.
+    """What both forms share: the transformer's prediction from the image, and the warp.
 
     localization_sizes: kernels of its convolutions, side: of the map that they leave.
     """
@@ -70,20 +87,25 @@ class _DeepEmotion(nn.Module):
         """Nothing beyond what `models.fast.optimize` does with every layer."""
 
     def affine(self, picture: Tensor) -> Tensor:
-        """(B, 2, 3): where each place of the warped picture is taken from, in coordinates from -1 to 1."""
-        return self.fc_loc(self.localization(picture).flatten(1)).view(-1, 2, 3)
+        """(B, 2, 3): where each place of the warped image is taken from, in coordinates from -1 to 1."""
+        with torch.autocast(picture.device.type, enabled=False):  # in bfloat16 places would be off by 0.1 pixels
+            exact = picture.to(torch.promote_types(picture.dtype, torch.float32))
+            return self.fc_loc(self.localization(exact).flatten(1)).view(-1, 2, 3)
 
     def warp(self, x: Tensor, picture: Tensor) -> Tensor:
         """x: (B, C, H, W), resampled by the affine map that is predicted from `picture`; zeros outside."""
         theta = self.affine(picture)
+        x = x.to(theta.dtype)
         # the backward of PyTorch's own grid does not compile for a batch of open size
         compiling = torch.compiler.is_compiling()
         grid = affine_grid(theta, *x.shape[2:]) if compiling else F.affine_grid(theta, x.shape, align_corners=False)
-        return F.grid_sample(x, grid, align_corners=False)
+        # only there: PyTorch's own is faster and on a CPU repeatable
+        repeatable = x.device.type != "cpu" and torch.are_deterministic_algorithms_enabled() and not compiling
+        return sample_repeatably(x, grid) if repeatable else F.grid_sample(x, grid, align_corners=False)
 
     @staticmethod
     def cell_centres(side: int, size: int) -> Tensor:
-        """(side,) the row or column of a picture of `size` that each cell of `last_maps` is about, from 0.
+        """(side,) the row or column of an image of `size` that each cell of `last_maps` is about, from 0.
 
         Valid convolutions: two of 3 × 3 take 2 pixels at each side, pooling puts the centre between two, two more take 2 cells.
         """
@@ -92,11 +114,11 @@ class _DeepEmotion(nn.Module):
     def check(self, x: Tensor) -> None:
         """Raises ValueError for another shape than (B, 1, 48, 48)."""
         if x.dim() != 4 or x.shape[1:] != (1, PICTURE_SIZE, PICTURE_SIZE):
-            raise ValueError(f"Deep-Emotion takes pictures (B, 1, {PICTURE_SIZE}, {PICTURE_SIZE}), not {tuple(x.shape)}")
+            raise ValueError(f"Deep-Emotion takes images (B, 1, {PICTURE_SIZE}, {PICTURE_SIZE}), not {tuple(x.shape)}")
 
 
 class DeepEmotion(_DeepEmotion):
-    """Deep-Emotion as the public PyTorch code computes it: the picture itself is warped.
+    """Deep-Emotion as the public PyTorch code computes it: the image itself is warped.
 
     x: (B, 1, 48, 48), grey, mean and deviation ½; labels are ignored -> logits (B, num_classes)
     """
@@ -119,7 +141,7 @@ class DeepEmotion(_DeepEmotion):
         self.conv4, self.norm = folding.followed(self.conv4, self.norm), nn.Identity()
 
     def unwarp(self, maps: Tensor, picture: Tensor) -> Tensor:
-        """maps: (B, H, W) over the warped `picture` -> over the picture itself; 0 where the warp looks at nothing."""
+        """maps: (B, H, W) over the warped `picture` -> over the image itself; 0 where the warp looks at nothing."""
         affine = self.affine(picture)
         back = torch.linalg.pinv(affine[:, :, :2])  # of a warp onto a line there is no inverse
         back = torch.cat((back, -back @ affine[:, :, 2:]), dim=2)
@@ -128,7 +150,7 @@ class DeepEmotion(_DeepEmotion):
 
 
 class DeepEmotionPaper(_DeepEmotion):
-    """Deep-Emotion as its paper describes it: the transformer, predicted from the picture, warps the features.
+    """Deep-Emotion as its paper describes it: the transformer, predicted from the image, warps the features.
 
     x: (B, 1, 48, 48), grey, mean and deviation ½; labels are ignored -> logits (B, num_classes)
     """

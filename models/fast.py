@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from models import contract, folding
 from models.parts import ir50, layers, mobilefacenet, window_attention
 
-CHUNK = 4  # pictures at a time on a CPU: a stage's maps then stay in the cache, and their memory is used again
+CHUNK = 4  # images at a time on a CPU: a stage's maps then stay in the cache, and their memory is used again
 
 
 class Bottleneck(nn.Module):
@@ -67,7 +67,7 @@ class ExactHead(nn.Module):
 
 
 class OptimizedNetwork(nn.Module):
-    """What `optimize` gives: forward(pictures, labels=None) -> logits in float32 at least, without gradients."""
+    """What `optimize` gives: forward(images, labels=None) -> logits in float32 at least, without gradients."""
 
     def __init__(self, network: nn.Module, dtype: torch.dtype):
         super().__init__()
@@ -106,6 +106,9 @@ def optimize(model: nn.Module, dtype: torch.dtype) -> OptimizedNetwork | Unfolde
     network = copy.deepcopy(model).eval().requires_grad_(False)
     if not contract.declared(network, "fold"):
         return UnfoldedNetwork(network, dtype).eval()
+    device = next(network.parameters()).device
+    if device.type == "mps":  # which has no float64
+        network.cpu()
     network.double().fold()
     if contract.declared(network, "least_dtype"):
         dtype = torch.promote_types(dtype, network.least_dtype)
@@ -116,7 +119,7 @@ def optimize(model: nn.Module, dtype: torch.dtype) -> OptimizedNetwork | Unfolde
     convert(network)
     network.to(dtype)
     setattr(owner, name, ExactHead(head.to(torch.promote_types(dtype, torch.float32))))
-    return OptimizedNetwork(network, dtype).eval()
+    return OptimizedNetwork(network.to(device), dtype).eval()
 
 
 def convert(module: nn.Module) -> nn.Module:
@@ -142,7 +145,7 @@ def _block(block: mobilefacenet.LinearBlock) -> nn.Module:
 
 
 def convert_stages(backbone: ir50.IR50 | ir50.IR50SingleBody, side: int) -> None:
-    """Convert an IR-50 in place. side: of its pictures, in pixels."""
+    """Convert an IR-50 in place. side: of its images, in pixels."""
     conv, norm, prelu = backbone.input_layer
     backbone.input_layer = nn.Sequential(folding.followed(conv, norm), prelu)
     for stage in (m for name, m in backbone.named_children() if name.startswith("body")):

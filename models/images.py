@@ -1,6 +1,6 @@
-"""A checkpoint as a network that takes pictures of any size. `models.load_model` and `models.predict` are its doors."""
+"""A checkpoint as a network that takes images of any size. `models.load_model` and `models.predict` are its doors."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,6 +17,7 @@ from data_preprocessing.loading.transforms import CHANNEL_ORDERS, TRANSFORMS, cr
 from data_preprocessing.sources.images import load_image, to_rgb
 from models import MODELS, create_model
 from models.errors import WeightsError
+from models.faces import CROPS, FaceCropper, PredictedFace
 from models.files.checkpoint_network import DAMAGE, NetworkFile, read_network
 from models.files.weights import load_exact
 from models.files.wording import readable
@@ -37,6 +38,7 @@ def load(path: Path | str, device: torch.device | str, precision: torch.dtype | 
     """See `models.load_model`."""
     network, model = open_checkpoint(Path(path))
     model.classes, model.num_outputs, model.precision = network.classes, network.num_outputs, precision
+    model.alignment, model.crop_size = network.args.get("alignment"), MODELS[network.model].picture.size
     return model.to(device, memory_format=torch.channels_last).eval()
 
 
@@ -65,19 +67,45 @@ def preparation(network: NetworkFile) -> Preparation:
     return Preparation(fit, MODELS[network.model].picture, order)
 
 
-def predict(model: nn.Module, images: Given | Iterable[Given], batch_size: int) -> np.ndarray:
+def predict(
+    model: nn.Module, images: Given | Iterable[Given], batch_size: int, faces: bool
+) -> np.ndarray | list[list[PredictedFace]]:
     """See `models.predict`."""
     if not hasattr(model, "prepare"):
-        raise TypeError("predict takes a network that load_model gave; another does not know how its pictures are prepared")
+        raise TypeError("predict takes a network that load_model gave; another does not know how its images are prepared")
     is_one = isinstance(images, str | Path | Image.Image) or (isinstance(images, np.ndarray) and images.ndim < 4)
-    pictures, found = iter([images] if is_one else images), []
+    pictures = map(_rgb, [images] if is_one else images)
+    return _faces(model, pictures, batch_size) if faces else _probabilities(model, pictures, batch_size)
+
+
+def _probabilities(model: nn.Module, pictures: Iterable[Image.Image], batch_size: int) -> np.ndarray:
+    """(N, C) float32 of RGB images."""
+    pictures, found = iter(pictures), []
     model.eval()
     device, precision = next(model.parameters()).device, model.precision
     with torch.inference_mode(), torch.autocast(device.type, dtype=precision, enabled=precision not in (None, torch.float32)):
-        while batch := [model.prepare(_rgb(picture)) for picture in islice(pictures, batch_size)]:
+        while batch := [model.prepare(picture) for picture in islice(pictures, batch_size)]:
             batch = torch.stack(batch).to(device, memory_format=torch.channels_last)
             found.append(model(batch).float().softmax(dim=1).cpu().numpy())
     return np.concatenate(found) if found else np.zeros((0, model.num_outputs), np.float32)
+
+
+def _faces(model: nn.Module, pictures: Iterable[Image.Image], batch_size: int) -> list[list[PredictedFace]]:
+    """Of each RGB image its faces, from left to right."""
+    cropper, counts, faces = FaceCropper(), [], []
+    cropper.align = model.alignment if model.alignment in CROPS else CROPS[0]
+    cropper.size = model.crop_size
+
+    def crops() -> Iterator[Image.Image]:
+        for picture in pictures:
+            found = cropper(picture)
+            counts.append(len(found))
+            faces.extend(crop.face for crop in found)
+            yield from (crop.image for crop in found)
+
+    rows = _probabilities(model, crops(), batch_size)
+    predicted = iter([PredictedFace(face.box, face.score, face.points, row) for face, row in zip(faces, rows)])
+    return [list(islice(predicted, count)) for count in counts]
 
 
 def _rgb(picture: Given) -> Image.Image:
@@ -89,7 +117,7 @@ def _rgb(picture: Given) -> Image.Image:
     if isinstance(picture, Image.Image):
         return to_rgb(picture)
     if not isinstance(picture, str | Path):
-        raise TypeError(f"a picture is a path, a PIL picture or a uint8 array, not a {type(picture).__name__}")
+        raise TypeError(f"an image is a path, a PIL image or a uint8 array, not a {type(picture).__name__}")
     return read_image(picture)
 
 

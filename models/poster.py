@@ -1,4 +1,4 @@
-"""What every POSTER shares: two backbones on the same reduced picture, the landmark one frozen."""
+"""What every POSTER shares: two backbones on the same reduced image, the landmark one frozen."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ class Poster(nn.Module):
 
     @staticmethod
     def cell_centres(side: int, size: int) -> Tensor:
-        """(side,) the row or column of a picture of `size` that each cell of a map of `side` is about, from 0.
+        """(side,) the row or column of an image of `size` that each cell of a map of `side` is about, from 0.
 
         Convolutions and subsamplings of stride 2 keep the even places, so that cells start at 0 and not at half their size.
         """
@@ -62,7 +62,7 @@ class Poster(nn.Module):
         fast.convert_stages(self.ir_back, IMAGE_SIZE // 2)
 
     def landmark_features(self, x: Tensor, passes: int = 1) -> LandmarkMaps:
-        """x: pictures as for `forward` -> the landmark backbone's three maps, which `forward` takes as `landmarks`.
+        """x: images as for `forward` -> the landmark backbone's three maps, which `forward` takes as `landmarks`.
 
         The branch is frozen, so that its maps of a batch are the same at w and at SAM's w + ε. In train mode its running
         statistics move as in so many passes over the batch. Raises ValueError for another shape.
@@ -71,7 +71,7 @@ class Poster(nn.Module):
             return self.face_landback(self.reduce(x))
 
     def backbones(self, x: Tensor, landmarks: LandmarkMaps | None) -> tuple[LandmarkMaps, object]:
-        """x: pictures as for `forward`; landmarks: what `landmark_features` gave of them -> the landmark maps, and what the
+        """x: images as for `forward`; landmarks: what `landmark_features` gave of them -> the landmark maps, and what the
         image backbone gives. Raises ValueError for another shape."""
         x = self.reduce(x)
         return self.landmark_features(x) if landmarks is None else landmarks, self.ir_back(x)
@@ -83,7 +83,7 @@ class Poster(nn.Module):
         """
         if x.dim() != 4 or x.shape[1:] not in ((3, IMAGE_SIZE, IMAGE_SIZE), (3, IMAGE_SIZE // 2, IMAGE_SIZE // 2)):
             sizes = f"(B, 3, {IMAGE_SIZE}, {IMAGE_SIZE}), or their even rows and columns"
-            raise ValueError(f"POSTER takes pictures {sizes}, not {tuple(x.shape)}")
+            raise ValueError(f"POSTER takes images {sizes}, not {tuple(x.shape)}")
         if x.shape[2] == IMAGE_SIZE:
             x = x[:, :, ::2, ::2].contiguous(memory_format=torch.channels_last)  # copied once for both backbones
         return x

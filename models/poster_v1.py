@@ -108,7 +108,7 @@ class PosterV1(Poster):
     """POSTER V1 for any number of classes.
 
     x: (B, 3, 224, 224), ImageNet-normalised, labels: (B,) for a margin head in training -> logits (B, num_classes)
-    landmarks: what `landmark_features` gave of the same pictures, where it was asked before.
+    landmarks: what `landmark_features` gave of the same images, where it was asked before.
     depth: pyramid blocks; 4, 6 and 8 are small, base and large. variant: "affectnet" leaves out the token convolution.
     freeze_landmark_bn: see `Poster`. head, margin, scale, h: see `models.parts.heads.create_head`.
     Raises ValueError for an unknown variant.

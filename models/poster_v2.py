@@ -42,7 +42,7 @@ class PosterV2(Poster):
     """POSTER V2 for any number of classes.
 
     x: (B, 3, 224, 224), ImageNet-normalised, labels: (B,) for a margin head in training -> logits (B, num_classes)
-    landmarks: what `landmark_features` gave of the same pictures, where it was asked before.
+    landmarks: what `landmark_features` gave of the same images, where it was asked before.
     freeze_landmark_bn: see `Poster`. head, margin, scale, h: see `models.parts.heads.create_head`.
     """
 

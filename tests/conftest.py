@@ -1,4 +1,4 @@
-"""Fixtures that several test files share: generated pictures and folders of them."""
+"""Fixtures that several test files share: generated images and folders of them."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def make_picture():
-    """make_picture(seed, size=(width, height)): an RGB picture of coarse random patches."""
+    """make_picture(seed, size=(width, height)): an RGB image of coarse random patches."""
 
     def make(seed: int = 0, size: tuple[int, int] = (40, 40)) -> Image.Image:
         patches = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)

@@ -14,7 +14,7 @@ import environment
 ROOT = Path(environment.__file__).parent
 OPTIONAL = {"tensorboard", "safetensors"}  # imported where a user has installed them
 # of single commands, in requirements-extras.txt; requests comes with gdown
-EXTRAS = {"gdown", "requests", "onnx", "onnxruntime", "openvino"}
+EXTRAS = {"gdown", "requests", "onnx", "onnxruntime", "openvino", "yaml"}
 FACES = {"cv2": "opencv-python-headless", "av": "av"}  # in requirements-faces.txt
 COMMANDS = [
     ["main.py", "--data", "faces"],
@@ -80,7 +80,7 @@ def test_requirements_are_what_is_imported():
         "koreanize_matplotlib"
     }  # which is found, not imported
     extras = (ROOT / "requirements-extras.txt").read_text("utf-8")
-    assert all(re.search(rf"\b{name}==", extras) for name in EXTRAS - {"requests"})
+    assert all(re.search(rf"\b{name}==", extras) for name in EXTRAS - {"requests", "yaml"} | {"pyyaml"})
     faces = (ROOT / "requirements-faces.txt").read_text("utf-8")
     assert all(f"\n{name}==" in faces for name in FACES.values())
     assert all(version(name).partition("+")[0] == number for name, number in declared.items())

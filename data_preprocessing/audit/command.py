@@ -1,10 +1,10 @@
 """Can the split of a data set support a claim about new people?
 
-    python -m data_preprocessing.audit DIR [--strict] [--subject-regex RE] [--keep test|train] [--out DIR]
+    python -m data_preprocessing.audit DIR|LIST [--strict] [--subject-regex RE] [--keep test|train] [--out DIR]
 
-Reads DIR/{train,valid,test}/<class>/* and writes audit.html and audit.json: classes, sizes, broken pictures, copies within
-and across splits and classes, subjects in more than one split, and a verdict; and audit.csv: every image that has a copy,
-and which of them to leave out, as `prepare --without` does. Nothing else is written or changed.
+Reads DIR/{train,valid,test}/<class>/*, or a list of images, and writes audit.html and audit.json: classes, sizes, broken
+images, copies within and across splits and classes, subjects in more than one split, and a verdict; and audit.csv: every
+image that has a copy, and which of them to leave out, as `prepare --without` does. Nothing else is written or changed.
 """
 
 import argparse
@@ -14,13 +14,14 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from data_preprocessing.audit.copies import Listed, Scan
 from data_preprocessing.audit.figures import compute_figures
+from data_preprocessing.audit.listed import list_of, place_beside, prepare_flags
 from data_preprocessing.audit.near_duplicates import SIDE, fingerprints, grey_thumbnail
 from data_preprocessing.audit.report import remedy, write_report
 from data_preprocessing.audit.table import KEEP, Copied
@@ -32,6 +33,8 @@ from data_preprocessing.common.workers import run_tasks
 from data_preprocessing.sources.folders import read_split
 from data_preprocessing.sources.images import check_image, open_image
 from data_preprocessing.sources.manifest import MANIFEST, Row, composed, parse_manifest
+from data_preprocessing.sources.open_source import is_list, refuse_for_folders
+from data_preprocessing.sources.reading import USUAL, Reading
 from data_preprocessing.sources.records import compile_pattern
 from data_preprocessing.sources.split_folders import find_splits
 
@@ -43,24 +46,31 @@ def audit(
     subject_regex: str | None = None,
     progress: Progress = lambda items, total, text: items,
     keep: str = KEEP[0],
+    reading: Reading = USUAL,
 ) -> tuple[dict, list[Copied]]:
     """All figures of audit.json and all rows of audit.csv about the data set at `root`; nothing is written.
 
     subject_regex: finds the subject in a file name (its first group, else the whole match), where no manifest.csv names it.
-    progress: wraps the iterations, given their length and a text. keep: see table.list_copied. Raises DataError for a
-    folder without splits or classes, a manifest.csv without its columns, and a wrong expression.
+    progress: wraps the iterations, given their length and a text. keep: see table.list_copied. reading: of a list.
+    Raises DataError for a folder without splits or classes, a manifest.csv without its columns, and a wrong expression.
     """
     notes: list[str] = []
-    listed = list_pictures(root, subject_regex, notes.append)
-    figures, copied = compute_figures(listed, scan_pictures(root, listed.paths, progress), progress, keep)
+    images, more = root, {}
+    if is_list(root):
+        listed, images = list_of(root, replace(reading, subject_regex=subject_regex), notes.append)
+        more = {"list": {"images": str(images), "flags": prepare_flags(reading)}}
+    else:
+        refuse_for_folders(root, replace(reading, subject_regex=None))
+        listed = list_pictures(root, subject_regex, notes.append)
+    figures, copied = compute_figures(listed, scan_pictures(images, listed.paths, progress), progress, keep)
     figures["summary"] = [*figures["summary"], *notes]
-    return figures, copied
+    return figures | more, copied
 
 
 def list_pictures(root: Path, subject_regex: str | None = None, say: Callable[[str], None] = lambda text: None) -> Listed:
-    """Paths, splits, classes and subjects of all pictures below `root`, without decoding one. Raises DataError as `audit`.
+    """Paths, splits, classes and subjects of all images below `root`, without decoding one. Raises DataError as `audit`.
 
-    say: told in one-line texts which files are left out.
+    say: gets one-line texts about the files that are left out.
     """
     paths, splits, labels = [], [], []
     try:
@@ -84,7 +94,7 @@ def list_pictures(root: Path, subject_regex: str | None = None, say: Callable[[s
 
 
 def scan_pictures(root: Path, paths: tuple[str, ...], progress: Progress = lambda items, total, text: items) -> Scan:
-    """Decode every picture once, in parallel; what is kept of one is about 1.5 kB."""
+    """Decode every image once, in parallel; what is kept of one is about 1.5 kB."""
     count = len(paths)
     scan = Scan(
         [""] * count,
@@ -95,7 +105,7 @@ def scan_pictures(root: Path, paths: tuple[str, ...], progress: Progress = lambd
         {},
     )
     results = run_tasks(_Reader(root), list(enumerate(paths)), min(os.cpu_count() or 1, 8))
-    for index, digest, size, mode, prints, problem in progress(results, count, "reading pictures"):
+    for index, digest, size, mode, prints, problem in progress(results, count, "reading images"):
         scan.digests[index], scan.sizes[index], scan.modes[index] = digest, size, mode
         if problem:
             scan.problems[index] = problem
@@ -144,7 +154,11 @@ def _subject(expression: re.Pattern | None, path: str) -> str | None:
 def get_args_parser() -> argparse.ArgumentParser:
     """The command line of `python -m data_preprocessing.audit`."""
     parser = OneLineParser(prog="python -m data_preprocessing.audit", description=__doc__.splitlines()[0])
-    parser.add_argument("root", type=path, metavar="DIR", help="the data set: DIR/{train,valid,test}/<class>/*")
+    what = "the data set: DIR/{train,valid,test}/<class>/*, or a list of images, cut as main.py does"
+    parser.add_argument("root", type=path, metavar="DIR|LIST", help=what)
+    parser.add_argument("--columns", metavar="ROLE=NAME,...", help="of a list, as for main.py")
+    parser.add_argument("--root", dest="images", metavar="DIR", type=path, help="what a list's paths are relative to")
+    parser.add_argument("--split-seed", type=int, default=0, metavar="N", help="of a list without splits (default: 0)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where the verdict is leakage")
     parser.add_argument(
         "--subject-regex",
@@ -159,7 +173,10 @@ def get_args_parser() -> argparse.ArgumentParser:
         "that test stays comparable, or that of the earlier one, for a network that is trained already (default: %(default)s)",
     )
     parser.add_argument(
-        "--out", type=path, metavar="DIR", help="folder for audit.html, audit.json and audit.csv (default: the data set's)"
+        "--out",
+        type=path,
+        metavar="DIR",
+        help="folder for audit.html, audit.json and audit.csv (default: the data set's; of LIST.csv LIST_audit/)",
     )
     return parser
 
@@ -167,9 +184,10 @@ def get_args_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, 1 with --strict and leakage, 2 for wrong arguments or data."""
     args = get_args_parser().parse_args(argv)
-    out = args.out or args.root
+    out = args.out or (place_beside(args.root) if is_list(args.root) else args.root)
+    reading = Reading(args.columns, args.images and str(args.images), seed=args.split_seed)
     try:
-        figures, copied = audit(args.root, args.subject_regex, progress, args.keep)
+        figures, copied = audit(args.root, args.subject_regex, progress, args.keep, reading)
         write_report(figures, copied, args.root, out)
     except DataError as error:
         print(f"error: {one_line(error)}", file=sys.stderr)

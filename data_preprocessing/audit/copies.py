@@ -10,7 +10,7 @@ import numpy as np
 from data_preprocessing.audit.near_duplicates import CANDIDATE_COSINE, SAME_PICTURE, TooManyCandidates, find_pairs
 
 MOST_LISTED = 500
-MOST_CANDIDATES = 200  # a picture, and a million at least: about 25 microseconds each
+MOST_CANDIDATES = 200  # an image, and a million at least: about 25 microseconds each
 _TOTALS = (
     "pairs", "mirrored", "across_splits", "across_classes", "same_subject_across_classes",
     "strangers_across", "strangers_within",
@@ -19,10 +19,10 @@ _TOTALS = (
 
 @dataclass(frozen=True)
 class Listed:
-    """The pictures: path (relative to the data set), split, class and subject of each; None: unknown subject.
+    """The images: path (relative to the data set), split, class and subject of each; None: unknown subject.
 
     split_names: the splits that exist. subject_source: where subjects come from, "" for nowhere. manifest_lost: rows of the
-    manifest whose picture is not there. sources: each picture's name in the data set it was prepared from, "" if unknown.
+    manifest whose image is not there. sources: each image's name in the data set it was prepared from, "" if unknown.
     """
 
     split_names: tuple[str, ...]
@@ -37,7 +37,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class Scan:
-    """What reading gave, by a picture's index: SHA-256 of the file, `fingerprints`, width and height, PIL's mode.
+    """What reading gave, by an image's index: SHA-256 of the file, `fingerprints`, width and height, PIL's mode.
 
     problems: index -> what is wrong, of the unreadable ones.
     """
@@ -155,7 +155,7 @@ def _crossed(a: Group, b: Group) -> dict[str, bool]:
 
 
 def _same_subject(a: Group, b: Group) -> bool:
-    """Whether all pictures of both show one known person: frames of a sequence are near copies under changing classes."""
+    """Whether all images of both show one known person: frames of a sequence are near copies under changing classes."""
     return len(a.subjects | b.subjects) == 1 and None not in a.subjects
 
 
@@ -168,7 +168,7 @@ class _Pairs:
         self._number = 0
 
     def note(self, a: Group, b: Group, value: float, kind: str) -> None:
-        """Put a pair of pictures, one of each group, into the list where it matters most."""
+        """Put a pair of images, one of each group, into the list where it matters most."""
         if len(a.splits | b.splits) > 1:
             name, of = "across_splits", self._listed.splits
         elif len(a.labels | b.labels) > 1:

@@ -1,4 +1,4 @@
-"""The figures of an audit, from the list of pictures and what reading them gave; see command.py."""
+"""The figures of an audit, from the list of images and what reading them gave; see command.py."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable

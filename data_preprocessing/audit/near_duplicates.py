@@ -8,7 +8,7 @@ least squares on the gradients (Lucas and Kanade, 1981).
 
 Thresholds, from 1,670 photographs of 653 persons: copies as JPEG of quality 60, at 0.7 of the size, mirrored, or without 3 %
 of width and height are all found (1,670 of each), without 3 % at every side 97 to 98 %, without 5 % at every side 6 to 25 %; of
-1,387,910 pairs of different persons' pictures 3 are taken for near-duplicates, all frames of one shot under two names.
+1,387,910 pairs of different persons' images 3 are taken for near-duplicates, all frames of one shot under two names.
 Binary pHashes that give about as many candidates (distance up to 10 of 64) miss 17 % of the copies without 3 % at every side.
 """
 
@@ -23,18 +23,18 @@ from data_preprocessing.sources.images import to_rgb
 SIDE = 32
 CANDIDATE_COSINE = 0.83
 SAME_PICTURE = 0.95
-FLAT_CONTRAST = 1.0  # grey levels of detail: below it, it is mostly the encoder's noise, which many pictures share
-_BLOCK = 2048  # pictures a side of a block of compared pairs: 16 MiB of cosines
+FLAT_CONTRAST = 1.0  # grey levels of detail: below it, it is mostly the encoder's noise, which many images share
+_BLOCK = 2048  # images per side of a block of compared pairs: 16 MiB of cosines
 _BATCH = 256  # pairs confirmed at once: few enough to stay in the processor's cache
 
 
 class TooManyCandidates(Exception):
-    """The pictures are so much alike that the search for near-duplicates was given up."""
+    """The images are so much alike that the search for near-duplicates was given up."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Near-duplicates: pictures `first[k]` < `second[k]`, `similarity[k]` in [0.95, 1]; mirrored: one is flipped."""
+    """Near-duplicates: images `first[k]` < `second[k]`, `similarity[k]` in [0.95, 1]; mirrored: one is flipped."""
 
     first: np.ndarray
     second: np.ndarray
@@ -57,7 +57,7 @@ _MIRROR = np.tile(np.where(_FREQUENCY % 2, -1, 1), 8).astype(np.float32)  # a fl
 
 
 def grey_thumbnail(image: Image.Image) -> np.ndarray:
-    """(32, 32) uint8 of the whole picture, whatever its shape. Raises what PIL raises where it cannot be decoded.
+    """(32, 32) uint8 of the whole image, whatever its shape. Raises what PIL raises where it cannot be decoded.
 
     A JPEG whose pixels are not read yet is decoded in grey at the smallest of its scales with 64 pixels or more a side.
     """
@@ -69,7 +69,7 @@ def fingerprints(thumbnails: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(n, 32, 32) uint8 -> (n, 64) float32 rows of length 1 and (n, 32, 32) int8, for the two measures.
 
     The first are DCT coefficients weighted by frequency; the second the details, that is without light and shade (coarser
-    than 3 pixels) and without what a shift would upset. Both are 0 for flat pictures, which nothing tells apart.
+    than 3 pixels) and without what a shift would upset. Both are 0 for flat images, which nothing tells apart.
     """
     grey = thumbnails.astype(np.float32)
     coefficients = (_DCT @ grey @ _DCT.T * _WEIGHT).reshape(len(grey), -1)
@@ -83,12 +83,12 @@ def fingerprints(thumbnails: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def similarity(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Details, twice (n, 32, 32) -> (n,) float in [0, 1]: their correlation after the best small shift and zoom.
 
-    0 where the best fit inverts the picture. The fit is linear: it undoes shifts of about one thumbnail pixel at most.
+    0 where the best fit inverts the image. The fit is linear: it undoes shifts of about one thumbnail pixel at most.
     """
     count = len(first)
     grey = first.astype(np.float32)
     place = np.linspace(-1, 1, SIDE, dtype=np.float32)[1:-1]
-    columns = np.empty((count, 4, SIDE - 2, SIDE - 2), np.float32)  # the picture; its change with a shift across, down, a zoom
+    columns = np.empty((count, 4, SIDE - 2, SIDE - 2), np.float32)  # the image; its change with a shift across, down, a zoom
     columns[:, 0] = grey[:, 1:-1, 1:-1]
     np.subtract(grey[:, 1:-1, 2:], grey[:, 1:-1, :-2], out=columns[:, 1])
     np.subtract(grey[:, 2:, 1:-1], grey[:, :-2, 1:-1], out=columns[:, 2])
@@ -111,16 +111,16 @@ def find_pairs(
     most: int,
     progress: Callable[[Iterable, int, str], Iterable] = lambda items, total, text: items,
 ) -> Iterator[Pairs]:
-    """All near-duplicates among pictures with these `fingerprints`, some at a time, each pair once.
+    """All near-duplicates among images with these `fingerprints`, some at a time, each pair once.
 
-    Every pair is compared, in blocks of bounded memory: 100,000 pictures are 10^10 comparisons with the mirror images.
+    Every pair is compared, in blocks of bounded memory: 100,000 images are 10^10 comparisons with the mirror images.
     most: candidates to confirm before TooManyCandidates is raised; frames of one video can be too many.
     """
     starts = range(0, len(descriptors), _BLOCK)
     checked = 0
-    for top in progress(starts, len(starts), "comparing pictures"):
+    for top in progress(starts, len(starts), "comparing images"):
         for left in range(top, len(descriptors), _BLOCK):
-            found = np.empty(0, np.int64)  # directly: a symmetric picture's copy is a mirrored copy too
+            found = np.empty(0, np.int64)  # directly: a symmetric image's copy is a mirrored copy too
             for mirrored in (False, True):
                 columns = descriptors[left : left + _BLOCK] * (_MIRROR if mirrored else 1)
                 near = descriptors[top : top + _BLOCK] @ columns.T >= CANDIDATE_COSINE

@@ -9,6 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from data_preprocessing.audit.figures import FORMAT
+from data_preprocessing.audit.listed import place_beside
 from data_preprocessing.audit.table import TABLE, Copied, write_table
 from data_preprocessing.common.class_names import display_order
 from data_preprocessing.common.errors import printable
@@ -35,11 +36,12 @@ def find_verdict(root: Path | str) -> str | None:
     None where it found neither, without an audit, and with a broken file.
     """
     try:
-        figures = json.loads(read_file(Path(root) / JSON_NAME, MOST_TEXT))
+        place = place_beside(Path(root)) if Path(root).is_file() else Path(root)
+        figures = json.loads(read_file(place / JSON_NAME, MOST_TEXT))
         if figures["format"] != FORMAT:
             return None
         if figures["verdict"] == "leakage" and isinstance(figures["text"], str):
-            text = " ".join([f"leakage. {figures['text']}", *remedy(figures, Path(root), Path(root))])
+            text = " ".join([f"leakage. {figures['text']}", *remedy(figures, Path(root), place)])
         elif figures["verdict"] == "supported" and isinstance(figures["few_subjects"], str):
             text = figures["few_subjects"]
         else:
@@ -57,16 +59,18 @@ def remedy(figures: dict, root: Path, out: Path) -> list[str]:
     if not figures.get("copied", {}).get("leave_out"):
         return []
     named = root if root.name not in ("", "..") else root.resolve()
-    places = (root, named.with_name(f"{named.name}-clean"), out / TABLE)
+    places = (root, named.with_name(f"{named.stem if 'list' in figures else named.name}-clean"), out / TABLE)
     source, target, table = (shlex.quote(str(place)) for place in places)
-    command = f"python -m data_preprocessing.prepare folder --source {source} --out {target} --size 0 --format same"
+    name, flags = ("list", shlex.join(figures["list"]["flags"])) if "list" in figures else ("folder", "")
+    command = f"python -m data_preprocessing.prepare {name} --source {source} --out {target} --size 0 --format same"
+    command += f" {flags}" * bool(flags)
     return [f"To leave the copies out: {command} --without {table}"]
 
 
 def write_report(figures: dict, copied: Iterable[Copied], root: Path, out: Path) -> None:
     """Write OUT/audit.json, audit.csv and audit.html, only if all are complete. Raises OSError where `out` takes no files.
 
-    figures, copied: of `figures.compute_figures`; root: the data set, whose pictures the page shows as thumbnails.
+    figures, copied: of `figures.compute_figures`; root: the data set, whose images the page shows as thumbnails.
     """
     page = render(figures, root, out)
     out.mkdir(parents=True, exist_ok=True)
@@ -78,10 +82,11 @@ def write_report(figures: dict, copied: Iterable[Copied], root: Path, out: Path)
 
 
 def render(figures: dict, root: Path, out: Path) -> str:
-    """The page of audit.html, below 5 MB. Thumbnails come from the pictures below `root`; missing ones are left out.
+    """The page of audit.html, below 5 MB. Thumbnails come from the images below `root`; missing ones are left out.
 
     out: the folder that the page is for.
     """
+    images = Path(figures["list"]["images"]) if "list" in figures else root
     title, names, rows = f"Audit of {root.resolve().name}", list(figures["splits"]), _class_rows(figures)
     bars = [(label, list(zip(names, counts))) for label, *counts in rows[: MOST_ROWS - 1]]
     body = render_template(
@@ -98,7 +103,7 @@ def render(figures: dict, root: Path, out: Path) -> str:
             [entry["subject"], *(entry["pictures"].get(name, 0) for name in names)]
             for entry in figures["subjects"]["in_two_splits"]["list"]
         ],
-        sections=[(heading, _pairs(figures["pairs"][name], root)) for name, heading in _SECTIONS.items()],
+        sections=[(heading, _pairs(figures["pairs"][name], images)) for name, heading in _SECTIONS.items()],
         json_name=JSON_NAME,
         csv_name=TABLE,
     )

@@ -13,7 +13,7 @@ _LONGEST_PATH = 4096  # bytes
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """argparse, with wrong usage told in one line, exit status 2."""
+    """argparse, with wrong usage reported in one line, exit status 2."""
 
     def parse_known_args(self, args=None, namespace=None):
         """As argparse, but with output that lasts, for all of the command.

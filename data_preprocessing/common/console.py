@@ -65,7 +65,7 @@ def progress(items: Iterable, total: int | None, text: str) -> Iterable:
 
 
 def output_gone() -> str:
-    """Why nobody reads standard output any more; "" as long as it can be printed to, or where that cannot be told."""
+    """Why nobody reads standard output any more; "" as long as it can be printed to, or where that is unknown."""
     return getattr(_raw(sys.stdout), "gone", "")
 
 

@@ -1,4 +1,4 @@
-"""What `data_preprocessing` raises when the user's data cannot be used, and how an error is told in one line."""
+"""What `data_preprocessing` raises when the user's data cannot be used, and how an error is reported in one line."""
 
 import unicodedata
 

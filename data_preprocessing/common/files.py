@@ -13,7 +13,7 @@ from data_preprocessing.common.errors import DataError
 
 # of what Synology, QNAP, Windows, macOS and Linux keep beside a user's files, in lower case; see is_hidden
 _SYSTEM_FOLDERS = ("@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found")
-MOST_BYTES = 2**27  # of a picture's file: 40 megapixels as they are, or 130 as a JPEG
+MOST_BYTES = 2**27  # of an image's file: 40 megapixels as they are, or 130 as a JPEG
 MOST_TEXT = 2**26  # of a list: 1,000,000 lines of 60 characters
 MOST_TABLE = 2**29  # of FER2013's CSV file, which has 301 MB, and of AI Hub's JSON lists
 
@@ -42,7 +42,7 @@ def files_below(folder: Path | str) -> Iterator[str]:
     """Every file that is not hidden, sorted, those of a folder before those of its folders.
 
     Linked folders are followed, none twice. Raises DataError naming a folder that cannot be listed: not to pass over its
-    pictures without a word.
+    images without a word.
     """
     seen, waiting = set(), [os.fspath(folder)]
     while waiting:
@@ -101,7 +101,7 @@ def _is_folder(entry: os.DirEntry) -> bool:
     try:
         return entry.is_dir()
     except OSError as error:
-        if error.errno == errno.ELOOP:  # a link in a circle; what it is called like is told when it is read
+        if error.errno == errno.ELOOP:  # a link in a circle; reading it reports the link's name
             return False
         raise
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-_IRREGULAR = {"person": "people"}
+_IRREGULAR = {"person": "people", "epoch": "epochs"}
 
 
 def quantity(number: int, noun: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from data_preprocessing.common.errors import DataError
 
-_CHUNK = 16  # tasks sent at once: sending takes longer than a small picture
+_CHUNK = 16  # tasks sent at once: sending takes longer than a small image
 _job: Callable | None = None  # in a worker process
 
 

@@ -38,7 +38,7 @@ def aligned(image: Image.Image, face: Face | None, how: str, size: int, margin: 
 
 
 def placed(face: Face | None, how: str, size: int, image_size: tuple[int, int], margin: float = MARGIN) -> Placed:
-    """Where `face` comes to lie in a crop of `size` pixels a side.
+    """Where `face` comes to lie in a crop of `size` pixels per side.
 
     how: "points": the five points onto the template of face recognition, by the best similarity transform; by the box where the
     finder gave no points or they lie as those of no face do. "box": a square around the box with `margin`
@@ -73,7 +73,7 @@ def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def warped(image: Image.Image, matrix: np.ndarray, size: int) -> Image.Image:
-    """The square of `size` pixels a side that `matrix` (see Placed) makes of an RGB image; black beyond its edges.
+    """The square of `size` pixels per side that `matrix` (see Placed) makes of an RGB image; black beyond its edges.
 
     Where the crop is smaller than the face is in the image, the face's surroundings are first reduced as a whole, so that no
     detail is passed over.

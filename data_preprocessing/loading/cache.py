@@ -1,6 +1,6 @@
-"""Decoded and resized pictures of a split in one file, so that every epoch after the first build only reads bytes.
+"""Decoded and resized images of a split in one file, so that every epoch after the first build only reads bytes.
 
-The file: HEADER bytes (magic line, SHA-256 of the description, description as JSON, zeros), then the pictures one after
+The file: HEADER bytes (magic line, SHA-256 of the description, description as JSON, zeros), then the images one after
 the other as `Stored` lays them out. It is written under another name and renamed when it is complete and on the disk, so
 a file of the right name is whole whatever kills the run. Pictures are read with pread, not through a memory map: pages of
 a map would count as the process's memory, and a file cut short would kill the process instead of raising an error.
@@ -26,18 +26,18 @@ from data_preprocessing.common.files import sync_folder
 from data_preprocessing.loading.stored import Stored
 from data_preprocessing.sources.folders import Split, unreadable
 
-FORMAT = 1  # to be raised when images.py decodes otherwise, or stored.py lays pictures out otherwise
+FORMAT = 1  # to be raised when images.py decodes otherwise, or stored.py lays images out otherwise
 HEADER = 4096
-MAGIC = b"resized pictures\n"
+MAGIC = b"resized images\n"
 RESERVE = 2**30  # bytes of the disk that stay free
-_CHUNK = 16  # pictures a task of the pool
+_CHUNK = 16  # images a task of the pool
 _REMEDY = "give --cache another folder, or --cache off"
 
 
 class CachedPictures:
-    """The pictures of a complete cache file, by index. Any thread or process may read; it can be pickled.
+    """The images of a complete cache file, by index. Any thread or process may read; it can be pickled.
 
-    path: the file. stored: what it keeps of a picture. count: pictures. Raises DataError where it cannot be opened.
+    path: the file. stored: what it keeps of an image. count: images. Raises DataError where it cannot be opened.
     """
 
     def __init__(self, path: Path, stored: Stored, count: int):
@@ -54,15 +54,15 @@ class CachedPictures:
         return self.count
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """The whole stored picture: uint8, of `stored.shape`. Raises IndexError, or DataError as `read_into` does."""
+        """The whole stored image: uint8, of `stored.shape`. Raises IndexError, or DataError as `read_into` does."""
         if not 0 <= index < self.count:
-            raise IndexError(f"{self.path}: no picture {index} of {self.count}")
+            raise IndexError(f"{self.path}: no image {index} of {self.count}")
         out = np.empty(self.stored.shape, np.uint8)
         self.read_into(out, index)
         return out
 
     def read_into(self, out: np.ndarray, index: int, view: int = 0) -> None:
-        """Fill `out`, uint8 and contiguous, from picture `index`; view: which part of it, counted in parts of out's size.
+        """Fill `out`, uint8 and contiguous, from image `index`; view: which part of it, counted in parts of out's size.
 
         Raises DataError where the file cannot be read, or has been cut short since it was opened.
         """
@@ -75,7 +75,7 @@ class CachedPictures:
             problem = "it has been cut short"
         except OSError as error:
             problem = error.strerror
-        raise DataError(f"{self.path}: picture {index} cannot be read ({problem}); remove the file and start again")
+        raise DataError(f"{self.path}: image {index} cannot be read ({problem}); remove the file and start again")
 
 
 def open_cache(
@@ -87,11 +87,11 @@ def open_cache(
     say: Callable[[str], None] = lambda text: None,
     progress: Callable[[Iterable, int, str], Iterable] = lambda items, total, text: items,
 ) -> CachedPictures:
-    """The cache of `split` in `folder`, built first where there is none for these pictures and libraries.
+    """The cache of `split` in `folder`, built first where there is none for these images and libraries.
 
-    fingerprint: of the pictures' contents, from check_pictures. workers: decoding threads (PIL decodes without Python's
-    lock). say: told in one-line texts what is built, its size, and when another run's build is waited for. progress: as in
-    check_pictures. Raises DataError where a picture cannot be decoded, or the folder cannot be written or has no room.
+    fingerprint: of the images' contents, from check_pictures. workers: decoding threads (PIL decodes without Python's
+    lock). say: gets one-line texts about what is built, its size, and when another run's build is waited for. progress: as in
+    check_pictures. Raises DataError where an image cannot be decoded, or the folder cannot be written or has no room.
     """
     key = _key(split, fingerprint, stored)
     digest = hashlib.sha256(key.encode()).hexdigest()
@@ -104,7 +104,7 @@ def open_cache(
                 problem = _problem(path, key, size)  # again: another run may have built it meanwhile
                 if problem:
                     again = f"; the file there {problem}" if path.exists() else ""
-                    say(f"{split.name}: caching {len(split.paths)} resized pictures, {_bytes(size)}, in {path}{again}")
+                    say(f"{split.name}: caching {len(split.paths)} resized images, {_bytes(size)}, in {path}{again}")
                     _require_room(path.parent, size)
                     _build(split, stored, path, key, workers, progress)
     except OSError as error:

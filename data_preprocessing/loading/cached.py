@@ -1,8 +1,8 @@
-"""The named transforms on cached pictures: the same bits as the plain pipeline's, without decoding and resizing.
+"""The named transforms on cached images: the same bits as the plain pipeline's, without decoding and resizing.
 
-A transform whose random steps are only flips and erasing is computed on the part of the picture that the network looks at
+A transform whose random steps are only flips and erasing is computed on the part of the image that the network looks at
 (`Plan`, `ReducedDataset`). One that starts by resizing and goes on otherwise (jitter-affine-erase) runs on from the whole
-resized picture. One that does something before it resizes (flip-noise-erase) keeps the plain pipeline.
+resized image. One that does something before it resizes (flip-noise-erase) keeps the plain pipeline.
 """
 
 from dataclasses import dataclass
@@ -27,17 +27,17 @@ Box = tuple[int, int, int, int]  # top, left, bottom, right in kept rows and col
 
 @dataclass(frozen=True)
 class Plan:
-    """A transform that chooses between a picture and its mirror image, normalises, and erases rectangles to 0."""
+    """A transform that chooses between an image and its mirror image, normalises, and erases rectangles to 0."""
 
     stored: Stored
     flips: tuple[v2.RandomHorizontalFlip, ...]
     erasings: tuple[v2.RandomErasing, ...]
 
     def draw(self) -> tuple[bool, list[Box]]:
-        """Whether to flip and what to erase, of one picture.
+        """Whether to flip and what to erase, of one image.
 
         Takes from torch's global CPU generator what torchvision's transforms (`_RandomApplyTransform.forward`) take, in
-        the same order; the rectangles are drawn by torchvision itself, in coordinates of the unreduced picture.
+        the same order; the rectangles are drawn by torchvision itself, in coordinates of the unreduced image.
         """
         flipped = False
         for step in self.flips:
@@ -86,10 +86,10 @@ def normalise(values: Tensor, picture: Picture) -> Tensor:
 
 
 class ReducedDataset(Dataset):
-    """One split as reduced tensors: create_transform(name)(picture)[:, ::r, ::r] for the step r of plan.stored.picture.
+    """One split as reduced tensors: create_transform(name)(image)[:, ::r, ::r] for the step r of plan.stored.picture.
 
     A key is (epoch, index), and the draws depend on (seed, epoch, index) alone, as those of FaceDataset do.
-    pictures: a cache of plan.stored, by the same index as `split`. channel_order: as in create_transform.
+    images: a cache of plan.stored, by the same index as `split`. channel_order: as in create_transform.
     """
 
     def __init__(self, split: Split, pictures: CachedPictures, plan: Plan, channel_order: str = "rgb", seed: int = 0):
@@ -104,12 +104,12 @@ class ReducedDataset(Dataset):
         return len(self.split.paths)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int, int]:
-        """(epoch, index) -> picture (C, H, W) float32, label, index. Raises DataError where the cache cannot be read."""
+        """(epoch, index) -> image (C, H, W) float32, label, index. Raises DataError where the cache cannot be read."""
         pictures, labels, indices = self.__getitems__([key])
         return pictures[0], int(labels), int(indices)
 
     def __getitems__(self, keys: list[tuple[int, int]]) -> tuple[Tensor, Tensor, Tensor]:
-        """A whole batch, which a DataLoader asks for: pictures (B, C, H, W), labels (B,), indices (B,)."""
+        """A whole batch, which a DataLoader asks for: images (B, C, H, W), labels (B,), indices (B,)."""
         draws = self._draws(keys)
         values = np.empty((len(keys), *self.plan.stored.shape[1:]), np.uint8)
         for out, (_, index), (flipped, _) in zip(values, keys, draws):
@@ -144,7 +144,7 @@ class ReducedDataset(Dataset):
 
 @dataclass(frozen=True)
 class _ResizedSplit(Split):
-    """A split whose pictures come from a cache of whole ones, resized already: resizing them again changes nothing."""
+    """A split whose images come from a cache of whole ones, resized already: resizing them again changes nothing."""
 
     pictures: CachedPictures
 
@@ -153,7 +153,7 @@ class _ResizedSplit(Split):
 
 
 def stored_for(name: str, picture: Picture = RGB224) -> Stored | None:
-    """What a cache has to keep for transform `name` of TRANSFORMS; None where it needs the picture as it was decoded."""
+    """What a cache has to keep for transform `name` of TRANSFORMS; None where it needs the image as it was decoded."""
     plan = plan_reduced(name, picture)
     fit = _fit(TRANSFORMS[name](picture.size)[0], picture)
     return plan.stored if plan else Stored(picture, fit, whole=True) if fit else None
@@ -170,7 +170,7 @@ def create_dataset(
 ) -> FaceDataset | ReducedDataset:
     """The split under transform `name`, channel_order and occlusion as in create_transform; an occluded one has no cache.
 
-    pictures: the cache of this split's `stored_for(name, picture)`; None decodes every picture anew. Tensors are reduced
+    images: the cache of this split's `stored_for(name, image)`; None decodes every image anew. Tensors are reduced
     where the cache is (ReducedDataset); the values that are there are the same bits in each case.
     """
     if pictures is not None and not pictures.stored.whole:

@@ -1,4 +1,4 @@
-"""Pictures with labels as a torch data set whose augmentation depends on (seed, epoch, picture) alone."""
+"""Pictures with labels as a torch data set whose augmentation depends on (seed, epoch, image) alone."""
 
 import time
 
@@ -17,13 +17,13 @@ def mix_seed(*parts: int) -> int:
 
 
 class Reading:
-    """Which picture each loading process is at, in memory that they share with the process that waits for them."""
+    """Which image each loading process is at, in memory that they share with the process that waits for them."""
 
     def __init__(self, processes: int):
         self._slots = torch.full((max(processes, 1), 2), -1, dtype=torch.int64).share_memory_()
 
     def note(self, index: int) -> None:
-        """This process begins picture `index`."""
+        """This process begins image `index`."""
         slot = self._own_slot()
         if slot is not None:
             slot[1] = time.monotonic_ns()
@@ -42,14 +42,14 @@ class Reading:
         return self._slots[number] if number < len(self._slots) else None
 
     def now(self) -> list[tuple[int, float]]:
-        """(index, time.monotonic() at its begin) of every picture that is being read."""
+        """(index, time.monotonic() at its begin) of every image that is being read."""
         return [(index, since / 1e9) for index, since in self._slots.tolist() if index >= 0]
 
 
 class FaceDataset(Dataset):
-    """One split as tensors. A key is (epoch, index), so that worker processes need not be told the epoch.
+    """One split as tensors. A key is (epoch, index), so that worker processes need not know the epoch.
 
-    split: the pictures. transform: PIL RGB picture -> tensor (C, H, W). seed: of the random transforms.
+    split: the images. transform: PIL RGB image -> tensor (C, H, W). seed: of the random transforms.
     """
 
     def __init__(self, split: Split, transform, seed: int = 0):
@@ -62,16 +62,16 @@ class FaceDataset(Dataset):
         return len(self.split.paths)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int, int]:
-        """(epoch, index) -> picture (C, H, W) float32, label, index. Raises DataError naming an unreadable picture."""
+        """(epoch, index) -> image (C, H, W) float32, label, index. Raises DataError naming an unreadable image."""
         epoch, index = key
         self.reading.note(index)
         try:
             image = self.split.picture(index)
-        except (DataError, MemoryError):  # of an archive or a cache: it says what to do; of no picture's making
+        except (DataError, MemoryError):  # of an archive or a cache: it says what to do; of no image's making
             raise
         except Exception as error:  # PIL's decoders raise many kinds
             raise unreadable(self.split, index, error) from None
-        # torchvision draws from the global CPU generator: give it this picture's seed and put its state back
+        # torchvision draws from the global CPU generator: give it this image's seed and put its state back
         state = torch.get_rng_state()
         torch.default_generator.manual_seed(mix_seed(self.seed, epoch, index))
         try:

@@ -1,4 +1,4 @@
-"""Batches: which pictures in which order, and the loader that decodes them."""
+"""Batches: which images in which order, and the loader that decodes them."""
 
 import signal
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ from data_preprocessing.loading.datasets import FaceDataset, Reading, mix_seed
 class EpochBatchSampler(Sampler):
     """Batches of (epoch, index) keys; the order depends on (seed, epoch) alone.
 
-    weights: (N,) draws N pictures with replacement in proportion to it. share: (rank, processes) of one of several that
-    work together: of a random order it gets a part of every batch, of the data's own order a part of all pictures, in
-    batches of its own. A last batch of which a process would get fewer than two pictures joins the batch before it:
+    weights: (N,) draws N images with replacement in proportion to it. share: (rank, processes) of one of several that
+    work together: of a random order it gets a part of every batch, of the data's own order a part of all images, in
+    batches of its own. A last batch of which a process would get fewer than two images joins the batch before it:
     BatchNorm has no variance to estimate from a single value a channel.
     """
 
@@ -48,6 +48,11 @@ class EpochBatchSampler(Sampler):
         """The indices of batch `number` of this epoch, of all processes."""
         bounds = self._bounds()
         return self.order()[bounds[number] : bounds[number + 1]]
+
+    def size_of(self, number: int) -> int:
+        """How many images batch `number` has, of all processes; draws no order."""
+        bounds = self._bounds()
+        return bounds[number + 1] - bounds[number]
 
     @property
     def _is_random(self) -> bool:
@@ -87,7 +92,7 @@ def _part(start: int, end: int, share: tuple[int, int]) -> tuple[int, int]:
 
 
 def balancing_weights(labels: tuple[int, ...]) -> Tensor:
-    """(N,) float64: one over the size of each picture's class, so that drawing by it balances the classes."""
+    """(N,) float64: one over the size of each image's class, so that drawing by it balances the classes."""
     counts = torch.bincount(torch.tensor(labels))
     return 1.0 / counts[torch.tensor(labels)].double()
 
@@ -101,7 +106,7 @@ def create_loader(
     balanced: bool = False,
     share: tuple[int, int] = (0, 1),
 ) -> DataLoader:
-    """Loader of (pictures (B, C, H, W), labels (B,), indices (B,)); set the epoch on its `batch_sampler`.
+    """Loader of (images (B, C, H, W), labels (B,), indices (B,)); set the epoch on its `batch_sampler`.
 
     share: as in EpochBatchSampler. workers: decoding processes, 0 for none; the batches are the same bits for any number.
     """

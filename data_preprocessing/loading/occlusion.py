@@ -1,8 +1,8 @@
-"""The upper face covered as by a VR headset, for pictures of uncovered faces.
+"""The upper face covered as by a VR headset, for images of uncovered faces.
 
     python -m data_preprocessing.occlusion --data DIR --out FILE
 
-draws some pictures of DIR before and after, to look at.
+draws some images of DIR before and after, to look at.
 """
 
 import sys
@@ -20,9 +20,9 @@ from data_preprocessing.common.errors import DataError
 from data_preprocessing.sources.folders import read_split, unreadable
 from data_preprocessing.sources.split_folders import find_splits
 
-_SHARP = 512  # pixels a side that edges are drawn at before they are resized to the picture's size: 2.3 times 224
+_SHARP = 512  # pixels per side that edges are drawn at before they are resized to the image's size: 2.3 times 224
 _SOFT = 96  # the same of what has no sharp edge
-_DRAWS = 32  # numbers drawn a picture, used or not: what a later transform draws does not hang on how this one came out
+_DRAWS = 32  # numbers drawn an image, used or not: what a later transform draws does not hang on how this one came out
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Headset:
     arch: float  # how far the middle of the upper edge stands above its ends
     notch: tuple[float, float]  # half width and depth of the cut-out for the nose
     slope: float  # of the tilt: y gained for each x
-    strap: tuple[float, float]  # half height at the shell and at the picture's edge
+    strap: tuple[float, float]  # half height at the shell and at the image's edge
     tint: np.ndarray  # (3,) factors of the colours
     shell: float  # shade of the housing
     plate: float  # of its front
@@ -85,7 +85,7 @@ class Headset:
         return self._tilted(np.concatenate((x, x[::-1])) + self.centre, np.concatenate((upper, lower[::-1])))
 
     def strap_outline(self) -> np.ndarray:
-        """(8, 2) polygon of the strap, from the left to the right edge of the picture."""
+        """(8, 2) polygon of the strap, from the left to the right edge of the image."""
         near, far = self.strap
         x = np.array((-0.1, 0.15, 0.85, 1.1, 1.1, 0.85, 0.15, -0.1))
         return self._tilted(x, (self.top + self.bottom) / 2 + np.array((-far, -near, -near, -far, far, near, near, far)))
@@ -135,13 +135,13 @@ def draw_headset(headset: Headset, image: Image.Image) -> Image.Image:
 class HeadsetOcclusion:
     """Cover brows and eyes with a random VR headset; mouth and chin stay as they are.
 
-    PIL picture of an aligned face crop, "RGB" or "L", any size -> one of the same mode and size. Trains and tests on
-    covered faces without pictures of any, as Houshmand & Khan (2020, arXiv:2011.08736) do: they place a geometric model of
+    PIL image of an aligned face crop, "RGB" or "L", any size -> one of the same mode and size. Trains and tests on
+    covered faces without images of any, as Houshmand & Khan (2020, arXiv:2011.08736) do: they place a geometric model of
     a Samsung Gear VR by facial landmarks, we place a random one by the frame of the crop, so the crop has to be aligned.
 
-    p: the probability of covering a picture; one that is not covered is returned itself. fixed: draw from the picture's own
-    content instead of torch's global generator, so that a picture always wears the same headset, as an evaluation needs.
-    Raises ValueError for a p outside 0 to 1 or a picture of another mode.
+    p: the probability of covering an image; one that is not covered is returned itself. fixed: draw from the image's own
+    content instead of torch's global generator, so that an image always wears the same headset, as an evaluation needs.
+    Raises ValueError for a p outside 0 to 1 or an image of another mode.
     """
 
     def __init__(self, p: float = 1.0, fixed: bool = False):
@@ -152,7 +152,7 @@ class HeadsetOcclusion:
 
     def __call__(self, image: Image.Image) -> Image.Image:
         if image.mode not in ("RGB", "L"):
-            raise ValueError(f"a picture of mode {image.mode}: convert it to RGB or L first")
+            raise ValueError(f"an image of mode {image.mode}: convert it to RGB or L first")
         generator = torch.Generator().manual_seed(crc32(image.tobytes())) if self.fixed else None
         chance, *draws = torch.rand(_DRAWS, generator=generator).tolist()
         if chance >= self.p:
@@ -162,14 +162,14 @@ class HeadsetOcclusion:
 
 
 def draw_examples(data: Path | str, out: Path | str, most: int = 8, side: int = 112, training: int = 2) -> Path:
-    """A PNG at `out` of `most` random pictures (seed 0) of the first split of `data`, `side` pixels each.
+    """A PNG at `out` of `most` random images (seed 0) of the first split of `data`, `side` pixels each.
 
     Rows: as they are; `training` random draws (seed 0); as an evaluation covers them. Raises DataError where `data` cannot
     be read or `out` is no name of a PNG file.
     """
     out = Path(out)
     if out.suffix.lower() != ".png":
-        raise DataError(f"--out {out}: the picture is a PNG; give a name that ends in .png")
+        raise DataError(f"--out {out}: the image is a PNG; give a name that ends in .png")
     split = read_split(*next(iter(find_splits(data).items())))
     faces = []
     chosen = np.random.default_rng(0).permutation(len(split.paths))[:most]

@@ -1,4 +1,4 @@
-"""What a network takes for a picture, as a value that the network declares and the data set, the cache and the figures ask.
+"""What a network takes for an image, as a value that the network declares and the data set, the cache and the figures ask.
 
 Imports no torch: the command line knows every network before it is answered.
 """
@@ -11,7 +11,7 @@ STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Picture:
-    """A square picture: side in pixels, PIL mode ("RGB" or "L"), mean and deviation by channel of values from 0 to 1.
+    """A square image: side in pixels, PIL mode ("RGB" or "L"), mean and deviation by channel of values from 0 to 1.
 
     step: the network reads every step-th row and column, from the first on; 1: all. Those alone are kept by the cache and
     given to the network, which therefore has to take (B, C, size / step, size / step) too where step is above 1.
@@ -26,9 +26,9 @@ class Picture:
 
     def __post_init__(self):
         if self.mode not in ("RGB", "L"):
-            raise ValueError(f"a picture's mode is RGB or L, not {self.mode!r}")
+            raise ValueError(f"an image's mode is RGB or L, not {self.mode!r}")
         if not len(self.mean) == len(self.std) == len(self.mode):
-            raise ValueError(f"{self.mode} pictures have {len(self.mode)} means and deviations, not {self.mean} and {self.std}")
+            raise ValueError(f"{self.mode} images have {len(self.mode)} means and deviations, not {self.mean} and {self.std}")
         if self.size < 1 or self.step < 1 or self.size % self.step:
             raise ValueError(f"{self.step} does not divide the side of {self.size} pixels")
 

@@ -1,4 +1,4 @@
-"""What the cache keeps of a picture: its resized form, or only the part of it that the network looks at."""
+"""What the cache keeps of an image: its resized form, or only the part of it that the network looks at."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from torchvision.transforms import v2
 from data_preprocessing.loading.pictures import Picture
 from data_preprocessing.loading.transforms import TRANSFORMS
 
-FITS = {"resize": "plain", "pad": "pad"}  # how a picture becomes square -> the transform of TRANSFORMS that does only this
+FITS = {"resize": "plain", "pad": "pad"}  # how an image becomes square -> the transform of TRANSFORMS that does only this
 
 
 @dataclass(frozen=True)
 class Stored:
-    """picture: what the network takes. fit: of FITS. whole: every row and column; otherwise only those that it reads.
+    """image: what the network takes. fit: of FITS. whole: every row and column; otherwise only those that it reads.
 
     Channels are in the order RGB: resizing treats each by itself, so BGR is a matter of reading.
     """
@@ -27,10 +27,10 @@ class Stored:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one stored picture, uint8.
+        """Of one stored image, uint8.
 
         Whole: (S, S, 3), or (S, S) for grey, as PIL has it. Otherwise (2, C, S/r, S/r) for the step r: the kept rows and
-        columns of the picture, then those of its mirror image, which for an even r are other columns.
+        columns of the image, then those of its mirror image, which for an even r are other columns.
         """
         channels, size, _ = self.picture.shape
         if self.whole:
@@ -40,11 +40,11 @@ class Stored:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of one stored picture."""
+        """Bytes of one stored image."""
         return prod(self.shape)
 
     def encoder(self) -> Callable[[Image.Image], np.ndarray]:
-        """PIL RGB picture of any size -> the array to store, contiguous, of `shape`; any thread may call it."""
+        """PIL RGB image of any size -> the array to store, contiguous, of `shape`; any thread may call it."""
         size, step = self.picture.size, self.picture.step
         first = [v2.Grayscale()] if self.picture.mode == "L" else []
         resize = v2.Compose([*first, *TRANSFORMS[FITS[self.fit]](size)[0]])

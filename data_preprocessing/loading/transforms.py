@@ -1,4 +1,4 @@
-"""What happens to a picture between file and network, by name, as the published protocols do it.
+"""What happens to an image between file and network, by name, as the published protocols do it.
 
 A pipeline is put together from what the network takes (`Picture`: size, colours, normalisation) and a named transform
 (`TRANSFORMS`): torchvision steps before and after the conversion to a tensor.
@@ -15,7 +15,7 @@ CHANNEL_ORDERS = ("rgb", "bgr")
 
 
 class FitAndPad:
-    """Scale the long side to `size` and pad the short one with black to a square; square pictures are only scaled."""
+    """Scale the long side to `size` and pad the short one with black to a square; square images are only scaled."""
 
     def __init__(self, size: int):
         self.size = size
@@ -69,7 +69,7 @@ def _jitter_affine_erase(size: int) -> tuple[list, list]:
     return before, [v2.RandomErasing(0.5, (0.02, 0.1))]
 
 
-# name -> side in pixels -> steps on the PIL picture, steps on the normalised tensor
+# name -> side in pixels -> steps on the PIL image, steps on the normalised tensor
 TRANSFORMS = {
     "plain": lambda size: ([_resize(size)], []),
     "pad": lambda size: ([FitAndPad(size)], []),
@@ -86,9 +86,9 @@ def create_transform(
 ) -> v2.Compose:
     """The pipeline `name` of TRANSFORMS for a network that takes `picture`.
 
-    occlusion: covers the picture before anything else, so that it looks the same to every network. channel_order: "bgr"
-    swaps red and blue then; without meaning for grey pictures.
-    PIL RGB picture -> float32 tensor of picture.shape. Raises KeyError for an unknown name.
+    occlusion: covers the image before anything else, so that it looks the same to every network. channel_order: "bgr"
+    swaps red and blue then; without meaning for grey images.
+    PIL RGB image -> float32 tensor of image.shape. Raises KeyError for an unknown name.
     """
     cover = [occlusion] if occlusion else []
     first = [v2.Grayscale()] if picture.mode == "L" else [swap_channels] if channel_order == "bgr" else []

@@ -10,14 +10,14 @@ from data_preprocessing.common.command_line import OneLineParser, path
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.faces.alignment import ALIGNMENTS, BOX, NONE, POINTS
 from data_preprocessing.faces.finders import DEFAULT_FINDER, FINDERS
-from data_preprocessing.prepare.crops import FORMATS, SAME
+from data_preprocessing.prepare.crops import FORMATS, MARGIN, SAME
 from data_preprocessing.prepare.faces import FACES_PER_IMAGE, ONE, Wish
 from data_preprocessing.prepare.splitting import RATIOS, WAYS
 from data_preprocessing.prepare.writer import SKIPPED
 from data_preprocessing.readers import READERS
 
 _MOST_WORKERS = 1024
-_READER_DEFAULTS = {"num_classes": 7, "label": "uploader", "neutral": True}
+_READER_DEFAULTS = {"num_classes": 7, "label": "uploader", "neutral": True, "columns": None, "root": None}
 
 
 class _Parser(OneLineParser):
@@ -37,16 +37,16 @@ def get_args_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("name", metavar="NAME", choices=READERS, help="the data set, see below")
-    what = "folder, .zip, .tar or FER2013's table as it was fetched; archives may lie in the folder"
+    what = "folder, .zip, .tar, FER2013's table or a list of images; archives may lie in the folder"
     add("--source", type=path, required=True, help=what)
     add("--out", type=path, required=True, help="folder to write, made if missing")
     add(
         "--size",
         type=int,
         default=224,
-        help="pixels a side of the written square; 0 keeps each picture's (default: %(default)s)",
+        help="pixels per side of the written square; 0 keeps each image's (default: %(default)s)",
     )
-    add("--margin", type=float, default=0.1, help="share of a face box's side added on each side (default: %(default)s)")
+    add("--margin", type=float, default=MARGIN, help="share of a face box's side added on each side (default: %(default)s)")
     add(
         "--format",
         choices=FORMATS,
@@ -58,13 +58,16 @@ def get_args_parser() -> argparse.ArgumentParser:
     ratios = ",".join(map(str, RATIOS))
     add("--ratios", type=_ratios, default=RATIOS, metavar="A,B,C", help=f"shares of train, valid, test (default: {ratios})")
     add("--seed", type=int, default=0, help="of the split (default: %(default)s)")
-    add("--subject-regex", metavar="R", help="who is seen: first group, or whole match, of R in a picture's path in the source")
+    add("--subject-regex", metavar="R", help="who is seen: first group, or whole match, of R in an image's path in the source")
     add("--classes", metavar="SPEC", help='"new=old+old,new2=old": group classes; those not named are left out')
     add("--num-classes", type=int, choices=(7, 8), help="affectnet: without or with contempt (default: 7)")
     add("--label", choices=("uploader", "majority", "unanimous"), help="aihub: whose label (default: uploader)")
     add("--no-neutral", dest="neutral", action="store_false", default=None, help="ck+: leave out the first frames")
+    columns = "list: image=NAME,label=NAME; split, subject, box too (default: by their usual names)"
+    add("--columns", metavar="ROLE=NAME,...", help=columns)
+    add("--root", type=path, metavar="DIR", help="list: what its paths are relative to (default: its folder)")
     add("--without", type=path, metavar="FILE", help="audit.csv of data_preprocessing.audit: leave out what it marks so")
-    add("--skip-bad-images", action="store_true", help=f"leave out unreadable pictures; they are listed in OUT/{SKIPPED}")
+    add("--skip-bad-images", action="store_true", help=f"leave out unreadable images; they are listed in OUT/{SKIPPED}")
     add("--resume", action="store_true", help="go on in an OUT that the same command began")
     add("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
     return parser
@@ -115,7 +118,7 @@ def _ratios(text: str) -> tuple[float, ...]:
 def check(args: argparse.Namespace) -> None:
     """Raises DataError for a value out of range, or a flag that means nothing to the data set."""
     if args.size != 0 and not 16 <= args.size <= 4096:
-        raise DataError(f"--size {args.size}: must be from 16 to 4096 pixels, or 0 to keep each picture's")
+        raise DataError(f"--size {args.size}: must be from 16 to 4096 pixels, or 0 to keep each image's")
     if not 0 <= args.margin <= 10:
         raise DataError(f"--margin {args.margin:g}: must be from 0 to 10")
     _check_faces(args)
@@ -139,4 +142,5 @@ def check(args: argparse.Namespace) -> None:
 def reader_options(args: argparse.Namespace) -> SimpleNamespace:
     """What a reader is told: the options of its data set, the classes and the subjects that are asked for."""
     given = {name: getattr(args, name) for name in _READER_DEFAULTS if getattr(args, name) is not None}
-    return SimpleNamespace(**_READER_DEFAULTS | given, classes=args.classes, subject_regex=args.subject_regex)
+    told = {name: getattr(args, name) for name in ("source", "classes", "subject_regex")}
+    return SimpleNamespace(**_READER_DEFAULTS | given, **told)

@@ -38,7 +38,7 @@ from data_preprocessing.sources.wrong_folders import explain_file, is_image
 def prepare(args: argparse.Namespace) -> None:
     """Do what the command line says, and print what was done. Raises DataError and OSError; see write_records."""
     check(args)
-    tree = _open(args.name, args.source)
+    tree = _open(args)
     records, notes = _select(args, tree)
     records, how = assign_splits(records, args.split_by, args.ratios, args.seed)
     if args.without is not None:  # after the splits, which are then those of the whole data set, as the audit saw them
@@ -57,7 +57,7 @@ def prepare(args: argparse.Namespace) -> None:
     for note in (*_skipped_note(args.out, len(skipped)), *_gaps(done)):
         print(f"note: {printable(note)}")
     print(table(done))
-    print(printable(f"{args.out}: {quantity(len(done), 'picture')}, listed in {args.out / MANIFEST}; train with"))
+    print(printable(f"{args.out}: {quantity(len(done), 'image')}, listed in {args.out / MANIFEST}; train with"))
     print(f"python main.py --data {shlex.quote(str(args.out))}")
 
 
@@ -73,9 +73,15 @@ def _align(args: argparse.Namespace, tree: Tree, records: tuple[Record, ...], fo
     return aligned.records, aligned.without, told | {"finder_model": wish.model_file and str(wish.model_file)}
 
 
-def _open(name: str, source: Path) -> Tree:
-    """The files of --source: of a folder or archive, or one table with those that belong to it. Raises DataError."""
+def _open(args: argparse.Namespace) -> Tree:
+    """The files of --source: of a folder or archive, one table with those that belong to it, or what a list names.
+
+    Raises DataError.
+    """
+    name, source = args.name, args.source
     try:
+        if READERS[name].by_file:
+            return READERS[name].open_files(source, reader_options(args))
         if not source.is_file() or is_archive(source):
             return open_tree(source)
         beside = READERS[name].beside
@@ -129,7 +135,7 @@ def read_listing(name: str, tree: Tree, options: SimpleNamespace) -> Listing:
         note = "these images are called as FER2013's are: NAME fer2013 fits and keeps the official splits, valid and test"
         return replace(listing, notes=(note, *listing.notes))
     if not listing.records:
-        raise DataError(f"{tree.root}: no labelled pictures of {name} in it{''.join('; ' + note for note in listing.notes)}")
+        raise DataError(f"{tree.root}: no labelled images of {name} in it{''.join('; ' + note for note in listing.notes)}")
     return listing
 
 
@@ -159,11 +165,11 @@ def _known_subjects(records: tuple[Record, ...], tree: Tree) -> tuple[tuple[Reco
 
 def _left_out(before: tuple[Record, ...], after: tuple[Record, ...]) -> tuple[str, ...]:
     gone = len(before) - len(after)
-    return (f"--classes leaves out {gone} of {quantity(len(before), 'picture')}",) if gone else ()
+    return (f"--classes leaves out {gone} of {quantity(len(before), 'image')}",) if gone else ()
 
 
 def _skipped_note(out: Path, count: int) -> tuple[str, ...]:
-    return (f"{quantity(count, 'unreadable picture')} left out, listed in {out / SKIPPED}",) if count else ()
+    return (f"{quantity(count, 'unreadable image')} left out, listed in {out / SKIPPED}",) if count else ()
 
 
 def _gaps(records: list[Record]) -> tuple[str, ...]:
@@ -173,7 +179,7 @@ def _gaps(records: list[Record]) -> tuple[str, ...]:
         found.setdefault(record.split, set()).add(record.label)
     every = set().union(*found.values())
     return tuple(
-        f"{split} has no picture of {', '.join(_shown(every - found[split]))}: {_GAPS.get(split, _UNSCORED)}; leave the class "
+        f"{split} has no image of {', '.join(_shown(every - found[split]))}: {_GAPS.get(split, _UNSCORED)}; leave the class "
         "out with --classes, or split otherwise"
         for split in SPLITS
         if split in found and every - found[split]

@@ -1,4 +1,4 @@
-"""From one picture of a data set, as stored, to the picture that is written: cropped, upright, RGB, fitted to a square."""
+"""From one image of a data set, as stored, to the image that is written: cropped, upright, RGB, fitted to a square."""
 
 import io
 import math
@@ -11,28 +11,29 @@ from data_preprocessing.sources.images import check_image, draft, open_image, to
 
 SAME = "same"  # the format of a file that is copied as it is
 FORMATS = ("jpg", "png", SAME)
+MARGIN = 0.1  # beside a face box, where no other is asked for
 _QUALITY = 95  # of JPEG: what of it is lost is below what resizing loses
 Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Form:
-    """How pictures are written.
+    """How images are written.
 
-    size: pixels a side of the square that a picture is fitted into, its shape kept and black added; 0 keeps its size.
+    size: pixels per side of the square that an image is fitted into, its shape kept and black added; 0 keeps its size.
     margin: what is added to a face box on every side, as a share of its width or height. format: "jpg", "png", or
     SAME, which needs size 0.
     """
 
     size: int = 224
-    margin: float = 0.1
+    margin: float = MARGIN
     format: str = "jpg"
 
 
 def prepare_picture(data: bytes, box: Box | None, form: Form) -> bytes:
-    """The written file's content for a picture file's content; box: the face, in pixels of the picture as stored.
+    """The written file's content for an image file's content; box: the face, in pixels of the image as stored.
 
-    The picture is cropped to the box and its margin as far as it reaches, and only then turned upright by its EXIF tag. A
+    The image is cropped to the box and its margin as far as it reaches, and only then turned upright by its EXIF tag. A
     JPEG is decoded at 1/2, 1/4 or 1/8 where the crop stays at least twice form.size, or where it has over 40 megapixels.
     Without a box and in the format SAME the content stays as it is. Raises ValueError for a box that is empty or
     wholly outside, and as open_image where `data` cannot be decoded.
@@ -41,13 +42,21 @@ def prepare_picture(data: bytes, box: Box | None, form: Form) -> bytes:
         if problem := check_image(data):
             raise ValueError(problem)
         return data
+    return encode(_fitted(cut_out(data, box, form.margin, form.size), form.size), form.format)
+
+
+def cut_out(data: bytes, box: Box | None, margin: float, size: int = 0) -> Image.Image:
+    """The box and its margin of an image file's content, in RGB and upright; all of it without a box.
+
+    size: to which it will be fitted, 0 where its pixels are kept. Raises as prepare_picture does.
+    """
     with open_image(io.BytesIO(data)) as image:
-        area = (0, 0, *image.size) if box is None else crop_area(box, image.size, form.margin)
+        area = (0, 0, *image.size) if box is None else crop_area(box, image.size, margin)
         longest = max(area[2] - area[0], area[3] - area[1])
-        scale = draft(image, int(longest // (2 * form.size)) if form.size else 1)
+        scale = draft(image, int(longest // (2 * size)) if size else 1)
         if box is not None:
             image = image.crop(_whole_pixels([side * scale for side in area], image.size))
-        return encode(_fitted(to_rgb(image), form.size), form.format)
+        return to_rgb(image)
 
 
 def prepare_pixels(pixels: bytes, form: Form) -> bytes:
@@ -56,28 +65,28 @@ def prepare_pixels(pixels: bytes, form: Form) -> bytes:
 
 
 def crop_area(box: Box, size: tuple[int, int], margin: float) -> Box:
-    """The box with `margin` of its width and height on every side, clipped to a picture of `size` (width, height).
+    """The box with `margin` of its width and height on every side, clipped to an image of `size` (width, height).
 
-    Raises ValueError for a box that is empty, is no box of finite numbers, or has nothing of the picture in it.
+    Raises ValueError for a box that is empty, is no box of finite numbers, or has nothing of the image in it.
     """
     left, top, right, bottom = box
     if not all(map(math.isfinite, box)) or right <= left or bottom <= top:
         raise ValueError(f"empty face box {_shown(box)}")
     if right <= 0 or bottom <= 0 or left >= size[0] or top >= size[1]:
-        raise ValueError(f"face box {_shown(box)} lies outside the picture of {size[0]}×{size[1]} pixels")
+        raise ValueError(f"face box {_shown(box)} lies outside the image of {size[0]}×{size[1]} pixels")
     across, down = margin * (right - left), margin * (bottom - top)
     return max(left - across, 0), max(top - down, 0), min(right + across, size[0]), min(bottom + down, size[1])
 
 
 def encode(image: Image.Image, format: str) -> bytes:
-    """The content of a JPEG or PNG file of an RGB picture; the same picture gives the same bytes."""
+    """The content of a JPEG or PNG file of an RGB image; the same image gives the same bytes."""
     target = io.BytesIO()
     image.save(target, **({"format": "JPEG", "quality": _QUALITY} if format == "jpg" else {"format": "PNG"}))
     return target.getvalue()
 
 
 def _whole_pixels(area: list[float], size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """`area` rounded, at least one pixel of the picture wide and high."""
+    """`area` rounded, at least one pixel of the image wide and high."""
     left, top = (min(round(area[k]), size[k] - 1) for k in (0, 1))
     return left, top, max(round(area[2]), left + 1), max(round(area[3]), top + 1)
 

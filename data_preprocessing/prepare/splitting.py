@@ -1,4 +1,4 @@
-"""Which picture goes to train, valid and test: as the data set says, by person, or at random."""
+"""Which image goes to train, valid and test: as the data set says, by person, or at random."""
 
 import hashlib
 from collections.abc import Iterable
@@ -19,9 +19,9 @@ def assign_splits(
 ) -> tuple[tuple[Record, ...], tuple[str, ...]]:
     """The records, each with a split, in their order, and notes for the user.
 
-    by: "given" keeps the data set's splits; "subject" puts no person into two; "random" deals out pictures. None takes the
+    by: "given" keeps the data set's splits; "subject" puts no person into two; "random" deals out images. None takes the
     first of these that the records have what it needs for. ratios: shares of train, valid and test, of which each class
-    gets its part, and where its pictures (or persons) suffice at least one everywhere. Given splits without valid get one
+    gets its part, and where its images (or persons) suffice at least one everywhere. Given splits without valid get one
     cut out of train in the ratio of the two, by person where known; if train is all they give, test too. The same records
     in any order with the same seed give the same splits.
     Raises DataError for ratios that do not make 1, or where `by` needs what some record lacks.
@@ -40,7 +40,7 @@ def assign_splits(
 
 _NOTES = {
     "subject": "split by subject: no person is in two splits",
-    "random": "split at random by picture: one person's pictures may be in several splits, so the result on test says "
+    "random": "split at random by image: one person's images may be in several splits, so the result on test says "
     "nothing sure about people the network has not seen",
 }
 
@@ -62,7 +62,7 @@ def _keep_given(
     train = tuple(r for r in records if r.split == "train")
     by = "subject" if all(r.subject for r in train) else "random"
     cut = {r.source: r.split for r in _divide(train, shares, by, seed)}
-    how = "by subject" if by == "subject" else "at random by picture"
+    how = "by subject" if by == "subject" else "at random by image"
     note = (
         f"the data set gives only {' and '.join(s for s in SPLITS if s in given)}: {' and '.join(parts[1:])} cut out of train"
     )
@@ -94,7 +94,7 @@ def _divide(records: tuple[Record, ...], shares: dict[str, float], by: str, seed
 
 
 def _deal_singles(labels: np.ndarray, ratios: np.ndarray) -> np.ndarray:
-    """A part for each of N pictures in random order: (N,) classes and (P,) shares -> (N,) indices of parts.
+    """A part for each of N images in random order: (N,) classes and (P,) shares -> (N,) indices of parts.
 
     Within a class by largest remainder, then one from the largest part to each empty one while it has two.
     """
@@ -114,10 +114,10 @@ def _deal_singles(labels: np.ndarray, ratios: np.ndarray) -> np.ndarray:
 
 
 def _deal_groups(counts: np.ndarray, ratios: np.ndarray) -> np.ndarray:
-    """A part for each of G persons in random order: (G, C) pictures a class and (P,) shares -> (G,) indices of parts.
+    """A part for each of G persons in random order: (G, C) images per class and (P,) shares -> (G,) indices of parts.
 
-    Greedy: the persons with most pictures first, each to the part where the sum over parts and classes of
-    (pictures - wanted)² / wanted grows least; then the best single moves while they lower it. A class missing in a part
+    Greedy: the persons with most images first, each to the part where the sum over parts and classes of
+    (images - wanted)² / wanted grows least; then the best single moves while they lower it. A class missing in a part
     outweighs all of it, a little more in an earlier one.
     """
     wanted = ratios[:, None] * counts.sum(0)  # (P, C), all above 0
@@ -145,7 +145,7 @@ def _deal_groups(counts: np.ndarray, ratios: np.ndarray) -> np.ndarray:
 
 
 def _added(counts: np.ndarray, have: np.ndarray, wanted: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """What the sum in _deal_groups grows by: (G, C) persons, (P, C) or (G, P, C) pictures that are there -> (G, P)."""
+    """What the sum in _deal_groups grows by: (G, C) persons, (P, C) or (G, P, C) images that are there -> (G, P)."""
     more = counts[:, None]
     growth = more * (2 * (have - wanted) + more) / wanted - missing * ((have == 0) & (more > 0))
     return growth.sum(-1)

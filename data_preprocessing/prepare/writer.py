@@ -1,7 +1,7 @@
-"""Writing the pictures of any data set as OUT/<split>/<class>/..., with OUT/manifest.csv; what is cut off can go on.
+"""Writing the images of any data set as OUT/<split>/<class>/..., with OUT/manifest.csv; what is cut off can go on.
 
-A picture gets its name only when it is complete, so whatever lies under its name is finished: going on reads it once instead
-of making it anew. OUT/prepare.json, written before the first picture, says what OUT is to become.
+An image gets its name only when it is complete, so whatever lies under its name is finished: going on reads it once instead
+of making it anew. OUT/prepare.json, written before the first image, says what OUT is to become.
 """
 
 import csv
@@ -35,7 +35,7 @@ _STEM_BYTES = 150  # file systems allow 255 of a name
 
 @dataclass(frozen=True)
 class Task:
-    """One picture to write: its record and the path it gets, relative to OUT."""
+    """One image to write: its record and the path it gets, relative to OUT."""
 
     record: Record
     path: str
@@ -43,7 +43,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a task: the SHA-256 of the written file (64 hex digits), or what is wrong with the picture."""
+    """What became of a task: the SHA-256 of the written file (64 hex digits), or what is wrong with the image."""
 
     task: Task
     sha256: str = ""
@@ -59,7 +59,7 @@ class Job:
     form: Form
 
     def __call__(self, task: Task) -> Result:
-        """Write one picture, or take it as it is where it lies complete. Raises OSError where the disk does not let it."""
+        """Write one image, or take it as it is where it lies complete. Raises OSError where the disk does not let it."""
         target = self.out / task.path
         if target.exists():
             data = read_file(target)
@@ -95,13 +95,13 @@ def write_records(
     progress: Callable[[Iterable, int, str], Iterable] = lambda items, total, text: items,
     without_face: Iterable[Record] = (),
 ) -> tuple[list[Result], list[Result]]:
-    """Write the pictures of `records`, all of which have a split, and OUT/manifest.csv; returns the written and the skipped.
+    """Write the images of `records`, all of which have a split, and OUT/manifest.csv; returns the written and the skipped.
 
     options: what else made the records, kept in OUT/prepare.json for the message when another run comes. resume: go on
     where the same was begun; the result is the same as without a break, to the byte. skip_bad: leave out unreadable
-    pictures and list them in OUT/skipped.csv. workers: processes. progress: wraps the iteration, given its length and a
+    images and list them in OUT/skipped.csv. workers: processes. progress: wraps the iteration, given its length and a
     text. without_face: what is left out for lack of one, listed there as well. Raises DataError where OUT holds anything else,
-    for a class that can be no folder, and for an unreadable picture; OSError where the disk is full. After either of the last
+    for a class that can be no folder, and for an unreadable image; OSError where the disk is full. After either of the last
     two all that is written stays, and resume goes on.
     """
     tasks = plan_tasks(records, form.format)
@@ -111,7 +111,7 @@ def write_records(
     try:
         for result in progress(results, len(tasks), f"writing {out}"):
             if result.problem and not skip_bad:
-                where = f"{tree.root}: {result.task.record.source}: unreadable picture ({result.problem})"
+                where = f"{tree.root}: {result.task.record.source}: unreadable image ({result.problem})"
                 raise DataError(f"{where}; mend it and --resume, or --resume --skip-bad-images")
             (skipped if result.problem else written).append(result)
     finally:
@@ -150,7 +150,7 @@ def plan_tasks(records: Iterable[Record], format: str) -> list[Task]:
         tasks.append(Task(record, f"{record.split}/{record.label}/{stem}{_ending(record, format)}"))
     twice = [path for path, count in Counter(task.path.casefold() for task in tasks).items() if count > 1]
     if twice:
-        raise DataError(f"two pictures would be called {min(twice)}; rename one in the source")
+        raise DataError(f"two images would be called {min(twice)}; rename one in the source")
     return tasks
 
 
@@ -180,7 +180,7 @@ def _check_classes(labels: set[str]) -> None:
 
 
 def _plan(tasks: list[Task], form: Form, options: dict) -> dict:
-    """What identifies the result: the options, and a hash over every picture's source, class, split, box, pixels, and path."""
+    """What identifies the result: the options, and a hash over every image's source, class, split, box, pixels, and path."""
     digest = hashlib.sha256()
     for task in sorted(tasks, key=lambda task: task.path):
         record = replace(task.record, pixels=None)

@@ -2,6 +2,7 @@
 
 import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 from data_preprocessing.sources.records import Listing
@@ -13,23 +14,29 @@ class Reader:
     """One data set's reader: the module of this package it lies in, and the options that mean something to it.
 
     beside: of a data set that is tables alone, the names of those that belong to a given one; None where it has images.
+    by_file: whether --source is one file that names the images.
     """
 
     module: str
     options: tuple[str, ...] = ()
     beside: tuple[str, ...] | None = None
+    by_file: bool = False
 
     @property
     def description(self) -> str:
         """The layout it reads, in one line."""
         return self._module().DESCRIPTION
 
+    def open_files(self, source: Path, options: SimpleNamespace) -> Tree:
+        """The files that the one file `source` names, of a reader that is `by_file`. Raises DataError."""
+        return self._module().open_files(source, options)
+
     def read(self, tree: Tree, options: SimpleNamespace) -> Listing:
         """The records in `tree`. Raises DataError for another layout, saying what was expected and what was found."""
         return self._module().read(tree, options)
 
     def fits(self, names: list[str]) -> bool:
-        """Whether the files called `names` look like this data set, told by their names alone."""
+        """Whether the files called `names` look like this data set, judged by their names alone."""
         return self._module().fits(names)
 
     def by_list(self, names: list[str]) -> bool:
@@ -53,5 +60,6 @@ READERS = {
     "ck+": Reader("ckplus", ("neutral",)),
     "jaffe": Reader("jaffe"),
     "ferg": Reader("ferg"),
+    "list": Reader("image_list", ("columns", "root"), by_file=True),
     "folder": Reader("folder"),
 }

@@ -37,12 +37,12 @@ class _Set:
 
 
 def read(tree: Tree, options: SimpleNamespace) -> Listing:
-    """The pictures of both sets with the labels of a list file where there is one, else of N_exp.npy.
+    """The images of both sets with the labels of a list file where there is one, else of N_exp.npy.
 
     The validation set becomes the split test: it is what results are reported on (the real test set is not given out), so
     no choice must be made by it. options.num_classes: 8, or 7 without contempt; of two lists the one for as many is read.
-    Left out and counted in the notes: pictures without a label, labels without a picture, labels 8 to 10 (no expression).
-    Raises DataError where there is no such set, where one has no labels or no pictures, and for unreadable labels.
+    Left out and counted in the notes: images without a label, labels without an image, labels 8 to 10 (no expression).
+    Raises DataError where there is no such set, where one has no labels or no images, and for unreadable labels.
     """
     for other in (affectnet_original, affectnet_yolo):
         if other.fits(tree.names()):
@@ -55,12 +55,12 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
         pictures, copies = keyed(files.pictures, _key)
         pairs, unmatched = matched(pictures, labels, source)
         if not pairs:
-            raise DataError(f"{tree.root}: {name}/ has no picture with a label; {'; '.join(unmatched)}")
+            raise DataError(f"{tree.root}: {name}/ has no image with a label; {'; '.join(unmatched)}")
         notes += [*copies, *unmatched, *_dropped(name, pairs, options.num_classes)]
         kept = [(picture, label) for picture, label in pairs if label < options.num_classes]
         records += [Record(picture, CLASSES[label], None, SETS[name]) for picture, label in kept]
     if not records:
-        raise DataError(f"{tree.root}: no picture is labelled with an expression ({'; '.join(notes)})")
+        raise DataError(f"{tree.root}: no image is labelled with an expression ({'; '.join(notes)})")
     return _noted(Listing(tree, tuple(records), tuple(notes)), options.num_classes)
 
 
@@ -68,7 +68,7 @@ def _noted(listing: Listing, num_classes: int) -> Listing:
     """The listing with notes on what of AffectNet it holds; YOLO's form has a test split of its own."""
     notes = list(listing.notes)
     if num_classes == 8 and all(record.label != CLASSES[7] for record in listing.records):
-        notes.append(f"no picture is labelled {CLASSES[7]}: there are 7 classes")
+        notes.append(f"no image is labelled {CLASSES[7]}: there are 7 classes")
     own = affectnet_yolo.fits(listing.tree.names())
     if not own and any(record.split == "test" for record in listing.records):
         notes.append("the official validation set is the split test, which published results are reported on")
@@ -111,7 +111,7 @@ def _find_sets(tree: Tree) -> dict[str, _Set]:
 
 
 def _labels(tree: Tree, name: str, files: _Set, num_classes: int) -> tuple[dict[str, int], str]:
-    """Label by picture, and what gave it."""
+    """Label by image, and what gave it."""
     if files.lists:
         file = files.lists.get(num_classes == 8) or next(iter(files.lists.values()))
         return read_list(tree, file, _key, _LABELS), file
@@ -154,8 +154,8 @@ def _parse(data: bytes) -> int:
 def _dropped(name: str, pairs: list[tuple[str, int]], num_classes: int) -> list[str]:
     contempt = [picture for picture, label in pairs if num_classes <= label < len(CLASSES)]
     unclear = [picture for picture, label in pairs if label >= len(CLASSES)]
-    notes = [f"{count_of(contempt, 'picture')} of contempt in {name}/, left out: not one of 7 classes"] * bool(contempt)
-    return notes + [f"{count_of(unclear, 'picture')} of no expression (labels 8 to 10) in {name}/, left out"] * bool(unclear)
+    notes = [f"{count_of(contempt, 'image')} of contempt in {name}/, left out: not one of 7 classes"] * bool(contempt)
+    return notes + [f"{count_of(unclear, 'image')} of no expression (labels 8 to 10) in {name}/, left out"] * bool(unclear)
 
 
 def _set_of(name: str) -> str | None:
@@ -163,7 +163,7 @@ def _set_of(name: str) -> str | None:
 
 
 def _key(name: str) -> str:
-    """What tells a picture within its set: its path below the set's folder and images/ or annotations/, without an ending."""
+    """What identifies an image within its set: its path below its images/ or annotations/, without an ending."""
     name = name.replace("\\", "/")  # lists are also written on Windows
     folders = folders_of(name)
     start = max((k + 1 for k, folder in enumerate(folders) if folder.lower() in SETS), default=0)

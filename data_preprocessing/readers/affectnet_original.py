@@ -48,7 +48,7 @@ def read(tree: Tree, classes: tuple[str, ...], num_classes: int) -> Listing:
 
 
 class _Faces:
-    """The records of the lists that were added, and what of them is left out. pictures: key -> name in the tree."""
+    """The records of the lists that were added, and what of them is left out. images: key -> name in the tree."""
 
     def __init__(self, tree: Tree, pictures: dict[str, str], classes: tuple[str, ...], num_classes: int):
         self.tree, self.pictures, self.classes, self.num_classes = tree, pictures, classes, num_classes

@@ -133,7 +133,7 @@ def _box(numbers: list[float]) -> Box | None:
 
 
 def _pixels(tree: Tree, picture: str, box: Box | None) -> Box | None:
-    """The box in pixels; None where it is the whole image, or where the image cannot be read, which is told on writing it."""
+    """The box in pixels; None where it is the whole image, or where the image cannot be read: writing it reports that."""
     if box is None or (box[0] <= _WHOLE and box[1] <= _WHOLE and box[2] >= 1 - _WHOLE and box[3] >= 1 - _WHOLE):
         return None
     try:

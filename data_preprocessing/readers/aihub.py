@@ -1,7 +1,7 @@
-"""AI Hub's data set 82, composite images for Korean emotion recognition: pictures and JSON lists by emotion.
+"""AI Hub's data set 82, composite images for Korean emotion recognition: images and JSON lists by emotion.
 
-https://aihub.or.kr: each list holds an entry a picture, with the emotion that the uploader was to show and, of three
-annotators, the emotion each saw and a box around the face. Lists and pictures may lie anywhere in the tree, also in archives.
+https://aihub.or.kr: each list holds an entry an image, with the emotion that the uploader was to show and, of three
+annotators, the emotion each saw and a box around the face. Lists and images may lie anywhere in the tree, also in archives.
 """
 
 import json
@@ -19,7 +19,7 @@ from data_preprocessing.readers.layouts import base_name, counted, pictures, wro
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.trees import Tree
 
-DESCRIPTION = "pictures and JSON lists by emotion (기쁨, 당황, ...), as AI Hub's archives hold them"
+DESCRIPTION = "images and JSON lists by emotion (기쁨, 당황, ...), as AI Hub's archives hold them"
 EMOTIONS = {
     "기쁨": "joy",
     "당황": "embarrassment",
@@ -67,28 +67,28 @@ def fits(names: list[str]) -> bool:
 
 
 def read(tree: Tree, options: SimpleNamespace) -> Listing:
-    """One record a picture that has an entry and a label.
+    """One record an image that has an entry and a label.
 
     options.label: "uploader" (faceExp_uploader), "majority" (what at least two of the three annotators saw) or "unanimous"
     (what all three saw; the uploader is not asked). Pictures without such a label are left out and counted.
-    Names are compared in NFC. Of pictures with one name in folders of several emotions an entry means the one in the folder
-    of its list's emotion. The subject is the file name's first field; boxes are in pixels of the picture as stored, before it
-    is turned upright by its EXIF tag. The data set gives no split by subject, so none is told.
-    Raises DataError naming file and line or entry where a list is broken, or where there is no list or no picture.
+    Names are compared in NFC. Of images with one name in folders of several emotions an entry means the one in the folder
+    of its list's emotion. The subject is the file name's first field; boxes are in pixels of the image as stored, before it
+    is turned upright by its EXIF tag. The data set gives no split by subject, so none is given.
+    Raises DataError naming file and line or entry where a list is broken, or where there is no list or no image.
     """
     lists = [name for name in tree.names() if name.lower().endswith(".json")]
     places = defaultdict(list)
     for name in pictures(tree.names()):
         places[base_name(name)].append(name)
     if not lists or not places:
-        raise wrong_layout(tree, "AI Hub's pictures and the JSON lists that label them")
+        raise wrong_layout(tree, "AI Hub's images and the JSON lists that label them")
     tally = _Tally(options.label)
     for name in lists:
         emotion = _emotion_in(name)
         for entry in _entries(tree, name):
             tally.add(entry, _picture(places.get(entry.file, []), emotion or entry.uploader))
     if not tally.records:
-        raise wrong_layout(tree, f"pictures that the JSON lists name and label (--label {options.label})")
+        raise wrong_layout(tree, f"images that the JSON lists name and label (--label {options.label})")
     records = tuple(tally.records.values())
     return Listing(tree, records, (f"entries: {tally.entries} in {len(lists)} lists", *tally.notes(places)))
 
@@ -99,7 +99,7 @@ class _Tally:
     def __init__(self, choice: str):
         self.choice = choice
         self.records: dict[str, Record] = {}
-        self.listed: set[str] = set()  # pictures with an entry
+        self.listed: set[str] = set()  # images with an entry
         self.missing, self.repeated, self.unlabelled = [], [], []
         self.entries = self.compared = self.disagreeing = self.no_majority = self.wrong_boxes = 0
 
@@ -124,31 +124,31 @@ class _Tally:
             self.records[picture] = Record(picture, label, (parted and subject) or None, box=entry.box())
 
     def notes(self, places: dict[str, list[str]]) -> Iterator[str]:
-        """places: file name -> the pictures called so."""
+        """places: file name -> the images called so."""
         used = {(base_name(name), _emotion_in(name)) for name in self.listed}
         unused = sorted(name for names in places.values() for name in names if name not in self.listed)
         is_copy = [(base_name(name), _emotion_in(name)) in used for name in unused]
         copies = [name for name, copy in zip(unused, is_copy) if copy]
         others = [name for name, copy in zip(unused, is_copy) if not copy]
         without = [name for name, record in self.records.items() if record.subject is None]
-        yield from counted("pictures that a list names and that are not there", self.missing)
-        yield from counted("pictures that are listed again, the first entry counts", self.repeated)
-        yield from counted("pictures that are there more than once, left out", copies)
-        yield from counted("pictures that no list names, left out", others)
-        yield from counted(f"pictures {_UNLABELLED[self.choice]}, left out", self.unlabelled)
-        yield from counted("pictures without a subject in the name", without)
+        yield from counted("images that a list names and that are not there", self.missing)
+        yield from counted("images that are listed again, the first entry counts", self.repeated)
+        yield from counted("images that are there more than once, left out", copies)
+        yield from counted("images that no list names, left out", others)
+        yield from counted(f"images {_UNLABELLED[self.choice]}, left out", self.unlabelled)
+        yield from counted("images without a subject in the name", without)
         share = f"{self.disagreeing} of {self.compared}" + (
             f" ({self.disagreeing / self.compared:.1%})" if self.compared else ""
         )
-        yield f"pictures on which the uploader and the annotators' majority disagree: {share}"
+        yield f"images on which the uploader and the annotators' majority disagree: {share}"
         if self.no_majority:
-            yield f"pictures on which the annotators have no majority: {self.no_majority}"
+            yield f"images on which the annotators have no majority: {self.no_majority}"
         if self.wrong_boxes:
             yield f"face boxes left out, empty or no numbers: {self.wrong_boxes}"
 
 
 def _picture(names: list[str], emotion: str | None) -> str | None:
-    """Of the pictures of one name the one in a folder of `emotion`, or in a folder of none; None where there is none."""
+    """Of the images of one name the one in a folder of `emotion`, or in a folder of none; None where there is none."""
     if emotion is None:
         return names[0] if len({_emotion_in(name) for name in names}) == 1 else None
     same = [name for name in names if _emotion_in(name) == emotion]
@@ -156,7 +156,7 @@ def _picture(names: list[str], emotion: str | None) -> str | None:
 
 
 def _emotion_in(name: str) -> str | None:
-    """The emotion that a picture's folders or archives, or a list's whole path, are called by: the innermost."""
+    """The emotion that an image's folders or archives, or a list's whole path, are called by: the innermost."""
     return _last_emotion(name if name.lower().endswith(".json") else name.rpartition("/")[0])
 
 

@@ -21,7 +21,7 @@ _BY_LOWER = {folder.lower(): name for folder, name in CLASSES.items()}
 
 
 def read(tree: Tree, options: SimpleNamespace) -> Listing:
-    """The pictures in <split>/<class>/, whatever the case of the folders' names; others are counted in a note.
+    """The images in <split>/<class>/, whatever the case of the folders' names; others are counted in a note.
 
     options: not used. Raises DataError where there is no such folder, or one that is no class of CAER-S.
     """

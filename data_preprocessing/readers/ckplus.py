@@ -1,6 +1,6 @@
 """CK+: filmed sequences from a neutral face to the peak of an expression.
 
-Lucey et al., "The Extended Cohn-Kanade Dataset (CK+)" (CVPR Workshops 2010): pictures in S005/001/S005_001_00000011.png, and
+Lucey et al., "The Extended Cohn-Kanade Dataset (CK+)" (CVPR Workshops 2010): images in S005/001/S005_001_00000011.png, and
 for each sequence that shows an emotion a file S005_001_00000011_emotion.txt. Also read is the 48×48 form that is about,
 anger/S010_004_00000017.png, which holds the last three frames of these sequences.
 """
@@ -24,12 +24,12 @@ _LABEL_FILE = re.compile(r"(S\d+)_(\d+)_\d+_emotion\.txt", re.IGNORECASE)
 
 
 def fits(names: list[str]) -> bool:
-    """Whether a picture lies and is called as CK+'s are, in either form."""
+    """Whether an image lies and is called as CK+'s are, in either form."""
     return any(_frame_of(name) or _class_of(name) for name in pictures(names))
 
 
 def read(tree: Tree, options: SimpleNamespace) -> Listing:
-    """The pictures of either form, their subject the first field of the name; the native form alone where both are there.
+    """The images of either form, their subject the first field of the name; the native form alone where both are there.
 
     Of the native form, the last three frames of each labelled sequence. options.neutral: and its first frame, as
     "neutral", unless it is one of the last three. What is left out or missing is counted in the notes.
@@ -42,7 +42,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
 
 
 def _read_sequences(tree: Tree, frames: dict[str, tuple[str, str, int]], neutral: bool) -> Listing:
-    """frames: name of a picture -> (subject, sequence, number of the frame)."""
+    """frames: name of an image -> (subject, sequence, number of the frame)."""
     labels = _labels(tree)
     first, copies = without_copies((frame, name) for name, frame in frames.items())
     sequences = defaultdict(list)
@@ -55,21 +55,21 @@ def _read_sequences(tree: Tree, frames: dict[str, tuple[str, str, int]], neutral
             records.append(Record(shown[0], "neutral", key[0]))
         records += [Record(name, labels[key], key[0]) for name in shown[-LAST_FRAMES:]]
     if not records:
-        raise wrong_layout(tree, "CK+'s *_emotion.txt of these sequences; put Emotion_labels.zip beside the pictures")
+        raise wrong_layout(tree, "CK+'s *_emotion.txt of these sequences; put Emotion_labels.zip beside the images")
     unlabelled = ["/".join(key) for key in sorted(sequences.keys() - labels.keys())]
     absent = ["/".join(key) for key in sorted(labels.keys() - sequences.keys())]
     others = [name for name in pictures(tree.names()) if name not in frames]
     notes = (
         *counted("sequences without a label, left out", unlabelled),
-        *counted("labelled sequences without pictures", absent),
-        *counted("pictures in no folder subject/sequence, left out", others),
-        *counted("pictures that are there more than once, left out", copies),
+        *counted("labelled sequences without images", absent),
+        *counted("images in no folder subject/sequence, left out", others),
+        *counted("images that are there more than once, left out", copies),
     )
     return Listing(tree, tuple(records), notes)
 
 
 def _read_folders(tree: Tree, neutral: bool) -> Listing:
-    """The pictures in a folder of their class; a folder neutral, which some copies have, is one of the classes."""
+    """The images in a folder of their class; a folder neutral, which some copies have, is one of the classes."""
     classes = {name: label for name in pictures(tree.names()) if (label := _class_of(name))}
     if not classes:
         raise wrong_layout(tree, "CK+: S005/001/S005_001_00000011.png with *_emotion.txt, or anger/S010_004_00000017.png")
@@ -77,16 +77,16 @@ def _read_folders(tree: Tree, neutral: bool) -> Listing:
     records = tuple(Record(name, classes[name], stem(name).split("_")[0].upper()) for name in first.values())
     others = [name for name in pictures(tree.names()) if name not in classes]
     notes = [
-        *counted("pictures not as anger/S010_004_00000017.png, left out", others),
-        *counted("pictures that are there more than once, left out", copies),
+        *counted("images not as anger/S010_004_00000017.png, left out", others),
+        *counted("images that are there more than once, left out", copies),
     ]
     if neutral and "neutral" not in classes.values():
-        notes.append("no neutral pictures: this form of CK+ lacks the first frames of the sequences")
+        notes.append("no neutral images: this form of CK+ lacks the first frames of the sequences")
     return Listing(tree, records, tuple(notes))
 
 
 def _frame_of(name: str) -> tuple[str, str, int] | None:
-    """Subject, sequence and frame number of a picture in a folder subject/sequence; None of another picture."""
+    """Subject, sequence and frame number of an image in a folder subject/sequence; None of another image."""
     match = _FRAME.fullmatch(stem(name))
     if not match or tuple(folder.upper() for folder in folders_of(name)[-2:]) != (match[1].upper(), match[2]):
         return None
@@ -94,7 +94,7 @@ def _frame_of(name: str) -> tuple[str, str, int] | None:
 
 
 def _class_of(name: str) -> str | None:
-    """The class of a picture in a folder of that name; None of another picture."""
+    """The class of an image in a folder of that name; None of another image."""
     folder = "".join(folders_of(name)[-1:]).lower()
     folder = {"happy": "happiness"}.get(folder, folder)  # as the form that is about calls it; other data sets say happiness
     return folder if folder in (*EMOTIONS, "neutral") and _FRAME.fullmatch(stem(name)) else None

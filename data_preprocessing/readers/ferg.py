@@ -1,4 +1,4 @@
-"""FERG-DB: six drawn characters with seven expressions, told by the folders.
+"""FERG-DB: six drawn characters with seven expressions, given by the folders.
 
 Aneja et al., "Modeling Stylized Character Expressions via Deep Learning" (ACCV 2016).
 FERG_DB_256/aia/aia_anger/aia_anger_123.png is the character aia, anger.
@@ -18,12 +18,12 @@ _FOLDER = re.compile(rf"([^_]+)_({'|'.join(EMOTIONS)})", re.IGNORECASE)
 
 
 def fits(names: list[str]) -> bool:
-    """Whether a picture lies in a folder of a character and an expression."""
+    """Whether an image lies in a folder of a character and an expression."""
     return any(_described(name) for name in pictures(names))
 
 
 def read(tree: Tree, options: SimpleNamespace) -> Listing:
-    """The pictures in a folder character_expression, their subject the character; others are counted in a note.
+    """The images in a folder character_expression, their subject the character; others are counted in a note.
 
     options: not used. Raises DataError where there is no such folder.
     """
@@ -35,14 +35,14 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     records = tuple(Record(name, found[name][1], found[name][0]) for name in first.values())
     others = [name for name in pictures(names) if name not in found]
     notes = (
-        *counted("pictures in no folder character_expression, left out", others),
-        *counted("pictures that are there more than once, left out", copies),
+        *counted("images in no folder character_expression, left out", others),
+        *counted("images that are there more than once, left out", copies),
     )
     return Listing(tree, records, notes)
 
 
 def _described(name: str) -> tuple[str, str] | None:
-    """The character and the expression of a picture, by the folder it lies in; None in another folder."""
+    """The character and the expression of an image, by the folder it lies in; None in another folder."""
     folders = folders_of(name)
     match = _FOLDER.fullmatch(folders[-1]) if folders else None
     return match and (match[1].lower(), match[2].lower())

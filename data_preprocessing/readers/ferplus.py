@@ -1,4 +1,4 @@
-"""FER2013 with the labels of FERPlus: ten people's votes on every picture.
+"""FER2013 with the labels of FERPlus: ten people's votes on every image.
 
 Barsoum et al., "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution" (ICMI 2016),
 https://github.com/microsoft/FERPlus: fer2013new.csv, whose row k belongs to row k of fer2013.csv.

@@ -17,15 +17,15 @@ _EXPECTED = "expected CLASS/**/*.jpg or train/CLASS/**/*.jpg, valid/CLASS/..., t
 
 
 def read(tree: Tree, options: SimpleNamespace) -> Listing:
-    """A record a picture, labelled by its class folder. Folders that hold nothing but one other are passed over.
+    """A record an image, labelled by its class folder. Folders that hold nothing but one other are passed over.
 
     An archive counts as the folder of its name without the ending. Where the classes lie in a folder for each person,
     options.subject_regex makes them the classes; without it that is refused. Raises DataError where there are not two classes,
-    where some pictures lie in a split's folder and others beside it, or directly in a folder of classes.
+    where some images lie in a split's folder and others beside it, or directly in a folder of classes.
     """
     pictures, _ = images_of(tree)
     if not pictures:
-        raise DataError(f"{tree.root}: no pictures; {_EXPECTED}")
+        raise DataError(f"{tree.root}: no images; {_EXPECTED}")
     parts = below_shared({name: folders_of(name) for name in pictures}, SPLITS)
     in_split = [bool(folders) and folders[0].lower() in SPLITS for folders in parts.values()]
     if any(in_split) and not all(in_split):
@@ -39,7 +39,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
 
 
 def fits(names: list[str]) -> bool:
-    """Whether the pictures lie in at least two class folders, which are not those of persons or data sets."""
+    """Whether the images lie in at least two class folders, which are not those of persons or data sets."""
     pictures = {name: folders_of(name) for name in names if is_image_name(name)}
     parts = below_shared(pictures, SPLITS).values()
     depth = 1 if all(folders and folders[0].lower() in SPLITS for folders in parts) else 0
@@ -81,9 +81,9 @@ def _other_splits(root: Path) -> list[str]:
 
 
 def _other_files(tree: Tree, pictures: list[str]) -> tuple[str, ...]:
-    """A note that counts the files that are no pictures, by their endings."""
+    """A note that counts the files that are no images, by their endings."""
     others = sorted(set(tree.names()) - set(pictures))
     if not others:
         return ()
     endings = Counter("." + name.rpartition(".")[2] if "." in name.rpartition("/")[2] else "no ending" for name in others)
-    return (f"{len(others)} files are no pictures: " + ", ".join(f"{n} {ending}" for ending, n in endings.most_common(4)),)
+    return (f"{len(others)} files are no images: " + ", ".join(f"{n} {ending}" for ending, n in endings.most_common(4)),)

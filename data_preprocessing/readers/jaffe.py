@@ -1,4 +1,4 @@
-"""JAFFE: ten Japanese women with seven expressions, told by the names of the pictures.
+"""JAFFE: ten Japanese women with seven expressions, given by the images' names.
 
 Lyons et al., "Coding Facial Expressions with Gabor Wavelets" (FG 1998). KA.AN1.39.tiff is the subject KA, anger, take 1.
 """
@@ -24,24 +24,24 @@ _NAME = re.compile(rf"(?:.*/)?(([A-Z]{{2}})\.({'|'.join(EMOTIONS)})\d+\.\d+)\.[A
 
 
 def fits(names: list[str]) -> bool:
-    """Whether a picture is called as JAFFE's are."""
+    """Whether an image is called as JAFFE's are."""
     return any(_NAME.fullmatch(name) for name in pictures(names))
 
 
 def read(tree: Tree, options: SimpleNamespace) -> Listing:
-    """The pictures called as JAFFE's are, their subject the first field of the name; others are counted in a note.
+    """The images called as JAFFE's are, their subject the first field of the name; others are counted in a note.
 
-    options: not used. Raises DataError where no picture is called so.
+    options: not used. Raises DataError where no image is called so.
     """
     names = tree.names()
     found = {name: match for name in pictures(names) if (match := _NAME.fullmatch(name))}
     if not found:
-        raise wrong_layout(tree, "JAFFE's pictures, called KA.AN1.39.tiff (subject, expression and take, number)")
+        raise wrong_layout(tree, "JAFFE's images, called KA.AN1.39.tiff (subject, expression and take, number)")
     first, copies = without_copies((match[1].upper(), name) for name, match in found.items())
     records = tuple(Record(name, EMOTIONS[found[name][3].upper()], found[name][2].upper()) for name in first.values())
     others = [name for name in pictures(names) if name not in found]
     notes = (
-        *counted("pictures not called as JAFFE's, left out", others),
-        *counted("pictures that are there more than once, left out", copies),
+        *counted("images not called as JAFFE's, left out", others),
+        *counted("images that are there more than once, left out", copies),
     )
     return Listing(tree, records, notes)

@@ -1,4 +1,4 @@
-"""What the readers share: telling pictures from other files, and wording what was found, left out or missing."""
+"""What the readers share: telling images from other files, and wording what was found, left out or missing."""
 
 from collections.abc import Hashable, Iterable
 
@@ -26,7 +26,7 @@ def class_of(word: str) -> str | None:
 
 
 def pictures(names: Iterable[str]) -> list[str]:
-    """Those of the files `names` that are pictures by their ending."""
+    """Those of the files `names` that are images by their ending."""
     return [name for name in names if is_image_name(name)]
 
 
@@ -44,8 +44,8 @@ def counted(text: str, names: Iterable[str]) -> list[str]:
 def without_copies(found: Iterable[tuple[Hashable, str]]) -> tuple[dict, list[str]]:
     """The first name of each key, in order, and the names that came later.
 
-    found: (what makes a picture the same, its name). Copies, such as a folder beside an archive of it, would count a
-    picture twice and could put it into two splits.
+    found: (what makes an image the same, its name). Copies, such as a folder beside an archive of it, would count a
+    image twice and could put it into two splits.
     """
     first, copies = {}, []
     for key, name in found:

@@ -28,11 +28,11 @@ _PICTURE = re.compile(r"((train|test)_\d+)(_aligned)?", re.IGNORECASE)
 
 
 def read(tree: Tree, options: SimpleNamespace) -> Listing:
-    """The pictures in folders <split>/<number>/ where there are such, else those that the list file names.
+    """The images in folders <split>/<number>/ where there are such, else those that the list file names.
 
     The split is the folder's; in the native form, which has none, the file name's train_ or test_. Pictures that are in
     the list or in the tree alone are left out and counted in the notes. options: not used. Raises DataError where there
-    is neither form, where no picture matches the list, or for a broken or second list.
+    is neither form, where no image matches the list, or for a broken or second list.
     """
     names = tree.names()
     numbered = [found for found in class_folders(names) if found[2].isdecimal()]
@@ -42,7 +42,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     lists = find_lists(names)
     if not lists:
         raise wrong_layout(
-            tree, f"RAF-DB's list file {LISTS[0]} (name label) with its pictures, or train/1 ... 7 and test/1 ... 7"
+            tree, f"RAF-DB's list file {LISTS[0]} (name label) with its images, or train/1 ... 7 and test/1 ... 7"
         )
     if len({tree.read(name, MOST_TEXT) for name in lists}) > 1:
         raise DataError(f"{tree.root}: has several lists: {', '.join(lists)}; give the folder of one of them")
@@ -50,7 +50,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
 
 
 def fits(names: list[str]) -> bool:
-    """Whether there is a list file, a picture train_N_aligned or test_N_aligned, or the class folders 1 to 7."""
+    """Whether there is a list file, an image train_N_aligned or test_N_aligned, or the class folders 1 to 7."""
     if find_lists(names) or any(_is_aligned(name) for name in filter(is_image_name, names)):
         return True
     return {number for _, _, number in class_folders(names)} == {str(n) for n in _NUMBERS}
@@ -67,7 +67,7 @@ def find_lists(names: list[str]) -> list[str]:
 
 
 def is_flat_picture(name: str) -> bool:
-    """Whether a file is called as RAF-DB's pictures are: train_N.jpg, test_N_aligned.jpg, ..."""
+    """Whether a file is called as RAF-DB's images are: train_N.jpg, test_N_aligned.jpg, ..."""
     return is_image_name(name) and bool(_PICTURE.fullmatch(stem(name)))
 
 
@@ -81,16 +81,16 @@ def _by_list(tree: Tree, names: list[str], file: str) -> Listing:
     pairs, unmatched = matched(first, labels, file)
     notes += unmatched
     if not pairs:
-        raise DataError(f"{tree.root}: no picture that {file} names is there; {'; '.join(notes)}")
+        raise DataError(f"{tree.root}: no image that {file} names is there; {'; '.join(notes)}")
     records = tuple(Record(name, CLASSES[label - 1], None, _split(name)) for name, label in pairs)
     official = sum(r.split == "valid" and _key(r.source).startswith("test") for r in records)
     if official:
-        notes.append(f"valid holds {official} pictures of the official test split (named test_...)")
+        notes.append(f"valid holds {official} images of the official test split (named test_...)")
     return Listing(tree, records, tuple(notes))
 
 
 def _key(name: str) -> str:
-    """What a picture is called in the list, without an ending: the list says train_00001.jpg of train_00001_aligned.jpg."""
+    """What an image is called in the list, without an ending: the list says train_00001.jpg of train_00001_aligned.jpg."""
     match = _PICTURE.fullmatch(stem(name))
     return match[1].lower() if match else name
 
@@ -106,12 +106,12 @@ def _split(name: str) -> str:
 
 
 def _require_one_split(tree: Tree, names: list[str]) -> None:
-    """A picture in the folders of two splits would be trained on and tested on."""
+    """An image in the folders of two splits would be trained on and tested on."""
     first: dict[str, str] = {}
     for name in names:
         other = first.setdefault(_key(name), name)
         if is_flat_picture(name) and _split(other) != _split(name):
-            raise DataError(f"{tree.root}: {other} and {name} are the same picture in two splits; remove one")
+            raise DataError(f"{tree.root}: {other} and {name} are the same image in two splits; remove one")
 
 
 def _class_of(tree: Tree, name: str, number: int) -> str:

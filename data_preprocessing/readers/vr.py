@@ -14,9 +14,9 @@ _STUDY = re.compile(r"E\d\d")
 
 
 def read(tree: Tree, options: SimpleNamespace) -> Listing:
-    """The pictures by the class folder they lie in, at any depth; a class is called as its folder is.
+    """The images by the class folder they lie in, at any depth; a class is called as its folder is.
 
-    Folders that all pictures share are passed over, so the data set may lie deeper. Raises DataError where there are not
+    Folders that all images share are passed over, so the data set may lie deeper. Raises DataError where there are not
     two class folders, or where class folders lie beside train/, valid/ or test/.
     """
     found = below_shared({name: folders_of(name) for name in tree.names() if is_image_name(name)}, SPLITS)
@@ -32,10 +32,10 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
             records.append(Record(name, below[0], None, split))
     classes = sorted({record.label for record in records})
     if len(classes) < 2:
-        raise wrong_layout(tree, f"at least 2 class folders of pictures, but there is {', '.join(classes) or 'none'}")
+        raise wrong_layout(tree, f"at least 2 class folders of images, but there is {', '.join(classes) or 'none'}")
     return Listing(tree, tuple(records), tuple(left_out(tree.names(), records, "in no class folder")))
 
 
 def fits(names: list[str]) -> bool:
-    """Whether pictures lie in folders called as those of the study, E01, E02, ..."""
+    """Whether images lie in folders called as those of the study, E01, E02, ..."""
     return any(_STUDY.fullmatch(folder) for name in filter(is_image_name, names) for folder in folders_of(name))

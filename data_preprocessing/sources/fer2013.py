@@ -1,4 +1,4 @@
-"""FER2013 read straight from its CSV file: 48×48 grey pictures as text, one a row.
+"""FER2013 read straight from its CSV file: 48×48 grey images as text, one per row.
 
 The data set of Goodfellow et al., "Challenges in Representation Learning: A report on three machine learning contests"
 (ICONIP 2013). Three forms of it are about, and all are read: fer2013.csv, icml_face_data.csv and Kaggle's train.csv.
@@ -35,10 +35,10 @@ _MEND = "mend the row, or unpack the file anew"
 
 @dataclass(frozen=True)
 class CsvSplit(Split):
-    """The pictures of one split of a CSV file: `folder` is that file, `paths` its rows ("row 2"; the header is row 1).
+    """The images of one split of a CSV file: `folder` is that file, `paths` its rows ("row 2"; the header is row 1).
 
     pixels: (N, 48, 48) uint8, grey, of all rows that could be read. places: path -> index into `pixels`; by it a split
-    with fewer paths finds its pictures without a copy of the array. problems: path -> what is wrong with an unreadable one.
+    with fewer paths finds its images without a copy of the array. problems: path -> what is wrong with an unreadable one.
     Two splits are equal where the same rows of the same file have the same labels; pixels are not compared.
     """
 
@@ -47,11 +47,11 @@ class CsvSplit(Split):
     problems: dict[str, str] = field(repr=False, compare=False)
 
     def where(self, index: int) -> str:
-        """What messages call the picture: its file and row."""
+        """What messages call the image: its file and row."""
         return f"{self.folder}, {self.paths[index]}"
 
     def picture(self, index: int) -> Image.Image:
-        """The picture in RGB, 48×48. Raises ValueError where the row has the wrong pixels."""
+        """The image in RGB, 48×48. Raises ValueError where the row has the wrong pixels."""
         path = self.paths[index]
         if path in self.problems:
             raise ValueError(self.problems[path])
@@ -63,11 +63,11 @@ class CsvSplit(Split):
         return status.st_size, status.st_mtime_ns
 
     def entry(self, index: int) -> str:
-        """What a fingerprint says of the picture beside its pixels: "row 17" alone does not tell the class."""
+        """What a fingerprint says of the image beside its pixels: "row 17" alone does not tell the class."""
         return f"{self.paths[index]} {self.classes[self.labels[index]]}"
 
     def inspect(self, index: int) -> tuple[str, str | None]:
-        """SHA-256 of the pixels (64 hex digits) and None, or any text and what is wrong with the picture."""
+        """SHA-256 of the pixels (64 hex digits) and None, or any text and what is wrong with the image."""
         path = self.paths[index]
         if path in self.problems:
             return "", self.problems[path]
@@ -84,7 +84,7 @@ def read_fer2013(
     is test where it has labels (Kaggle's own has none). Where label 7 occurs, every split has the classes EXTENDED, else
     CLASSES. say: told in one-line texts how a file without Usage was split, and of an eighth class.
     Raises DataError naming the file and row where it cannot be read as such. A row with the wrong pixels is no such error:
-    it is an unreadable picture of its split, as a broken file in a folder is.
+    it is an unreadable image of its split, as a broken file in a folder is.
     """
     path = Path(path)
     splits = _read_splits(path, say, valid_rows)
@@ -141,7 +141,7 @@ def _gather(
         label = _label(path, row, fields[columns["emotion"]])
         gathered[split_of(count, row, fields)].add(row, label, fields[columns["pixels"]])
         wrong = sum(len(one.problems) for one in gathered.values())
-        if wrong > _MOST_WRONG and 2 * wrong > count:  # a few bytes a row would become much memory
+        if wrong > _MOST_WRONG and 2 * wrong > count:  # a few bytes per row would become much memory
             raise DataError(f"{path}: {wrong} of its first {count + 1} rows have wrong pixels; {_FORMS}")
     return {name: one.split(name, path) for name, one in gathered.items() if one.paths}
 

@@ -1,6 +1,6 @@
-"""Listing the classes and pictures of a split's folder, and checking every picture before a run starts.
+"""Listing the classes and images of a split's folder, and checking every image before a run starts.
 
-Nothing here writes. A `Split` of another kind (fer2013.py) overrides the methods that read a picture.
+Nothing here writes. A `Split` of another kind (fer2013.py) overrides the methods that read an image.
 """
 
 import hashlib
@@ -28,10 +28,10 @@ LAYOUT = "expected DIR/train/<class>/*.jpg, DIR/valid/<class>/... and optionally
 
 @dataclass(frozen=True)
 class Split:
-    """The pictures of one split: `labels[i]` is the index into `classes` of picture `paths[i]` (relative to folder).
+    """The images of one split: `labels[i]` is the index into `classes` of image `paths[i]` (relative to folder).
 
-    `folder` and `paths` are what messages and tables name. Every method takes a picture's index into `paths`, so a split
-    with fewer of them (dataclasses.replace) reads the right pictures; any thread or process may call it.
+    `folder` and `paths` are what messages and tables name. Every method takes an image's index into `paths`, so a split
+    with fewer of them (dataclasses.replace) reads the right images; any thread or process may call it.
     """
 
     name: str
@@ -45,28 +45,28 @@ class Split:
         return {name: self.labels.count(k) for k, name in enumerate(self.classes)}
 
     def reordered(self, classes: tuple[str, ...]) -> "Split":
-        """The same pictures with labels that index `classes`, which holds every class of this split."""
+        """The same images with labels that index `classes`, which holds every class of this split."""
         return replace(self, classes=classes, labels=tuple(classes.index(self.classes[k]) for k in self.labels))
 
     def where(self, index: int) -> str:
-        """What messages call the picture: its file."""
+        """What messages call the image: its file."""
         return str(self.folder / self.paths[index])
 
     def picture(self, index: int) -> Image.Image:
-        """The picture in RGB. Raises OSError, ValueError or another of PIL's kinds where it cannot be decoded."""
+        """The image in RGB. Raises OSError, ValueError or another of PIL's kinds where it cannot be decoded."""
         return load_image(self.folder / self.paths[index])
 
     def stamp(self, index: int) -> tuple[int, int]:
-        """Size in bytes and time of last change in ns of the file that holds the picture. Raises OSError without one."""
+        """Size in bytes and time of last change in ns of the file that holds the image. Raises OSError without one."""
         status = os.stat(self.folder / self.paths[index])
         return status.st_size, status.st_mtime_ns
 
     def entry(self, index: int) -> str:
-        """What a fingerprint says of the picture beside its content: its path, which tells its class as well."""
+        """What a fingerprint says of the image beside its content: its path, which gives its class as well."""
         return self.paths[index]
 
     def inspect(self, index: int) -> tuple[str, str | None]:
-        """SHA-256 of the picture's content (64 hex digits) and None, or any text and what is wrong with the picture."""
+        """SHA-256 of the image's content (64 hex digits) and None, or any text and what is wrong with the image."""
         try:
             data = read_file(self.folder / self.paths[index])
         except OSError as error:
@@ -75,9 +75,9 @@ class Split:
 
 
 def read_split(name: str, folder: Path, say: Callable[[str], None] = lambda text: None) -> Split:
-    """List the classes (sorted by name, as torchvision's ImageFolder does) and pictures of one split folder.
+    """List the classes (sorted by name, as torchvision's ImageFolder does) and images of one split folder.
 
-    say: told in one-line texts which files are left out. Raises DataError where there is no class folder, no picture, a folder
+    say: gets a line about the files that are left out. Raises DataError where there is no class folder, no image, a folder
     that cannot be read, or where the folders are of persons or data sets that hold the classes; for train also where there
     are fewer than two class folders or an empty one.
     """
@@ -99,7 +99,7 @@ def read_split(name: str, folder: Path, say: Callable[[str], None] = lambda text
         if not pictures and name == "train":
             what = left_out_note(others)
             raise DataError(
-                f"{class_folder}: no pictures in this class folder{f' ({what})' * bool(what)}; "
+                f"{class_folder}: no images in this class folder{f' ({what})' * bool(what)}; "
                 "fill it or remove it from every split"
             )
         paths += [path[above:].replace(os.sep, "/") for path in pictures]
@@ -107,7 +107,7 @@ def read_split(name: str, folder: Path, say: Callable[[str], None] = lambda text
     if not paths:
         what = left_out_note(left_out)
         raise DataError(
-            f"{folder}: no pictures in its class folders{f' ({what})' * bool(what)}; fill them, or remove the folder"
+            f"{folder}: no images in its class folders{f' ({what})' * bool(what)}; fill them, or remove the folder"
         )
     classes = tuple(_class_name(p) for p in class_folders)
     if len(set(classes)) < len(classes):
@@ -132,7 +132,7 @@ def _say_left_out(name: str, left_out: dict[str, list[str]], loose: list[Path], 
 class Checked:
     """What check_pictures found.
 
-    split: without unreadable pictures. bad: "path: reason" of each dropped one. fingerprint: SHA-256 (64 hex digits) over
+    split: without unreadable images. bad: "path: reason" of each dropped one. fingerprint: SHA-256 (64 hex digits) over
     names and contents. stamps: path -> (size in bytes, time of last change in ns, SHA-256 of the content) of those kept.
     """
 
@@ -148,11 +148,11 @@ def check_pictures(
     progress: Callable[[Iterable, int, str], Iterable] = lambda items, total, text: items,
     known: Stamps | None = None,
 ) -> Checked:
-    """Decode every picture of `split` once.
+    """Decode every image of `split` once.
 
-    skip_bad: drop unreadable pictures instead of stopping. progress: wraps the iteration, given its length and a text.
-    known: the stamps of an earlier check; a picture whose file has that size and time still is not read again.
-    Raises DataError naming an unreadable picture, or a class of train whose pictures are all unreadable, or where no picture
+    skip_bad: drop unreadable images instead of stopping. progress: wraps the iteration, given its length and a text.
+    known: the stamps of an earlier check; an image whose file has that size and time still is not read again.
+    Raises DataError naming an unreadable image, or a class of train whose images are all unreadable, or where no image
     of another split can be read.
     """
     bad, kept, lines, stamps = [], [], [], {}
@@ -174,16 +174,16 @@ def check_pictures(
     clean = replace(split, paths=tuple(split.paths[i] for i in kept), labels=tuple(split.labels[i] for i in kept))
     lost = set(split.labels) - set(clean.labels)
     if lost and (split.name == "train" or not kept):
-        raise DataError(f"{split.folder}: no readable picture is left in class {split.classes[min(lost)]}")
+        raise DataError(f"{split.folder}: no readable image is left in class {split.classes[min(lost)]}")
     fingerprint = hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
     return Checked(clean, bad, fingerprint, stamps)
 
 
 def _examine(split: Split, known: Stamps, index: int) -> tuple[tuple[int, int] | None, str, str | None]:
-    """Stamp, digest and problem of a picture. The stamp is taken before the content: a change in between shows later."""
+    """Stamp, digest and problem of an image. The stamp is taken before the content: a change in between shows later."""
     try:
         stamp = split.stamp(index)
-    except (OSError, DataError):  # of a vanished file; what is wrong is told by reading it
+    except (OSError, DataError):  # of a vanished file; reading it reports what is wrong
         stamp = None
     size, changed, digest = known.get(split.paths[index], (None, None, ""))
     if stamp and stamp == (size, changed):
@@ -192,9 +192,9 @@ def _examine(split: Split, known: Stamps, index: int) -> tuple[tuple[int, int] |
 
 
 def unreadable(split: Split, index: int, problem: str | Exception) -> DataError:
-    """The error to raise about a picture that cannot be read."""
+    """The error to raise about an image that cannot be read."""
     what = reason(problem) if isinstance(problem, Exception) else problem
-    return DataError(f"{split.where(index)}: unreadable picture ({what}); mend it, or --skip-bad-images")
+    return DataError(f"{split.where(index)}: unreadable image ({what}); mend it, or --skip-bad-images")
 
 
 def _class_name(folder: Path) -> str:
@@ -203,14 +203,14 @@ def _class_name(folder: Path) -> str:
 
 
 def images_below(folder: Path) -> tuple[list[str], dict[str, list[str]]]:
-    """The images below a folder as paths, and what is left out, as choose_images tells it. Raises DataError for a dead link."""
+    """The images below a folder as paths, and what is left out, as choose_images gives it. Raises DataError for a dead link."""
     files = list(files_below(folder))
     _refuse_dead_links(file for file in files if not is_image_name(file))
     return choose_images(files, partial(read_start, count=START))
 
 
 def _refuse_dead_links(paths: Iterable[Path | str]) -> None:
-    """A link that was a folder's would leave out its pictures without a word."""
+    """A link that was a folder's would leave out its images without a word."""
     for path in paths:
         if is_dead_link(path):
             raise DataError(f"{path}: a link to nothing; mend or remove it")
@@ -233,8 +233,8 @@ def contents(folder: Path, most: int = 3) -> str:
 
 
 def _flat_remedy(folder: Path) -> str:
-    """What to do about pictures that lie directly in a split folder, above all RAF-DB as it is distributed."""
+    """What to do about images that lie directly in a split folder, above all RAF-DB as it is distributed."""
     if any(p.name.startswith(("train_", "test_")) and p.suffix == ".jpg" for p in folder.iterdir()):
         command = prepare_command("rafdb", folder.parent)
         return f"these are RAF-DB's flat files: with its list_patition_label.txt beside them {command} writes class folders"
-    return "put each class's pictures into a folder of its own; " + LAYOUT
+    return "put each class's images into a folder of its own; " + LAYOUT

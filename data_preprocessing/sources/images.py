@@ -1,4 +1,4 @@
-"""Reading one picture file of any kind as RGB, in bounded memory whatever the file says of itself."""
+"""Reading one image file of any kind as RGB, in bounded memory whatever the file says of itself."""
 
 import ctypes
 import io
@@ -45,7 +45,7 @@ with suppress(OSError, AttributeError):  # a build of Pillow that hides its libt
 
 
 def open_image(file: Path | str | BinaryIO) -> Image.Image:
-    """The picture, not decoded yet. Raises OSError, ValueError or another of PIL's kinds where it cannot or must not be."""
+    """The image, not decoded yet. Raises OSError, ValueError or another of PIL's kinds where it cannot or must not be."""
     try:
         image = Image.open(file, formats=_FORMATS)
     except UnidentifiedImageError:
@@ -70,7 +70,7 @@ def _foreign_kind(file: BinaryIO) -> str | None:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any PIL picture -> RGB: upright by its EXIF tag, 16-bit and float scaled to 8 bits, transparency over black.
+    """Any PIL image -> RGB: upright by its EXIF tag, 16-bit and float scaled to 8 bits, transparency over black.
 
     Beside `image` itself it needs 4 bytes a pixel, and 4 more to turn it.
     """
@@ -84,7 +84,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def load_image(path: Path | str) -> Image.Image:
-    """The picture at `path` as RGB; a JPEG of more than 40 megapixels at half its size.
+    """The image at `path` as RGB; a JPEG of more than 40 megapixels at half its size.
 
     Raises OSError, ValueError or another of PIL's kinds where it cannot be decoded.
     """
@@ -129,17 +129,17 @@ def check_image(data: bytes) -> str | None:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """The picture as its EXIF orientation wants it. EXIF that cannot be read turns nothing, as in every viewer."""
+    """The image as its EXIF orientation wants it. EXIF that cannot be read turns nothing, as in every viewer."""
     image.load()
     try:
         turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
-    except Exception:  # broken EXIF raises as many kinds as broken pictures
+    except Exception:  # broken EXIF raises as many kinds as broken images
         turn = None
     return image if turn is None else image.transpose(turn)
 
 
 def _by_rows(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """convert(image), pixel for pixel, without holding its steps for the whole picture."""
+    """convert(image), pixel for pixel, without holding its steps for the whole image."""
     whole = Image.new("RGB", image.size)
     for rows, top in _rows(image):
         whole.paste(convert(rows), (0, top))

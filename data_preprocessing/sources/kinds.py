@@ -13,15 +13,16 @@ EXTENSIONS = (
     *(".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"),
     *(".jfif", ".jpe", ".avif", ".jp2"),
 )
-START = 64  # bytes of a file that tell what it is
+START = 64  # bytes of a file that show what it is
 _SHOWN = 3  # names of a kind that a note shows
+VIDEO = "video"
 _OTHER = "other"
 _REMEDIES = {
     "HEIC": "convert them to JPEG, for example with the Python package pillow-heif",
     "camera RAW": "develop them to JPEG or PNG",
     "JPEG XL": "convert them to JPEG or PNG",
     "PSD": "export them as JPEG or PNG",
-    "video": "save the wanted frames as images",
+    VIDEO: "save the wanted frames as images; --predict FILE --faces reads it as it is",
     _OTHER: "no images",
 }
 _IMAGES = re.compile(
@@ -32,12 +33,15 @@ _IMAGES = re.compile(
 _OTHERS = {
     "PSD": re.compile(rb"8BPS"),
     "JPEG XL": re.compile(rb"\xff\x0a|\0\0\0\x0cJXL "),
-    "video": re.compile(rb"RIFF.{4}AVI |\x1a\x45\xdf\xa3|\0\0\x01\xba|FLV\x01|0&\xb2u\x8ef\xcf\x11", re.DOTALL),
+    VIDEO: re.compile(rb"RIFF.{4}AVI |\x1a\x45\xdf\xa3|\0\0\x01\xba|FLV\x01|0&\xb2u\x8ef\xcf\x11", re.DOTALL),
     "camera RAW": re.compile(rb"FUJIFILMCCD-RAW|II[RU]\0|IIRO|MMOR"),
 }
 _BY_ENDING = {
     "HEIC": (".heic", ".heif", ".hif"),
-    "video": (".mp4", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg", ".m4v", ".3gp"),
+    VIDEO: (
+        *(".mp4", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg", ".m4v", ".3gp", ".flv", ".ogv", ".mts", ".m2ts"),
+        ".vob",
+    ),
     "PSD": (".psd", ".psb"),
     "JPEG XL": (".jxl",),
 }
@@ -70,8 +74,16 @@ def foreign_kind(start: bytes) -> str | None:
     return next((kind for kind, mark in _OTHERS.items() if mark.match(start)), None)
 
 
+def kind_of(name: str, start_of: Callable[[str], bytes]) -> str | None:
+    """What the file `name` is when it is named itself: None for an image, otherwise a kind such as VIDEO.
+
+    start_of: as in choose_images.
+    """
+    return None if is_image_name(name) else _kind(name, start_of)
+
+
 def remedy(kind: str) -> str:
-    """What to do about files of a kind that foreign_kind tells."""
+    """What to do about files of a kind that foreign_kind finds."""
     return _REMEDIES[kind]
 
 
@@ -140,4 +152,4 @@ def _brand(start: bytes) -> str:
         return "AVIF"
     if brands & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}:
         return "HEIC"
-    return "camera RAW" if b"crx " in brands else "video"
+    return "camera RAW" if b"crx " in brands else VIDEO

@@ -1,4 +1,4 @@
-"""Labels that a list file or a folder's name gives to the pictures of a data set in its own layout, and splits made of them."""
+"""Labels that a list file or a folder's name gives to the images of a data set in its own layout, and splits made of them."""
 
 import hashlib
 import io
@@ -25,24 +25,24 @@ _LONGEST = 260  # characters of a name that a message shows: as many as file sys
 
 @dataclass(frozen=True)
 class TreeSplit(Split):
-    """The pictures of one split of a Tree: `folder` is the tree's root, `paths` are names in the tree."""
+    """The images of one split of a Tree: `folder` is the tree's root, `paths` are names in the tree."""
 
     tree: Tree = field(repr=False, compare=False)
 
     def picture(self, index: int) -> Image.Image:
-        """The picture in RGB. Raises DataError, OSError, ValueError or another of PIL's kinds where it cannot be decoded."""
+        """The image in RGB. Raises DataError, OSError, ValueError or another of PIL's kinds where it cannot be decoded."""
         return decode(io.BytesIO(self.tree.read(self.paths[index])))
 
     def stamp(self, index: int) -> tuple[int, int]:
-        """Size in bytes and time of last change in ns of the file that holds the picture, which may be an archive."""
+        """Size in bytes and time of last change in ns of the file that holds the image, which may be an archive."""
         return self.tree.stamp(self.paths[index])
 
     def entry(self, index: int) -> str:
-        """What a fingerprint says of the picture beside its content: the path alone does not tell the class."""
+        """What a fingerprint says of the image beside its content: the path alone does not tell the class."""
         return f"{self.paths[index]} {self.classes[self.labels[index]]}"
 
     def inspect(self, index: int) -> tuple[str, str | None]:
-        """SHA-256 of the picture's content (64 hex digits) and None, or any text and what is wrong with the picture."""
+        """SHA-256 of the image's content (64 hex digits) and None, or any text and what is wrong with the image."""
         try:
             data = self.tree.read(self.paths[index])
         except DataError as error:
@@ -103,7 +103,7 @@ def below_shared(found: dict[str, tuple[str, ...]], splits: Container[str]) -> d
 
 
 def class_folders(names: Iterable[str]) -> Iterator[tuple[str, str, str]]:
-    """(name, split, class folder) of every picture that lies directly in <split>/<class>/, at any depth."""
+    """(name, split, class folder) of every image that lies directly in <split>/<class>/, at any depth."""
     for name in names:
         folders = folders_of(name)
         if len(folders) > 1 and folders[-2].lower() in SPLITS and is_image_name(name):
@@ -111,9 +111,9 @@ def class_folders(names: Iterable[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def read_list(tree: Tree, name: str, key: Callable[[str], str], labels: range) -> dict[str, int]:
-    """key(picture) -> label of a text file with lines "picture label", blanks between them.
+    """key(image) -> label of a text file with lines "image label", blanks between them.
 
-    Raises DataError naming the line where one is no such line, has a label that is not in `labels`, or gives a picture a
+    Raises DataError naming the line where one is no such line, has a label that is not in `labels`, or gives an image a
     second, different label; and for a file that is no text or holds no line.
     """
     where = tree.root / name
@@ -128,7 +128,7 @@ def read_list(tree: Tree, name: str, key: Callable[[str], str], labels: range) -
             continue
         picture, _, text = line.strip().replace("\t", " ").rpartition(" ")
         if not picture.strip() or text not in known:
-            wanted = f"expected a picture's name and a label from {labels[0]} to {labels[-1]}"
+            wanted = f"expected an image's name and a label from {labels[0]} to {labels[-1]}"
             raise DataError(f"{where}, line {number}: {line.strip()[:60]!r}: {wanted}; mend the line")
         if found.setdefault(key(picture.strip()), int(text)) != int(text):
             raise DataError(
@@ -143,26 +143,26 @@ def keyed(names: Iterable[str], key: Callable[[str], str]) -> tuple[dict[str, st
     """key(name) -> name, the first where several have one key, and a note that counts the others."""
     first: dict[str, str] = {}
     again = [name for name in names if first.setdefault(key(name), name) != name]
-    return first, [f"{count_of(again, 'picture')} there more than once, left out: {few(again)}"] * bool(again)
+    return first, [f"{count_of(again, 'image')} there more than once, left out: {few(again)}"] * bool(again)
 
 
 def matched(pictures: dict[str, str], labels: dict[str, int], source: str) -> tuple[list[tuple[str, int]], list[str]]:
-    """(name, label) of each picture whose key has a label, and notes that count what is in one of the two alone.
+    """(name, label) of each image whose key has a label, and notes that count what is in one of the two alone.
 
-    pictures: key -> name, see keyed. labels: key -> label. source: what gives the labels, for the notes.
+    images: key -> name, see keyed. labels: key -> label. source: what gives the labels, for the notes.
     """
     missing = sorted(labels.keys() - pictures.keys())
     extra = [name for key, name in pictures.items() if key not in labels]
-    notes = [f"{count_of(missing, 'labelled picture')} missing, which {source} names: {few(missing)}"] * bool(missing)
-    notes += [f"{count_of(extra, 'picture')} without a label in {source}, left out: {few(extra)}"] * bool(extra)
+    notes = [f"{count_of(missing, 'labelled image')} missing, which {source} names: {few(missing)}"] * bool(missing)
+    notes += [f"{count_of(extra, 'image')} without a label in {source}, left out: {few(extra)}"] * bool(extra)
     return [(name, labels[key]) for key, name in pictures.items() if key in labels], notes
 
 
 def left_out(names: Iterable[str], records: Iterable[Record], why: str) -> list[str]:
-    """A note that counts the pictures among `names` that no record has; empty where there are none. why: "in no ..."."""
+    """A note that counts the images among `names` that no record has; empty where there are none. why: "in no ..."."""
     used = {record.source for record in records}
     others = [name for name in names if is_image_name(name) and name not in used]
-    return [f"{count_of(others, 'picture')} {why}, left out: {few(others)}"] * bool(others)
+    return [f"{count_of(others, 'image')} {why}, left out: {few(others)}"] * bool(others)
 
 
 def images_of(tree: Tree) -> tuple[list[str], dict[str, list[str]]]:
@@ -181,7 +181,7 @@ def unread_notes(tree: Tree, records: Iterable[Record]) -> list[str]:
 
 
 def count_of(items: list, noun: str) -> str:
-    """How many there are of what: "1 picture is", "2 pictures are"."""
+    """How many there are of what: "1 image is", "2 images are"."""
     return f"{len(items)} {noun}{'s are' if len(items) != 1 else ' is'}"
 
 

@@ -1,7 +1,8 @@
-"""What --data may name: a folder of class folders, FER2013's CSV file, RAF-DB or AffectNet as they are distributed."""
+"""What --data may name: a folder of class folders, FER2013's CSV file, a list of images, RAF-DB or AffectNet as distributed."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -12,36 +13,98 @@ from data_preprocessing.common.files import is_hidden, reason
 from data_preprocessing.readers import affectnet, rafdb
 from data_preprocessing.sources.fer2013 import is_fer2013, read_fer2013
 from data_preprocessing.sources.folders import Split, read_split
+from data_preprocessing.sources.folds import Folds, cut, pool_splits
 from data_preprocessing.sources.labels import make_splits, unread_notes
+from data_preprocessing.sources.list_file import ENDINGS, ImageList
+from data_preprocessing.sources.list_splits import list_pool, list_splits, open_list
+from data_preprocessing.sources.reading import USUAL, Reading
 from data_preprocessing.sources.split_folders import find_splits
 from data_preprocessing.sources.split_names import split_folders
 from data_preprocessing.sources.trees import open_tree
 from data_preprocessing.sources.unprepared import refuse_label_files, say_misplaced
-from data_preprocessing.sources.wrong_folders import explain_file
 
 _NATIVE_FORMS = {rafdb: (*rafdb.LISTS, "EmoLabel", "Image/aligned"), affectnet: tuple(affectnet.SETS)}
 
 _OTHER_COUNT = "python -m data_preprocessing.prepare affectnet --num-classes 7 or 8 writes either set of classes"
 
 
-def open_source(data: Path | str, say: Callable[[str], None] = lambda text: None) -> dict[str, Callable[[], Split]]:
+def open_source(
+    data: Path | str, say: Callable[[str], None] = lambda text: None, reading: Reading = USUAL
+) -> dict[str, Callable[[], Split]]:
     """A reader of each split that `data` has, by its name, in the order train, valid, test.
 
     data: a folder (see split_folders), whose splits are listed only when their reader is called; a CSV file of FER2013
-    (see read_fer2013), by its name's ending; or a folder of RAF-DB with its list file or of AffectNet (see their readers),
-    classes in the data set's label order. Of the last three all splits are listed at once. say: told what the user should
-    know about how those were read, in one-line texts. Raises DataError where `data` is none of them or is broken.
+    (see read_fer2013), by its name's ending; a list of images (see list_file.py), classes sorted by name; or a folder of
+    RAF-DB with its list file or of AffectNet (see their readers), classes in the data set's label order. Of all but the first
+    all splits are listed at once. say: told what the user should know about how those were read, in one-line texts.
+    reading: how a list is read and cut, and which fold of all images is wanted in place of the splits. Raises DataError where
+    `data` is none of them or is broken.
     """
     path = Path(data)
-    try:
+    with _readable(path):
+        if reading.folds is not None:
+            folds = _open_folds(path, say, reading)
+            if reading.fold > len(folds.names):
+                raise DataError(f"--fold {reading.fold}: {path} has {len(folds.names)} folds")
+            splits = folds.splits(reading.fold - 1)
+            for text in folds.said(reading.fold - 1, splits):
+                say(text)
+            return {name: partial(_itself, split) for name, split in splits.items()}
+        if is_list(path):
+            splits = list_splits(_open_list(path, say, reading), reading.seed, say)
+            return {name: partial(_itself, split) for name, split in splits.items()}
+        refuse_for_folders(path, reading)
         return _open(path, say)
+
+
+def open_folds(data: Path | str, say: Callable[[str], None], reading: Reading) -> Folds:
+    """All images of `data` cut into the folds that `reading` asks for. Raises DataError as open_source does, and as cut."""
+    with _readable(Path(data)):
+        return _open_folds(Path(data), say, reading)
+
+
+def _open_folds(path: Path, say: Callable[[str], None], reading: Reading) -> Folds:
+    if is_list(path):
+        return cut(list_pool(_open_list(path, say, reading), reading), reading)
+    refuse_for_folders(path, reading)
+    splits = [read() for read in _open(path, say).values()]
+    return cut(pool_splits(path, splits, reading.subject_regex, say), reading)
+
+
+def _open_list(path: Path, say: Callable[[str], None], reading: Reading) -> ImageList:
+    found, said = open_list(path, reading)
+    for text in said:
+        say(text)
+    return found
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise DataError(f"--data {path}: {error.filename or path} cannot be read ({reason(error)})") from None
 
 
+def is_list(path: Path) -> bool:
+    """Whether a file is to be read as a list of images: by its ending, and not as FER2013's table, which holds its images."""
+    return path.suffix.lower() in ENDINGS and path.is_file() and not is_fer2013(path)
+
+
+def refuse_for_folders(path: Path, reading: Reading) -> None:
+    """Raises DataError for what is asked of a list alone, or of a list and folds."""
+    with_folds = {"subject_regex": "subject-regex"} if reading.folds is None else {}
+    for name, flag in {"columns": "columns", "root": "root", **with_folds}.items():
+        if getattr(reading, name) is not None and path.exists():
+            other = " or with --folds" * (name in with_folds)
+            raise DataError(
+                f"--{flag} {getattr(reading, name)}: goes with a list of images{other}; {path} is no list: leave it out"
+            )
+
+
 def _open(path: Path, say: Callable[[str], None]) -> dict[str, Callable[[], Split]]:
     if path.suffix.lower() == ".csv" and path.is_file():
-        return {name: partial(_itself, split) for name, split in _read_table(path, say).items()}
+        return {name: partial(_itself, split) for name, split in read_fer2013(path, say).items()}
     splits = _read_native(path, say)
     if splits:
         return {name: partial(_itself, split) for name, split in splits.items()}
@@ -49,15 +112,6 @@ def _open(path: Path, say: Callable[[str], None]) -> dict[str, Callable[[], Spli
     folders = find_splits(path, say)
     say_misplaced(path, folders, say)
     return {name: partial(read_split, name, folder, say) for name, folder in folders.items()}
-
-
-def _read_table(path: Path, say: Callable[[str], None]) -> dict[str, Split]:
-    try:
-        return read_fer2013(path, say)
-    except DataError as error:
-        if is_fer2013(path) or not path.stat().st_size:
-            raise
-        raise DataError(f"{error}; {explain_file(path)}") from None
 
 
 def _read_native(root: Path, say: Callable[[str], None]) -> dict[str, Split]:
@@ -106,7 +160,7 @@ def _likely_reader(root: Path) -> ModuleType | None:
 
 
 def _is_flat(folder: Path) -> bool:
-    """Whether RAF-DB's pictures lie directly in a split's folder, and no folder beside them."""
+    """Whether RAF-DB's images lie directly in a split's folder, and no folder beside them."""
     with os.scandir(folder) as entries:
         found = False
         for entry in entries:

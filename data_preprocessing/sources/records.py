@@ -15,12 +15,12 @@ _SYNTAX = 'write "new=old+old,new2=old"; a name alone keeps that class, and a cl
 
 @dataclass(frozen=True)
 class Record:
-    """One labelled picture of a data set.
+    """One labelled image of a data set.
 
     source: its name in the tree, or "row 17" of a CSV file; several faces of one image have the same source and differ in
     their box, else it is unique within a data set. label: the name of its class's folder.
     subject: who is seen. split: "train", "valid" or "test" where the data set says it. box: left, top, right, bottom of the
-    face in pixels of the picture as stored. pixels: the 48×48 grey values of a FER2013 row; `source` is then no file.
+    face in pixels of the image as stored. pixels: the 48×48 grey values of a FER2013 row; `source` is then no file.
     """
 
     source: str
@@ -73,7 +73,7 @@ def name_subjects(records: Iterable[Record], pattern: str) -> tuple[Record, ...]
         match = search(_nfc(record.source))
         subject = match and match[1 if match.re.groups else 0]
         if not subject:
-            raise DataError(f"--subject-regex {pattern!r}: finds no subject in {record.source}; it must for every picture")
+            raise DataError(f"--subject-regex {pattern!r}: finds no subject in {record.source}; it must for every image")
         named.append(replace(record, subject=subject))
     return tuple(named)
 

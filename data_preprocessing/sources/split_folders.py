@@ -13,8 +13,8 @@ from data_preprocessing.sources.wrong_folders import explain_file, explain_folde
 def find_splits(root: Path | str, say: Callable[[str], None] = lambda text: None) -> dict[str, Path]:
     """The split folders under `root` by their standard name, in the order train, valid, test; see split_names.
 
-    say: told which other folders hold images. Raises DataError where there is no split folder, saying what fits what was
-    found, or two of one split.
+    say: gets a line about other folders that hold images. Raises DataError where there is no split folder, saying what fits
+    what was found, or two of one split.
     """
     root = Path(root)
     with told(f"--data {root}"):

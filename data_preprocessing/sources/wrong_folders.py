@@ -84,7 +84,11 @@ def _for_list(path: Path) -> str:
     fitting = [name for name in _fitting(names) if name not in ("folder", "fer2013")]
     if fitting:
         return f"a list: {prepare_command(fitting[0], path.parent)} reads it with its images"
-    return f"a list of another kind than FER2013's: put each class's images into a folder of its own; {LAYOUT}"
+    return f"a list of another kind than FER2013's: {_list_command(path)}; or put each class's images into a folder: {LAYOUT}"
+
+
+def _list_command(table: Path) -> str:
+    return f"python main.py --data {quoted(table)} reads one with columns of images and labels"
 
 
 def _for_names(root: Path, names: list[str]) -> str:
@@ -99,6 +103,9 @@ def _for_names(root: Path, names: list[str]) -> str:
         return f"class folders without splits: {prepare_command('folder', root)} makes the splits"
     if fitting:
         return f"{prepare_command(fitting[0], root)} reads it"
+    tables = [name for name in names if "/" not in name and name.lower().endswith((".csv", ".tsv"))]
+    if tables and any(map(is_image_name, names)):
+        return f"images with a list: {_list_command(root / tables[0])}; or {LAYOUT}"
     archives = [name for name in names if name.lower().endswith(ARCHIVES)]
     if archives:
         return explain_file(root / archives[0])

@@ -2,7 +2,7 @@
 
     python -m data_preprocessing.synthetic --out DIR [--classes ...] [--vr] [--seed 0]
 
-No person is in two splits. The same arguments draw the same pictures. File names are sNNNN_KK.png, person and picture.
+No person is in two splits. The same arguments draw the same images. File names are sNNNN_KK.png, person and image.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from data_preprocessing.synthetic.parameters import EXPRESSIONS, Identity
 CLASSES = ("anger", "happiness", "surprise")
 PEOPLE = {"train": 160, "valid": 30, "test": 60}
 RECORD = "synthetic.json"
-_MOST = 100_000  # persons, and pictures of one
+_MOST = 100_000  # persons, and images of one
 
 
 def write_synthetic(
@@ -38,7 +38,7 @@ def write_synthetic(
 ) -> Path:
     """Draw OUT/<split>/<class>/sNNNN_KK.png unless it is there already, and return OUT.
 
-    people: split -> number of persons, each drawn `views` times a class. size: pixels a side. vr: with a headset.
+    people: split -> number of persons, each drawn `views` times per class. size: pixels per side. vr: with a headset.
     The folder appears only when it is complete. Raises DataError for unknown classes or another content at OUT.
     """
     unknown = sorted(set(classes) - set(EXPRESSIONS))
@@ -86,8 +86,8 @@ def get_args_parser() -> argparse.ArgumentParser:
     parser.add_argument("--classes", nargs="+", default=CLASSES, help=f"of {', '.join(EXPRESSIONS)} (default: %(default)s)")
     for split, count in PEOPLE.items():
         parser.add_argument(f"--{split}-people", type=int, default=count, help="persons in the split (default: %(default)s)")
-    parser.add_argument("--views", type=int, default=2, help="pictures a person and class (default: %(default)s)")
-    parser.add_argument("--size", type=int, default=128, help="pixels a side (default: %(default)s)")
+    parser.add_argument("--views", type=int, default=2, help="images per person and class (default: %(default)s)")
+    parser.add_argument("--size", type=int, default=128, help="pixels per side (default: %(default)s)")
     parser.add_argument("--vr", action="store_true", help="cover the upper face with a VR headset")
     parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
     return parser
@@ -111,7 +111,7 @@ def main(argv: list[str] | None = None) -> int:
         print(printable(f"error: {args.out}: {reason(error)}"), file=sys.stderr)
         return 2
     total = sum(people.values()) * args.views * len(set(args.classes))
-    print(printable(f"{args.out}: {total} pictures of {', '.join(sorted(set(args.classes)))}"))
+    print(printable(f"{args.out}: {total} images of {', '.join(sorted(set(args.classes)))}"))
     return 0
 
 

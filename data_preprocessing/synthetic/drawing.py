@@ -13,7 +13,7 @@ _SUPERSAMPLING = 2
 
 
 class _Canvas:
-    """A picture that is drawn on in face coordinates."""
+    """An image that is drawn on in face coordinates."""
 
     def __init__(self, size: int, look: Appearance):
         self.pixels = size * _SUPERSAMPLING
@@ -193,7 +193,7 @@ def _light(image: Image.Image, look: Appearance, rng: np.random.Generator) -> Im
 
 
 def draw_face(who: Identity, expression: str, rng: np.random.Generator, size: int = 128, vr: bool = False) -> Image.Image:
-    """One RGB picture, `size` pixels a side, of `who` showing `expression` under a random view.
+    """One RGB image, `size` pixels per side, of `who` showing `expression` under a random view.
 
     vr: a headset covers the upper half of the face. Raises KeyError for an unknown expression.
     """

@@ -26,7 +26,7 @@ _HAIR = ((20, 16, 14), (58, 38, 26), (110, 72, 40), (170, 130, 70), (140, 60, 30
 
 @dataclass
 class Identity:
-    """What stays the same in all pictures of one person."""
+    """What stays the same in all images of one person."""
 
     skin: np.ndarray
     hair: np.ndarray
@@ -62,7 +62,7 @@ class Identity:
 
 @dataclass
 class Appearance:
-    """What changes from picture to picture: pose in radians, light, action units between 0 and 1."""
+    """What changes from image to image: pose in radians, light, action units between 0 and 1."""
 
     yaw: float
     pitch: float

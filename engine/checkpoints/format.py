@@ -16,14 +16,14 @@ Ours is one flat dict, written by torch.save and read by models.files.safe_load,
     scaler            None or {"scale": float, "steps": int}: of float16's loss (engine.training.loss_scaling); may be missing
     rng               None or {"cpu": uint8 tensor, "cuda": list of uint8 tensors}: generators' states
     args              dict of str -> None, bool, int, float or str: the run's settings
-    fingerprints      dict of split -> str: SHA-256 over its pictures' names and contents
-    pictures          dict of split -> int64 tensor (N,): the first 8 bytes of each picture's SHA-256
+    fingerprints      dict of split -> str: SHA-256 over its images' names and contents
+    pictures          dict of split -> int64 tensor (N,): the first 8 bytes of each image's SHA-256
     progress          None at an epoch's end; within epoch number epoch + 1 a dict: step (int, steps done), losses (float32
-                      tensor (step,)), hits and sizes (int64 tensors (step,): correct predictions and pictures a step),
+                      tensor (step,)), hits and sizes (int64 tensors (step,): correct predictions and images per step),
                       batch_size (int), skipped (int: steps left out)
 
 models.files.checkpoint_network checks what it says of the network, engine.checkpoints.validation the rest. Version 1 had
-neither checksum, pictures nor progress (models.files.migrate).
+neither checksum, images nor progress (models.files.migrate).
 """
 
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ class Checkpoint:
     """A checkpoint file's content. classes, optimizer and rng are None where a published file does not hold them.
 
     told: how a published file stores its weights, as the end of a line.
-    channel_order: of a published file that in which its authors' code reads pictures, None for ours, whose args hold it.
+    channel_order: of a published file that in which its authors' code reads images, None for ours, whose args hold it.
     """
 
     path: Path
@@ -70,7 +70,7 @@ class Checkpoint:
 
     @property
     def settings(self) -> dict:
-        """The settings that the file tells: arguments of its run, its network and that network's options."""
+        """The settings that the file holds: arguments of its run, its network and that network's options."""
         told = {**self.args, "model": self.model, **self.model_options}
         if self.is_foreign and self.channel_order == "rgb":
             told["channel_order"] = "rgb"  # V1's AffectNet code converts; for its RAF-DB code's BGR the recipe decides

@@ -40,6 +40,11 @@ _PATHS = tuple(name for name, flag in FLAGS.items() if flag.path and flag.lifeti
 _NUMBER = (int, float)
 _CHOICES = {name: flag.choices for name, flag in FLAGS.items() if flag.choices and flag.lifetime != COMMAND and name != "model"}
 _CHOICES |= {"eval_transform": TRANSFORMS, "variant": ("rafdb", "affectnet")}
+_OPTIONAL = {  # those that may be None -> the type that they have otherwise
+    name: flag.kind
+    for name, flag in FLAGS.items()
+    if flag.lifetime != COMMAND and flag.default is None and not flag.by_recipe and name not in (*_PATHS, *_CHOICES)
+}
 _EXAMPLES = DEFAULTS | asdict(find_recipe(DEFAULTS["model"], "RAF-DB"))  # a value of each setting's type
 
 
@@ -59,7 +64,7 @@ def check_content(content: dict) -> None:
     _check_progress(content["progress"])
     pictures = content["pictures"]
     _require(
-        all(_is_name(split) and _is_vector(hashes, torch.int64) for split, hashes in pictures.items()), "pictures are none"
+        all(_is_name(split) and _is_vector(hashes, torch.int64) for split, hashes in pictures.items()), "images are none"
     )
 
 
@@ -99,8 +104,8 @@ def _check_settings(settings: dict, where: str) -> None:
         elif _EXAMPLES.get(name) is not None:
             kind = type(_EXAMPLES[name])
             fits = fits and type(value) in (_NUMBER if kind is float else (kind,))
-        elif name == "margin":
-            fits = value is None or type(value) in _NUMBER
+        elif name in _OPTIONAL:
+            fits = value is None or type(value) in (_NUMBER if _OPTIONAL[name] is float else (_OPTIONAL[name],))
         elif name == "augmentation":
             fits = type(value) is bool
         _require(fits, f"{where} hold {_shown(value)} for {readable(name)}")
@@ -184,7 +189,8 @@ def _check_rng(rng: dict | None) -> None:
     try:
         torch.Generator().set_state(rng["cpu"])
         for state in rng["cuda"] if torch.cuda.is_available() else []:
-            torch.Generator("cuda").set_state(state)
+            if state.numel() == torch.Generator("cuda").get_state().numel():  # Apple's are of another size
+                torch.Generator("cuda").set_state(state)
     except (RuntimeError, TypeError):
         raise UsageError("damaged checkpoint: its rng is no random state") from None
 

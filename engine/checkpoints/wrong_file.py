@@ -18,7 +18,7 @@ def explain_wrong(path: Path, flag: str) -> str:
     if path.is_dir():
         return f"is a folder; {_of_folder(path, flag)}"
     if path.is_file() and not path.name.lower().endswith(_ENDINGS) and is_image(path):
-        return f"is an image; --evaluate FILE --predict {quoted(path)} tells its class, FILE being a checkpoint"
+        return f"is an image; --evaluate FILE --predict {quoted(path)} predicts its class, FILE being a checkpoint"
     return ""
 
 

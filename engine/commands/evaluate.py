@@ -7,6 +7,7 @@ import torch
 
 from data_preprocessing.sources.folders import Split
 from engine import data, memory
+from engine.arithmetic import choose_arithmetic
 from engine.checkpoints.class_names import output_classes
 from engine.checkpoints.format import Checkpoint, load_checkpoint
 from engine.commands.results import checkpoint_facts, report
@@ -36,7 +37,7 @@ def evaluate(flags: dict) -> None:
 
     flags: the command line's, only those given. Raises UsageError or DataError before anything is written.
     """
-    group = join_group(flags.get("device", "auto"))
+    group = join_group()
     log = layout.Log(speaks=group.is_main)
     layout.require_place(flags.get("out"))
     checkpoint = load_checkpoint(flags["evaluate"], "--evaluate", flags)
@@ -46,7 +47,8 @@ def evaluate(flags: dict) -> None:
     note = without_effect(flags)
     if note:
         log.say(note)
-    sources = data.locate(settings.data, log.say, None if "data" in flags else checkpoint.path)
+    say, noted = data.noting(log.say)
+    sources = data.locate(settings, say, None if "data" in flags else checkpoint.path)
     name = settings.split or ("test" if "test" in sources else "valid")
     if name not in sources:
         raise UsageError(f"--split {name}: {settings.data} has only {', '.join(sources)}")
@@ -56,18 +58,20 @@ def evaluate(flags: dict) -> None:
     [split], checks = group.share(data.checked([split], settings.skip_bad_images, log.say) if group.is_main else None)
     fingerprints = {name: checks[name].fingerprint}
     seed_everything(settings.seed)
+    arithmetic = choose_arithmetic(settings, device, precision, model, log.say)
     split = split.reordered(classes)
-    # one pass over the pictures is no use for a cache, unless one is asked for
+    # one pass over the images is no use for a cache, unless one is asked for
     cached = data.caching(settings, fingerprints, log.say) if "cache" in flags else None
     loader = data.evaluation_loader(split, settings, device, cached, group)
     tested = checkpoint_facts(checkpoint)
     copies = tested_before(checkpoint, name, checks[name].stamps)
     shared = {"copies": as_facts(copies) if checkpoint.pictures else None}
-    verdict = data.audited(settings.data, log.say)
-    warnings = [explanation * explanation.startswith(layout.WARNING), data.absence(split), evaluation_warning(copies)]
+    verdict = data.audited(settings, log.say)
+    warnings = [explanation * explanation.startswith(layout.WARNING), *noted, data.absence(split), evaluation_warning(copies)]
     warnings += [f"{layout.WARNING}{verdict}" if verdict else "", WITH_LABELS if settings.margin_at_eval else ""]
     warnings = list(filter(None, warnings))
     facts = dict(classes=classes, fingerprints=fingerprints, device=str(device), tests=tested, audit=verdict, **shared)
+    facts["arithmetic"] = arithmetic
     facts["warnings"] = layout.unmarked(warnings)
     folder = _open_records(settings, checkpoint, facts, log, device) if group.is_main else None
     bar, title = watched(settings.stall_seconds, log.say), model_title(settings)

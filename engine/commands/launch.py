@@ -11,6 +11,7 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from engine.devices import why_no_cuda
 from engine.errors import TrainingStopped, UsageError
 from engine.run_folder.signals import stopping
 
@@ -33,16 +34,17 @@ def launch(gpus: list[int], command: list[str], device: str = "auto") -> int:
     ended too; a signal that asks to stop is passed on to all. Raises UsageError for an unknown GPU, or none, TrainingStopped
     where a process was killed.
     """
-    if device != "cpu" and not torch.cuda.is_available():
+    problem = why_no_cuda() if device != "cpu" else ""
+    if problem:
         text = ",".join(map(str, gpus))
-        raise UsageError(f"--gpu {text}: no CUDA GPU is available; with --device cpu it starts {len(gpus)} CPU processes")
+        raise UsageError(f"--gpu {text}: {problem}; with --device cpu it starts {len(gpus)} CPU processes")
     if device != "cpu":
         unknown = [gpu for gpu in gpus if gpu >= torch.cuda.device_count()]
         if unknown:
             raise UsageError(f"--gpu {unknown[0]}: unknown GPU, this machine has {torch.cuda.device_count()}")
         os.environ["CUDA_VISIBLE_DEVICES"] = visible_devices(gpus, os.environ.get("CUDA_VISIBLE_DEVICES"))
     for name in ("torch.distributed.elastic", *logging.root.manager.loggerDict):
-        if name.startswith("torch.distributed.elastic"):  # the processes themselves tell what is wrong
+        if name.startswith("torch.distributed.elastic"):  # the processes themselves say what is wrong
             logging.getLogger(name).setLevel(logging.CRITICAL)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // len(gpus))))
     config = LaunchConfig(

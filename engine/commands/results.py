@@ -30,7 +30,7 @@ def draw(folder: Path, model: str, predictions: Predictions, split: str, classes
 
 
 def draw_first_batch(folder: Path, settings: Settings, batch: tuple[Tensor, Tensor], classes: tuple[str, ...]) -> None:
-    """train_batch.png: `batch` (pictures, labels) as the network sees it."""
+    """train_batch.png: `batch` (images, labels) as the network sees it."""
     picture = MODELS[settings.model].picture
     draw_batch(*batch, classes, folder / layout.FIRST_BATCH, picture.mean, picture.std)
 

@@ -24,7 +24,7 @@ def train(flags: dict) -> None:
     """
     requests = Requests()
     with requests.installed():
-        group = join_group(flags.get("device", "auto"))
+        group = join_group()
         log = layout.Log(speaks=group.is_main)
         run = _find_run(flags, log, group)
         source = _trained_source(flags, run)
@@ -45,7 +45,7 @@ def train(flags: dict) -> None:
         try:
             training.fit()
             training.report()
-        except (TrainingStopped, KeyboardInterrupt) as error:  # the console, which is told it, may be gone
+        except (TrainingStopped, KeyboardInterrupt) as error:  # the console, which shows it, may be gone
             log.keep(one_line(error))
             raise
         leave_group(group)

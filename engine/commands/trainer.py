@@ -22,6 +22,7 @@ from engine.evaluation.predictions import Predictions, predict
 from engine.figures.plots import plot_curves
 from engine.figures.tensorboard import NoWatch, Watch, watching
 from engine.network import feature_layers, load_weights, model_options, model_title
+from engine.precision import PRECISIONS
 from engine.report.run_page import RunPage
 from engine.run_folder import layout
 from engine.run_folder.manifest import picture_hashes
@@ -33,6 +34,7 @@ from engine.training.epoch import Training
 from engine.training.loop import FitState, fit
 from engine.training.not_finite import FiniteGuard
 from engine.training.stalls import batches, watched
+from models import MODELS
 
 
 @dataclass
@@ -141,14 +143,14 @@ class TrainingRun:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Full disks and a lack of memory become one line that tells what is kept."""
+        """Full disks and a lack of memory become one line that says what is kept."""
         try:
             yield
         except (TrainingStopped, OSError, RuntimeError, MemoryError) as error:
             if isinstance(error, TrainingStopped):
                 text = str(error)
             elif memory.is_out_of_memory(error):
-                text = memory.remedy(self.prepared.device, self.settings.batch_size, self.settings.workers)
+                text = self._room(error)
             elif is_broken_group(error):
                 raise GroupBroken(f"another process of the run has ended; {self.run.kept}") from None
             elif type(error).__module__.startswith("torch._dynamo"):
@@ -159,6 +161,13 @@ class TrainingRun:
             else:
                 raise
             raise TrainingStopped(f"{text}; {self.run.kept}") from None
+
+    def _room(self, error: Exception) -> str:
+        """What to lower, and by how much."""
+        settings, prepared, shape = self.settings, self.prepared, MODELS[self.settings.model].picture.shape
+        fits = memory.measured_fit(prepared.model, shape, prepared.device, prepared.precision, error)
+        name = {dtype: name for name, dtype in PRECISIONS.items()}[prepared.precision]
+        return memory.remedy(prepared.device, settings.batch_size, settings.workers, settings.accumulate, name, fits)
 
     def _cached(self) -> data.Cached:
         return data.caching(self.settings, self.prepared.fingerprints, self.say)
@@ -201,7 +210,7 @@ class TrainingRun:
             state_dict=prepared.model.state_dict(),
             optimizer=prepared.optimizer.state_dict(),
             scaler=prepared.scaler.state_dict(),
-            rng=get_rng_state(),
+            rng=get_rng_state(prepared.device),
             args={name: value for name, value in vars(self.settings).items() if name not in of_lifetime(COMMAND)},
             fingerprints=prepared.fingerprints,
             pictures={name: picture_hashes(check.stamps) for name, check in prepared.checks.items()},

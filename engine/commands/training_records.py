@@ -21,7 +21,7 @@ def begin_records(prepared: Prepared, run: RunFolder) -> None:
     group = prepared.group
     if group.is_main:
         _begin(prepared, run)
-    run.name = group.share(run.name if group.is_main else None)
+    run.name, prepared.state.best = group.share((run.name, prepared.state.best))  # by which --patience ends all processes alike
 
 
 def _begin(prepared: Prepared, run: RunFolder) -> None:
@@ -30,7 +30,7 @@ def _begin(prepared: Prepared, run: RunFolder) -> None:
         run.create(f"{settings.model}_seed{settings.seed}", settings.run)
         prepared.log.open(run.path / "log.txt")
         _write_records(prepared, run)
-    except OSError as error:  # of a write it does not tell the file
+    except OSError as error:  # for a write it does not name the file
         text = f"{error.filename or run.path}: cannot be written ({error.strerror or error}); make room or mend the disk"
         raise TrainingStopped(f"{text}; {run.kept}") from None
     if run.checkpoint:
@@ -39,7 +39,7 @@ def _begin(prepared: Prepared, run: RunFolder) -> None:
 
 def _write_records(prepared: Prepared, run: RunFolder) -> None:
     (run.path / layout.RESULT).unlink(missing_ok=True)  # of a run that was complete: it is not any more
-    verdict = data.audited(prepared.settings.data, prepared.log.say)
+    verdict = data.audited(prepared.settings, prepared.log.say)
     if verdict:
         prepared.warnings.append(f"{layout.WARNING}{verdict}")
     layout.write_arguments(
@@ -49,6 +49,7 @@ def _write_records(prepared: Prepared, run: RunFolder) -> None:
         classes=prepared.classes,
         fingerprints=prepared.fingerprints,
         device=str(prepared.device),
+        arithmetic=prepared.arithmetic,
         continues=run.checkpoint and _continued(run.checkpoint),
         audit=verdict,
         copies=as_facts(prepared.copies),

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from data_preprocessing.faces import prepared_alignment
 from data_preprocessing.sources.folders import Checked, Split
 from engine import data, memory
+from engine.arithmetic import choose_arithmetic
 from engine.checkpoints import finetune
 from engine.checkpoints.class_names import output_classes
 from engine.checkpoints.format import Checkpoint
@@ -30,7 +32,7 @@ from engine.training.optimizers import create_optimizer, parameter_groups
 
 @dataclass
 class Prepared:
-    """splits: training, selection, report. checks: of their pictures, by split name. copies: that the splits share.
+    """splits: training, selection, report. checks: of their images, by split name. copies: that the splits share.
 
     warnings: about what the figures rest on, one line each.
     """
@@ -49,11 +51,12 @@ class Prepared:
     objective: Callable[[Tensor, Tensor], Tensor]
     state: FitState
     scaler: LossScaler
+    arithmetic: dict  # see engine.arithmetic
     group: Group = SINGLE
 
     @property
     def fingerprints(self) -> dict[str, str]:
-        """SHA-256 over names and contents of each split's pictures."""
+        """SHA-256 over names and contents of each split's images."""
         return {name: check.fingerprint for name, check in self.checks.items()}
 
 
@@ -87,7 +90,9 @@ def _prepare(
     precision = choose_precision(settings.precision, device, log.say)
     checkpoint = run.checkpoint
     stored = checkpoint.path if checkpoint and "data" not in flags else None
-    splits, said = data.training_splits(settings.data, data.locate(settings.data, log.say, stored))
+    say, noted = data.noting(log.say)  # how the data were read and cut may take away from the figures
+    splits, said = data.training_splits(settings.data, data.locate(settings, say, stored))
+    settings.alignment = prepared_alignment(settings.data) if settings.data else None
     classes, explanation = _classes(checkpoint, splits[0], flags.get("data_type"))
     if explanation:
         log.say(explanation)
@@ -104,6 +109,7 @@ def _prepare(
         settings.momentum,
         settings.weight_decay,
         settings.rho,
+        fused=device.type == "cuda",
     )
     if checkpoint:
         state = restore(checkpoint, model, optimizer, settings.optimizer, log)
@@ -117,21 +123,34 @@ def _prepare(
             log.say(finetune.load(model, source, settings, splits[0]))
         else:
             load_backbones(model, settings.pretrained, log.say, named="pretrained" in flags)
+    arithmetic = choose_arithmetic(settings, device, precision, model, log.say)
     checked = data.checked(splits, settings.skip_bad_images, log.say, run.known_images) if group.is_main else None
     splits, checks = group.share(checked)
+    _require_images_for_all(settings.batch_size, splits[0], group.size)
     objective, weighted = create_objective(settings, splits[0])
     if weighted:
         log.say(weighted)
     copies = find_copies(checks)
     said += [training_warning(copies, splits[2].name), *map(data.absence, {split.name: split for split in splits[1:]}.values())]
-    training = model, optimizer, objective, state, scaler, group
-    warnings = [text for text in (explanation, *said) if text.startswith(layout.WARNING)]
+    training = model, optimizer, objective, state, scaler, arithmetic, group
+    warnings = [text for text in (explanation, *noted, *said) if text.startswith(layout.WARNING)]
     prepared = Prepared(settings, log, device, precision, splits, warnings, checks, copies, classes, *training)
     if checkpoint and settings.start_epoch is None:
         require_same_order(checkpoint, settings, prepared.fingerprints, log.say)
     for text in filter(None, (*said, without_effect(flags, group.size), BGR * (settings.channel_order == "bgr"))):
         log.say(text)
     return prepared
+
+
+def _require_images_for_all(batch_size: int, split: Split, processes: int) -> None:
+    """Raises UsageError where one of the processes would get no image of a batch of the training split."""
+    if batch_size < processes:
+        raise UsageError(
+            f"--batch-size {batch_size}: {processes} processes share each batch, and each needs an image of it; give "
+            f"{processes} or more, or fewer processes"
+        )
+    if len(split.paths) < processes:
+        raise UsageError(f"{split.folder}: {len(split.paths)} images for {processes} processes; give fewer processes")
 
 
 def _classes(checkpoint: Checkpoint | None, split: Split, data_type: str | None) -> tuple[tuple[str, ...], str]:

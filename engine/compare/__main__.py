@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _compare(folders: list[Path], out: Path | None) -> None:
     runs = read_runs(folders)
-    found = compare(runs, lambda parts: progress(parts, None, "resampling pictures"))
+    found = compare(runs, lambda parts: progress(parts, None, "resampling images"))
     parts = report.sections(found)
     heading = f"{len(runs)} runs compared"
     print(report.markdown(parts, heading))

@@ -1,4 +1,4 @@
-"""Runs on the same pictures, compared: each with intervals, pairs with paired tests, seeds of a configuration together."""
+"""Runs on the same images, compared: each with intervals, pairs with paired tests, seeds of a configuration together."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from engine.compare import statistics
 from engine.compare.runs import Run
 from engine.compare.statistics import McNemar, SeedSummary, Welch
 from engine.compare.wording import FIGURES
-from engine.config.flags import configures
+from engine.config.flags import DEFAULTS, configures
 from engine.evaluation.metrics import Metrics, compute_metrics
 from engine.report.statistics import macro_f1_interval
 
@@ -124,7 +124,7 @@ def _own_metrics(run: Run) -> Metrics:
 
 def configuration_settings(run: Run) -> dict:
     """The settings that all runs of its configuration share."""
-    settings = {name: value for name, value in run.settings.items() if configures(name) and value is not None}
+    settings = {name: value for name, value in (DEFAULTS | run.settings).items() if configures(name) and value is not None}
     trained_on = run.facts["fingerprints"].get("train") or (run.facts.get("trained_on") or {}).get("train")
     settings["pretrained"] = os.path.basename(str(settings.get("pretrained")))  # a record has the folder's name alone
     return settings | {"pictures": trained_on, "tested": bool(run.settings.get("evaluate"))}
@@ -167,7 +167,7 @@ def _configuration_pairs(configurations: list[Configuration]) -> list[Configurat
 
 
 def _differing(runs: list[Run]) -> dict[str, list[str]]:
-    """Setting -> its value in each run, of those that are not the same in all; training pictures and torch among them."""
+    """Setting -> its value in each run, of those that are not the same in all; training images and torch among them."""
     tables = []
     for run in runs:
         table = configuration_settings(run) | {"seed": run.settings.get("seed")}

@@ -1,4 +1,4 @@
-"""The learning curves of several runs in one picture."""
+"""The learning curves of several runs in one image."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ _LONGEST = 40  # letters of a name in the legend
 
 
 def plot_learning_curves(configurations: list[Configuration], path: Path) -> list[str]:
-    """Loss and accuracy over the epochs as a PNG at `path`, a colour a configuration and a line a seed.
+    """Loss and accuracy over the epochs as a PNG at `path`, a colour per configuration and a line per seed.
 
     Training is dashed, the selection split drawn through. Returns the names of runs without metrics.csv, which are left out;
     where all are, there is no such file afterwards. Raises OSError.

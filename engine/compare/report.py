@@ -11,15 +11,15 @@ from engine.compare.statistics import LEVEL, RESAMPLES
 from engine.compare.wording import FIGURES, shown, shown_difference, shown_interval, shown_p, title
 
 _SINGLE = (
-    "The tests on pictures ask whether two trained networks differ on such pictures. They do not see how much a training "
+    "The tests on images ask whether two trained networks differ on such images. They do not see how much a training "
     "varies from seed to seed: a difference between single runs, though more than chance, need not be one of their "
     "configurations. For that train several seeds of each (--seeds 0,1,2)."
 )
-_NO_SPREAD = "an accident of counting pictures; its interval without width does not say that a further seed would have as many."
+_NO_SPREAD = "an accident of counting images; its interval without width does not say that a further seed would have as many."
 _METHOD = (
-    "Accuracy: Wilson's interval. Macro F1 and differences: percentile intervals of a paired bootstrap over pictures "
+    "Accuracy: Wilson's interval. Macro F1 and differences: percentile intervals of a paired bootstrap over images "
     f"({RESAMPLES:,} resamples, the same for every run, fixed seed). Accuracy of two runs: McNemar's test, exact below 25 "
-    "discordant pictures, else with continuity correction. Macro F1 of two runs: the bootstrap's two-sided p. Over seeds: "
+    "discordant images, else with continuity correction. Macro F1 of two runs: the bootstrap's two-sided p. Over seeds: "
     "mean, sample deviation, Student's t interval; two configurations: Welch's t test. p after Holm: over the rows of a "
     f"table, for each figure. All intervals are of 95 %; more than chance: p after Holm below {LEVEL:g}."
 )
@@ -102,7 +102,7 @@ def _runs(found: Comparison) -> Section:
         about = [run.result.get("model") or run.settings.get("model"), run.settings.get("seed"), run.result.get("epoch")]
         rows.append([run.name, *("-" if value is None else str(value) for value in about), *cells.values()])
     first = found.runs[0]
-    where = f"{len(first.paths):,} pictures of {first.result['split']}, {len(first.classes)} classes; the same for every run."
+    where = f"{len(first.paths):,} images of {first.result['split']}, {len(first.classes)} classes; the same for every run."
     warnings = [f"{run.name}: warning: {text}" for run in found.runs for text in run.result.get("warnings") or []]
     return Section("Runs", [where, *warnings], header, rows)
 
@@ -159,11 +159,11 @@ def _pairs(found: Comparison) -> Section:
             + ["yes" if pair.accuracy_p < LEVEL else "no", f"{f1[0]} ({f1[1]})", shown_p(pair.macro_f1_raw_p)]
             + [shown_p(pair.macro_f1_p), "yes" if pair.macro_f1_p < LEVEL else "no"]
         )
-    return Section("Pairs of runs, on the same pictures", [], header, rows)
+    return Section("Pairs of runs, on the same images", [], header, rows)
 
 
 def markdown(parts: list[Section], heading: str, picture: str = "") -> str:
-    """The sections as Markdown. picture: name of a picture's file beside the text."""
+    """The sections as Markdown. image: name of an image's file beside the text."""
     lines = [f"# {_plain(heading)}", ""]
     for part in parts:
         lines += [f"## {part.heading}", ""]
@@ -183,6 +183,6 @@ def _plain(text: str) -> str:
 
 
 def html(parts: list[Section], heading: str, picture: bytes | None = None) -> str:
-    """The sections as one page that loads nothing, light or dark as the reader has it. picture: a PNG of the curves."""
+    """The sections as one page that loads nothing, light or dark as the reader has it. image: a PNG of the curves."""
     image = data_address(picture, "png") if picture else None
     return document(heading, render_template(_PAGE, parts=parts, heading=heading, image=image), _CSS)

@@ -68,10 +68,10 @@ def read_run(folder: Path, needs_predictions: bool = True) -> Run:
 
 
 def read_runs(folders: list[Path]) -> list[Run]:
-    """The runs in `folders`, those of a series of seeds in place of its own folder, all on the same pictures.
+    """The runs in `folders`, those of a series of seeds in place of its own folder, all on the same images.
 
     Labels, predictions and classes are in the order of the first. Runs of one name are called by their folders. Raises
-    UsageError where there are fewer than two, one is given twice, or they are not of the same pictures and classes.
+    UsageError where there are fewer than two, one is given twice, or they are not of the same images and classes.
     """
     found: dict[Path, Run] = {}
     for folder in [member for given in folders for member in _members(given)]:
@@ -122,7 +122,7 @@ def _require_fields(folder: Path, facts: dict, result: dict) -> None:
         if not isinstance(value, int | float) or not 0 <= value <= 1:
             raise UsageError(f"{folder / layout.RESULT}: is damaged ({name} is no fraction)")
     if not isinstance(result.get("pictures"), int) or result["pictures"] < 1:
-        raise UsageError(f"{folder / layout.RESULT}: is damaged (no number of pictures)")
+        raise UsageError(f"{folder / layout.RESULT}: is damaged (no number of images)")
 
 
 def _read_table(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -153,7 +153,7 @@ def _read_predictions(path: Path, classes: tuple[str, ...]) -> tuple[tuple[str, 
             raise UsageError(f"{path}: is damaged (row {number}: {unknown[0][:60]!r} is none of its classes)")
     paths = tuple(row[0] for row in rows)
     if len(set(paths)) < len(paths):
-        raise UsageError(f"{path}: is damaged (a picture has two rows)")
+        raise UsageError(f"{path}: is damaged (an image has two rows)")
     labels, predicted = (np.array([index[row[k]] for row in rows]) for k in (1, 2))
     return paths, labels, predicted
 
@@ -192,7 +192,7 @@ def _class_names(run: Run, first: Run) -> tuple[str, ...]:
 
 
 def _aligned(run: Run, first: Run) -> Run:
-    """`run` with classes, pictures and labels in the order of `first`. Raises UsageError naming what differs."""
+    """`run` with classes, images and labels in the order of `first`. Raises UsageError naming what differs."""
     pair = f"{first.name} and {run.name} cannot be compared"
     split, other = first.result["split"], run.result["split"]
     if split != other:
@@ -207,12 +207,12 @@ def _aligned(run: Run, first: Run) -> Run:
         more, less = sorted(position.keys() - set(first.paths)), sorted(set(first.paths) - position.keys())
         example = f"{run.name if more else first.name} alone has {(more or less)[0]}"
         raise UsageError(
-            f"{pair}: their test pictures differ ({len(first.paths)} and {len(run.paths)}, "
+            f"{pair}: their test images differ ({len(first.paths)} and {len(run.paths)}, "
             f"{len(first.paths) - len(less)} in common; {example})"
         )
     contents = [facts["fingerprints"].get(split) for facts in (first.facts, run.facts)]
     if None not in contents and contents[0] != contents[1]:
-        raise UsageError(f"{pair}: their {split} pictures have the same names and other contents (fingerprints in args.json)")
+        raise UsageError(f"{pair}: their {split} images have the same names and other contents (fingerprints in args.json)")
     order = np.array([position[path] for path in first.paths])
     index = np.array([first.classes.index(name) for name in names])
     labels, predicted = index[run.labels[order]], index[run.predicted[order]]

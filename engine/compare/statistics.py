@@ -1,4 +1,4 @@
-"""What tells a difference between runs from chance. No files, no drawing."""
+"""What distinguishes a difference between runs from chance. No files, no drawing."""
 
 import warnings
 from collections.abc import Callable, Iterable
@@ -11,8 +11,8 @@ from engine.report.statistics import resampled_macro_f1
 
 LEVEL = 0.05  # two-sided; intervals are of 95 %
 RESAMPLES = 10_000
-_EXACT_BELOW = 25  # discordant pictures
-_CELLS = 2_000_000  # of resampled pictures held at a time
+_EXACT_BELOW = 25  # discordant images
+_CELLS = 2_000_000  # of resampled images held at a time
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class SeedSummary:
 
 @dataclass(frozen=True)
 class McNemar:
-    """only_first, only_second: pictures that one run alone has right. p: two-sided. exact: by the binomial distribution."""
+    """only_first, only_second: images that one run alone has right. p: two-sided. exact: by the binomial distribution."""
 
     only_first: int
     only_second: int
@@ -48,7 +48,7 @@ def summarise_seeds(values: list[float]) -> SeedSummary:
     """Mean, standard deviation and mean ± t(0.975, n - 1) · sd / √n (Student, 1908, Biometrika 6:1).
 
     The interval takes the seeds' figures for draws from a normal distribution. It is about the training's mean on these
-    test pictures, not about other pictures. Raises ValueError for fewer than two values.
+    test images, not about other images. Raises ValueError for fewer than two values.
     """
     if len(values) < 2:
         raise ValueError("a deviation needs at least two values")
@@ -58,9 +58,9 @@ def summarise_seeds(values: list[float]) -> SeedSummary:
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> McNemar:
-    """Whether two classifiers are right equally often on the same pictures. first, second: (N,) bool, right or not.
+    """Whether two classifiers are right equally often on the same images. first, second: (N,) bool, right or not.
 
-    Below 25 discordant pictures the exact binomial test, else (|b - c| - 1)² / (b + c) as χ² with one degree of freedom
+    Below 25 discordant images the exact binomial test, else (|b - c| - 1)² / (b + c) as χ² with one degree of freedom
     (McNemar, 1947, Psychometrika 12:153; the correction: Edwards, 1948, Psychometrika 13:185).
     """
     b, c = int((first & ~second).sum()), int((~first & second).sum())
@@ -78,7 +78,7 @@ def bootstrap(
     seed: int = 0,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> dict[str, np.ndarray]:
-    """Accuracy and macro F1 of R runs on the same resamples of N pictures, drawn with replacement: each (R, resamples).
+    """Accuracy and macro F1 of R runs on the same resamples of N images, drawn with replacement: each (R, resamples).
 
     labels: (N,), predicted: (R, N) class indices. Because the resamples are the same for every run, the difference of two
     rows is the bootstrap of the paired difference (Efron & Tibshirani, 1993, An Introduction to the Bootstrap, ch. 8, 13).

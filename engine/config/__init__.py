@@ -1,1 +1,1 @@
-"""Flags, settings and recipes: what a run is told to do."""
+"""Flags, settings and recipes: what a run is asked to do."""

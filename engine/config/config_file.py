@@ -3,14 +3,15 @@
 import argparse
 import difflib
 import json
+from dataclasses import fields
 from pathlib import Path
 
 from engine.config.flag import COMMAND
-from engine.config.flags import DEFAULTS, FLAGS
+from engine.config.flags import DEFAULTS, FLAGS, Settings
 from engine.errors import UsageError
 
 _LARGEST = 2**20  # bytes; a file of flags is no data set
-_OF_THE_SCRIPT = ("augmentation", "variant", "eval_transform")  # settings without a flag, which args.json holds
+_KNOWN = {item.name for item in fields(Settings)}  # those without a flag, which args.json holds too, among them
 
 
 def with_config(flags: dict, parser: argparse.ArgumentParser, augmentation: bool) -> dict:
@@ -73,7 +74,7 @@ def _of_run(path: Path, recorded: dict, augmentation: bool) -> dict:
     if recorded.get("augmentation", augmentation) is not augmentation:
         other = "main.py" if recorded["augmentation"] else "main_no_augmentation.py"
         raise UsageError(f"--config {path}: is of a run of {other}; use that script")
-    unknown = [name for name in recorded if name not in FLAGS and name not in _OF_THE_SCRIPT]
+    unknown = [name for name in recorded if name not in _KNOWN]
     if unknown:
         raise UsageError(f"--config {path}: {_unknown(unknown[0])}")
     of_run = {name: value for name, value in recorded.items() if name in FLAGS and FLAGS[name].lifetime != COMMAND}

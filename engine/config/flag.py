@@ -1,6 +1,6 @@
 """What one flag of `main.py` is: its names, type, bounds, default and lifetime. engine.config.flags has the flags. No torch."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import MISSING, Field, dataclass, field
 from typing import get_args
 
@@ -19,7 +19,7 @@ class Flag:
     """One flag. names: as typed. kind: bool for a switch, else the type of its value.
 
     least, most: bounds of a number; above: a bound that is itself left out. by_recipe: the recipe gives the default.
-    configures: whether runs that differ in it are different configurations.
+    configures: whether runs that differ in it are different configurations. convert: from what is typed, `kind` where None.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Flag:
     path: bool
     many: bool
     configures: bool
+    convert: Callable[[str], object] | None
 
     @property
     def shown(self) -> str:
@@ -49,7 +50,7 @@ class Flag:
         options = {"dest": self.name, "help": self.help}
         if self.kind is bool:
             return options | {"action": "store_true"}
-        options |= {"type": path_text if self.path else self.kind}
+        options |= {"type": path_text if self.path else self.convert or self.kind}
         options |= {"choices": self.choices} if self.choices else {"metavar": self.metavar}
         return options | ({"nargs": "+"} if self.many else {})
 
@@ -87,5 +88,5 @@ def described(item: Field) -> Flag:
     kind = next((kind for kind in get_args(item.type) if kind is not type(None)), item.type)
     lifetime = given["lifetime"]
     usual = {"choices": (), "metavar": "", "least": None, "most": _LARGEST_REAL if kind is float else None, "above": None}
-    usual |= {"by_recipe": False, "path": False, "many": False, "configures": lifetime == RUN}
+    usual |= {"by_recipe": False, "path": False, "many": False, "configures": lifetime == RUN, "convert": None}
     return Flag(name=item.name, kind=kind, default=None if item.default is MISSING else item.default, **usual | given)

@@ -8,7 +8,8 @@ import argparse
 from dataclasses import dataclass, fields
 
 from engine.config.flag import COMMAND, LARGEST_INT, MACHINE, by_recipe, described, flag, with_default
-from engine.config.recipes import DATA_TYPES, LOSSES, SYNTHETIC, TRANSFORMS
+from engine.config.machine import worker_count
+from engine.config.recipes import DATA_TYPES, FINDERS, LOSSES, SYNTHETIC, TRANSFORMS
 from models import HEADS, MODELS
 
 GROUPS = ("data", "model", "optimisation", "run")
@@ -22,15 +23,15 @@ class Settings:
     data: str | None = flag(
         "--data",
         "data",
-        "train/, valid/, test/ with one folder per class; FER2013's CSV (default: drawn faces)",
-        metavar="DIR|CSV",
+        "train/, valid/, test/ with one folder per class; FER2013's CSV; a list of images (default: drawn faces)",
+        metavar="DIR|FILE",
         path=True,
         configures=False,
     )
     data_type: str | None = flag(
         "--data_type",
         "data",
-        f"protocol (default: RAF-DB; FER2013 for a CSV; without --data {SYNTHETIC})",
+        f"protocol (default: RAF-DB; FER2013 for its CSV; without --data {SYNTHETIC})",
         choices=tuple(DATA_TYPES),
     )
     transform: str | None = by_recipe("--transform", "data", "of training images", choices=TRANSFORMS)
@@ -51,6 +52,57 @@ class Settings:
         choices=("valid", "test"),
         lifetime=COMMAND,
     )
+    columns: str | None = flag(
+        "--columns",
+        "data",
+        "of a list: image=NAME,label=NAME; split, subject, box too (default: by their usual names)",
+        metavar="ROLE=NAME,...",
+        configures=False,
+    )
+    root: str | None = flag(
+        "--root",
+        "data",
+        "what a list's paths are relative to (default: its folder)",
+        metavar="DIR",
+        path=True,
+        configures=False,
+    )
+    subject_regex: str | None = flag(
+        "--subject-regex",
+        "data",
+        "of a list or --folds: who is seen: first group, or whole match, of R in an image's path",
+        metavar="R",
+        configures=False,
+    )
+    split_seed: int = with_default(
+        "--split-seed", "data", "of what is cut: a list without splits, --folds", 0, metavar="N", least=0, most=2**32 - 1,
+        configures=False,
+    )  # fmt: skip
+    folds: str | None = flag(
+        "--folds",
+        "data",
+        "cross-validation: train one run per fold, NAME_fold<N>, and report all test images together; subjects: leave one "
+        "subject out",
+        metavar="K|subjects",
+        configures=False,
+    )
+    fold: int | None = flag(
+        "--fold",
+        "data",
+        "with --folds: train and test this fold alone, from 1",
+        metavar="N",
+        least=1,
+        most=LARGEST_INT,
+        configures=False,
+    )
+    group: str = flag(
+        "--group",
+        "data",
+        "of --folds: what stays in one fold (default: auto, subject where known)",
+        "auto",
+        choices=("auto", "subject", "none"),
+        configures=False,
+    )
     skip_bad_images: bool = flag(
         "--skip-bad-images", "data", "drop and count unreadable images (default: stop at the first)", False
     )
@@ -70,7 +122,15 @@ class Settings:
         lifetime=MACHINE,
     )
     workers: int = with_default(
-        "-j --workers", "data", "decoding processes", 2, metavar="N", least=0, most=1024, lifetime=MACHINE
+        "-j --workers",
+        "data",
+        "decoding processes; auto: as many as there are cores to spare, at most 16",
+        2,
+        metavar="N|auto",
+        least=0,
+        most=1024,
+        lifetime=MACHINE,
+        convert=worker_count,
     )
 
     model: str = with_default("--model", "model", "", "poster_v2", choices=MODELS)  # also what is registered later
@@ -193,7 +253,57 @@ class Settings:
         lifetime=COMMAND,
     )
     draw: bool | None = flag(
-        "--draw", "run", "with --predict: one PNG per image, with a bar per class and where the network looks", lifetime=COMMAND
+        "--draw",
+        "run",
+        "with --predict: one PNG per image, with a bar per class and where the network looks; with --faces photographs, videos "
+        "and crops with what is predicted",
+        lifetime=COMMAND,
+    )
+    faces: bool | None = flag(
+        "--faces",
+        "run",
+        "with --predict: find the faces in photographs and videos, and predict each (requirements-faces.txt)",
+        lifetime=COMMAND,
+    )
+    align: str | None = flag(
+        "--align",
+        "run",
+        "with --faces: how a face is cropped (default: as the checkpoint's training images, where it tells; else points)",
+        choices=("points", "box"),
+        lifetime=COMMAND,
+    )
+    finder: str | None = flag(
+        "--finder",
+        "run",
+        f"with --faces: what finds them (default: {FINDERS[0]})",
+        choices=FINDERS,
+        lifetime=COMMAND,
+    )
+    finder_model: str | None = flag(
+        "--finder-model",
+        "run",
+        "with --faces: an ONNX file of the finder's network in place of its package's",
+        metavar="FILE",
+        path=True,
+        lifetime=COMMAND,
+    )
+    every: int | None = flag(
+        "--every",
+        "run",
+        "with --faces: look at every Nth frame of a video (default: 1)",
+        metavar="N",
+        least=1,
+        most=LARGEST_INT,
+        lifetime=COMMAND,
+    )
+    smooth: float | None = flag(
+        "--smooth",
+        "run",
+        "with --faces: seconds of a video that a face's probabilities are averaged over (default: 0.5)",
+        metavar="X",
+        least=0,
+        most=60,
+        lifetime=COMMAND,
     )
     explain: bool | None = flag(
         "--explain", "run", "with --evaluate: draw where the network looks, on two images per class", lifetime=COMMAND
@@ -247,6 +357,22 @@ class Settings:
     precision: str = with_default(
         "--precision", "run", "auto: bf16 where the hardware has it", "fp32", choices=("auto", "fp32", "bf16", "fp16")
     )
+    tf32: str = with_default(
+        "--tf32",
+        "run",
+        "auto: float32 products on a GPU in TF32, where it has it; off: in full",
+        "auto",
+        choices=("auto", "off"),
+        configures=False,
+    )
+    deterministic: str = with_default(
+        "--deterministic",
+        "run",
+        "equal runs give equal bits; auto: as far as the GPU has kernels; on: or not at all; off: faster",
+        "auto",
+        choices=("auto", "on", "off"),
+        configures=False,
+    )
     compile: bool = flag("--compile", "run", "compile the network by torch.compile (default: not)", False)
     gpu: str | None = flag(
         "--gpu", "run", "number of the CUDA GPU; several: one process each (default: 0)", metavar="N|N,N", lifetime=COMMAND
@@ -258,6 +384,7 @@ class Settings:
     augmentation: bool = True  # False in main_no_augmentation.py
     variant: str | None = None  # of POSTER V1, by the data set
     eval_transform: str | None = None  # of the recipe
+    alignment: str | None = None  # how `prepare --align` cropped the faces of --data; none where it did not
 
 
 FLAGS = {item.name: described(item) for item in fields(Settings) if item.metadata}

@@ -40,6 +40,7 @@ class Recipe:
 # Names for the command line, which imports neither torch nor torchvision; tests hold them equal to the tables themselves
 LOSSES = ("ce", "2ls+ce")
 TRANSFORMS = ("plain", "pad", "flip", "flip-erase", "flip-erase-always", "flip-noise-erase", "jitter-affine-erase")
+FINDERS = ("yunet", "retinaface")  # the default first
 SYNTHETIC = "synthetic"  # our own, for the drawn faces that serve where there is no --data
 
 _V2 = Recipe(lr=3.5e-5, batch_size=144, epochs=200)

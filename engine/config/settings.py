@@ -3,16 +3,21 @@
 import os
 import re
 from dataclasses import asdict
+from pathlib import Path
 
+from data_preprocessing.sources.fer2013 import is_fer2013
+from data_preprocessing.sources.reading import Reading
 from engine.config.flag import COMMAND
 from engine.config.flags import DEFAULTS, FLAGS, Settings, flag_of, of_lifetime
+from engine.config.folds import OF_THE_DATA, check_folds, is_series
 from engine.config.recipes import DATA_TYPES, SYNTHETIC, find_recipe
 from engine.config.wishes import require_backbones, require_loss, require_one_device, require_start
 from engine.errors import UsageError
 from models import HEADS, MODELS
 
 AUTO = "auto"  # --resume auto: continue the run that --run names, if there is anything to continue
-_NOT_WITH_PREDICT = ("split", "margin_at_eval", "explain")  # they need labelled pictures
+_NOT_WITH_PREDICT = ("split", "margin_at_eval", "explain")  # they need labelled images
+_OF_FACES = ("align", "finder", "finder_model", "every", "smooth")
 _OF_MARGIN_HEADS = ("margin", "scale", "h", "margin_at_eval")
 
 
@@ -49,13 +54,8 @@ def check_flags(flags: dict) -> None:
             raise UsageError("--start-epoch: --resume auto goes on where the run stands; name the file by --resume FILE")
     if "tensorboard" in flags:
         require_tensorboard(flags)
-    if "seeds" in flags:
-        seed_numbers(flags["seeds"])
-        for name in ("seed", "evaluate", "checkpoint_path", "best_checkpoint_path", "start_epoch"):
-            if name in flags:
-                raise UsageError(f"--seeds and {flag_of(name)} exclude each other: a series trains a run a seed in own folders")
-        if flags.get("resume", AUTO) != AUTO:
-            raise UsageError(f"--seeds: --resume {flags['resume']} is of one run; a series goes on by --run NAME --resume auto")
+    check_folds(flags)
+    check_series(flags)
     if "gpu" in flags:
         gpu_numbers(flags["gpu"])
         require_one_device(flags)
@@ -66,16 +66,41 @@ def check_flags(flags: dict) -> None:
         raise UsageError(f"--run {run!r}: must be a plain folder name")
 
 
+def check_series(flags: dict) -> None:
+    """Raises UsageError for a flag that is of one run, where --seeds or --folds asks for several. flags: those given."""
+    series = "--seeds" if "seeds" in flags else "--folds" if is_series(flags) else None
+    if series is None:
+        return
+    if "seeds" in flags:
+        seed_numbers(flags["seeds"])
+    one = series.removeprefix("--").removesuffix("s")
+    for name in (*["seed"] * (one == "seed"), "evaluate", "checkpoint_path", "best_checkpoint_path", "start_epoch"):
+        if name in flags:
+            more = "; --fold N is one of them" * (one == "fold")
+            raise UsageError(
+                f"{series} and {flag_of(name)} exclude each other: a series trains a run a {one} in own folders{more}"
+            )
+    if flags.get("resume", AUTO) != AUTO:
+        raise UsageError(f"{series}: --resume {flags['resume']} is of one run; a series goes on by --run NAME --resume auto")
+    if one == "fold" and flags.get("data") is None:
+        raise UsageError("--folds: name the data by --data; the drawn faces are drawn with splits of their own")
+
+
 def _check_predict(flags: dict) -> None:
     if "draw" in flags and "predict" not in flags:
-        raise UsageError("--draw draws what --predict PATH... predicts; name the pictures by it")
+        raise UsageError("--draw draws what --predict PATH... predicts; name the images by it")
+    for name in _OF_FACES:
+        if name in flags and "faces" not in flags:
+            raise UsageError(f"{flag_of(name)} goes with --predict PATH... --faces")
+    if "faces" in flags and "predict" not in flags:
+        raise UsageError("--faces: name photographs and videos by --predict PATH...")
     if "predict" not in flags:
         return
     if "evaluate" not in flags:
         raise UsageError("--predict: name the checkpoint to predict with by --evaluate FILE")
     for name in _NOT_WITH_PREDICT:
         if name in flags:
-            raise UsageError(f"{flag_of(name)}: does not go with --predict, whose pictures have no labels; leave one out")
+            raise UsageError(f"{flag_of(name)}: does not go with --predict, whose images have no labels; leave one out")
     if len(gpu_numbers(flags.get("gpu"))) > 1 or os.environ.get("WORLD_SIZE", "1") != "1":
         raise UsageError("--predict works in one process; name one GPU, and start it without torchrun")
 
@@ -124,9 +149,11 @@ def resolve(flags: dict, stored: dict) -> Settings:
     Without data the built-in synthetic faces are used, under recipes of their own. Raises UsageError for a flag that the
     network or its head has no use for.
     """
+    if "evaluate" in flags and "data" in flags and flags["data"] != stored.get("data"):
+        stored = {name: value for name, value in stored.items() if name not in OF_THE_DATA}
     chosen = stored | flags
     data = chosen.get("data")
-    fallback = "FER2013" if data and data.lower().endswith(".csv") else "RAF-DB" if data else SYNTHETIC
+    fallback = "FER2013" if data and _is_fer2013(data) else "RAF-DB" if data else SYNTHETIC
     data_type = chosen.get("data_type", fallback)
     recipe = asdict(find_recipe(chosen.get("model", DEFAULTS["model"]), data_type))
     settings = {"data": data, "data_type": data_type, "augmentation": True, "variant": DATA_TYPES[data_type].variant}
@@ -140,6 +167,16 @@ def resolve(flags: dict, stored: dict) -> Settings:
     if settings.margin is None:
         settings.margin = HEADS[settings.head]
     return settings
+
+
+def reading_of(settings: Settings) -> Reading:
+    """How the data set is read and cut."""
+    return Reading(seed=settings.split_seed, **{name: getattr(settings, name) for name in OF_THE_DATA})
+
+
+def _is_fer2013(data: str) -> bool:
+    """Whether --data names FER2013's table, and no list of images; one that is not there is told by its ending."""
+    return data.lower().endswith(".csv") and (not os.path.isfile(data) or is_fer2013(Path(data)))
 
 
 def check_model(settings: Settings, flags: dict) -> None:
@@ -159,4 +196,4 @@ def check_model(settings: Settings, flags: dict) -> None:
         with_it = [name for name, other in MODELS.items() if settings.init in other.inits]
         raise UsageError(f"--init {settings.init}: {settings.model} has no such start; only {', '.join(with_it)} has")
     if architecture.picture.mode == "L" and settings.channel_order == "bgr":
-        raise UsageError(f"--channel-order bgr: {settings.model} takes grey pictures")
+        raise UsageError(f"--channel-order bgr: {settings.model} takes grey images")

@@ -3,7 +3,9 @@
 Only flags of this command count: what a checkpoint, a recipe or a default says was not asked for now.
 """
 
+from data_preprocessing.sources.list_file import ENDINGS
 from engine.config.flags import DEFAULTS, FLAGS, Settings, flag_of
+from engine.config.folds import OF_THE_DATA
 from engine.errors import UsageError
 from models import MODELS
 
@@ -11,7 +13,7 @@ _OF_TRAINING = {name for name, one in FLAGS.items() if one.group == "optimisatio
     "transform", "sampler", "occlude", "pretrained", "init", "finetune", "freeze", "freeze_landmark_bn", "checkpoint_path",
     "best_checkpoint_path", "save_every", "on_nan", "print_freq", "compile", "sync_bn",
 }  # fmt: skip
-_NOT_OF_GIVEN_IMAGES = {"data", "cache", "skip_bad_images"}
+_NOT_OF_GIVEN_IMAGES = {"data", "cache", "skip_bad_images", "split_seed", *OF_THE_DATA}
 _OF_A_START = {"pretrained", "init", "finetune"}
 
 
@@ -67,6 +69,8 @@ def without_effect(flags: dict, processes: int = 1) -> str:
             reasons.append((_NOT_OF_GIVEN_IMAGES, "the images are those that --predict names"))
     elif processes == 1:
         reasons.append(({"sync_bn"}, "one process trains, whose BatchNorm sees the whole batch"))
+    if "folds" not in flags and not flags.get("data", ENDINGS[0]).lower().endswith(ENDINGS):
+        reasons.append(({"split_seed"}, "the data have splits of their own"))
     if flags.get("resume", "auto") != "auto":
         reasons.append((_OF_A_START, "the weights are the checkpoint's"))
     found = [([flag_of(name) for name in FLAGS if name in names & flags.keys()], why) for names, why in reasons]

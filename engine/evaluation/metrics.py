@@ -38,7 +38,7 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
 
 def compute_metrics(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> Metrics:
-    """labels, predicted: (N,) class indices, N ≥ 1 -> Metrics. A class that no picture has counts in no mean."""
+    """labels, predicted: (N,) class indices, N ≥ 1 -> Metrics. A class that no image has counts in no mean."""
     confusion = np.bincount(labels * num_classes + predicted, minlength=num_classes**2).reshape(num_classes, num_classes)
     right, support, answered = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
     precision, recall, f1 = _quotient(right, answered), _quotient(right, support), _quotient(2 * right, support + answered)
@@ -71,14 +71,14 @@ def displayed(metrics: Metrics, classes: Sequence[str]) -> tuple[Metrics, tuple[
 
 
 def format_table(metrics: Metrics, classes: tuple[str, ...]) -> str:
-    """The headline figures and a line a class, as text; a class without images has a dash for recall and F1."""
+    """The headline figures and a line per class, as text; a class without images has a dash for recall and F1."""
     metrics, classes = displayed(metrics, classes)
     low, high = metrics.interval
     width = max(map(len, (*classes, "class")))
     lines = [
         f"accuracy {100 * metrics.accuracy:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f}), "
         f"balanced accuracy {100 * metrics.balanced_accuracy:.2f} %, macro F1 {metrics.macro_f1:.4f}, "
-        f"{metrics.support.sum()} pictures",
+        f"{metrics.support.sum()} images",
         f"{'class':<{width}}  precision  recall      F1  support",
     ]
     for k, name in enumerate(classes):

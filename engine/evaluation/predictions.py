@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader
 
-from data_preprocessing.common.files import replacing
+from data_preprocessing.common.files import reason, replacing
 from engine.distributed import SINGLE, Group
+from engine.errors import UsageError
 from engine.evaluation.fast import fastest, plain_logits
 from engine.evaluation.metrics import Metrics, compute_metrics
 
@@ -47,11 +48,11 @@ def predict(
     group: Group = SINGLE,
     say: Callable[[str], None] | None = None,
 ) -> Predictions:
-    """Run `model` in evaluation mode over every picture of `loader`, each counted once.
+    """Run `model` in evaluation mode over every image of `loader`, each counted once.
 
     with_labels: hand the labels to a margin head, which then answers with them: only to repeat published figures. group:
-    processes that each have a part of the pictures, one after the other by rank; all get the whole. say: given for one of
-    our networks, which is then made ready for inference (engine.evaluation.fast); told where that is not possible.
+    processes that each have a part of the images, one after the other by rank; all get the whole. say: given for one of
+    our networks, which is then made ready for inference (engine.evaluation.fast); says so where that is not possible.
     """
     model.eval()
     logits, labels, run = [], [], None
@@ -66,13 +67,31 @@ def predict(
                 say(reason)
         logits.append(run(images, labels_for_head).cpu())
         labels.append(targets)
-    own = (torch.cat(logits), torch.cat(labels)) if logits else None  # None: more processes than pictures
+    own = (torch.cat(logits), torch.cat(labels)) if logits else None  # None: more processes than images
     logits, labels = (torch.cat(parts) for parts in zip(*filter(None, group.gather(own))))
     return Predictions(labels.numpy(), logits.softmax(dim=1).numpy(), F.cross_entropy(logits, labels).item())
 
 
+def read_predictions(path: Path, classes: tuple[str, ...]) -> tuple[tuple[str, ...], Predictions]:
+    """The paths and predictions that write_predictions wrote, of these classes; of the loss nothing is known (NaN).
+
+    Raises UsageError where the file is missing, damaged, or of other classes.
+    """
+    index = {name: k for k, name in enumerate(classes)}
+    try:
+        with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+            header, *rows = csv.reader(file, strict=True)
+        if header != ["path", "true", "predicted", *(f"p_{name}" for name in classes)] or not rows:
+            raise ValueError("other classes, or no rows")
+        labels = np.array([index[row[1]] for row in rows])
+        probabilities = np.array([row[3:] for row in rows]).astype(np.float32)
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise UsageError(f"{path}: cannot be read ({reason(error)}); test the checkpoint again with --evaluate") from None
+    return tuple(row[0] for row in rows), Predictions(labels, probabilities, float("nan"))
+
+
 def write_predictions(path: Path, predictions: Predictions, paths: tuple[str, ...], classes: tuple[str, ...]) -> None:
-    """A CSV with a row a picture: path, true and predicted class name, a probability a class."""
+    """A CSV with a row per image: path, true and predicted class name, a probability per class."""
     with replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(["path", "true", "predicted", *(f"p_{name}" for name in classes)])

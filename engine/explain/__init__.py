@@ -1,4 +1,4 @@
-"""Where a network looks: attention and Grad-CAM as maps over the pictures, and whether the maps mean anything."""
+"""Where a network looks: attention and Grad-CAM as maps over the images, and whether the maps mean anything."""
 
 from engine.explain.drawing import overlay
 from engine.explain.maps import face_maps

@@ -1,4 +1,4 @@
-"""Every map that there is of a network, as the columns of the picture of examples, and the maps that are put to the test."""
+"""Every map that there is of a network, as the columns of the image of examples, and the maps that are put to the test."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ CLASS_TOKEN, CROSS_ATTENTION, GRAD_CAM = "class token", "cross-attention", "Grad
 class Column:
     """heading: lines of what it is, of where, of what to think of it.
 
-    maps: (B, H, W) from 0 to 1. notes: what scaling hides, a line a picture.
+    maps: (B, H, W) from 0 to 1. notes: what scaling hides, a line per image.
     """
 
     heading: tuple[str, ...]
@@ -26,7 +26,7 @@ class Column:
 
 
 def named_maps(model: nn.Module) -> dict[str, Callable[[nn.Module, Tensor], Tensor]]:
-    """By name what gives (B, H, W) maps of a network's pictures: of attention where the network says so, and Grad-CAM."""
+    """By name what gives (B, H, W) maps of a network's images: of attention where the network says so, and Grad-CAM."""
     attention = {CLASS_TOKEN: class_token_map} if class_token_layer(model) else {}
     if not attention and cross_attention_layers(model):
         attention = {CROSS_ATTENTION: _all_widths}
@@ -41,7 +41,7 @@ def _all_widths(model: nn.Module, images: Tensor) -> Tensor:
 
 
 def columns(model: nn.Module, images: Tensor) -> list[Column]:
-    """The maps of pictures (B, C, H, W) as `model` takes them; the attention of one forward pass, and Grad-CAM."""
+    """The maps of images (B, C, H, W) as `model` takes them; the attention of one forward pass, and Grad-CAM."""
     model.eval()
     cam = Column((GRAD_CAM,), scaled(in_chunks(grad_cam_map, model, images)), [""] * len(images))
     if not cross_attention_layers(model):

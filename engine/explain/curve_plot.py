@@ -19,7 +19,7 @@ _STYLES = {
 def plot_deletion(found: dict[str, dict[str, Curve]], random: Curve, title: str, path: Path) -> None:
     """A row a map: accuracy, and the mean probability of the class first predicted, over the share that is blank.
 
-    found: by the map's name the curves of `engine.explain.deletion.ORDERS`. The legends tell the areas.
+    found: by the map's name the curves of `engine.explain.deletion.ORDERS`. The legends give the areas.
     """
     blanked = 100 * np.arange(STEPS + 1) / STEPS
     style = {"font.family": font_families(), "font.size": 10, "text.parse_math": False}

@@ -1,8 +1,8 @@
 """Deletion curves: what a network still knows as the places of a map are blanked, the most attended first or the least.
 
 Source: the deletion metric of Petsiuk et al., 2018, "RISE", arXiv:1806.07421, with both orders and a random one. A map that
-tells where the network looks lets accuracy fall faster when its largest places go first than when its smallest do; where it
-falls as fast by the map of another picture, the map tells where faces matter and nothing of the one face.
+shows where the network looks lets accuracy fall faster when its largest places go first than when its smallest do; where it
+falls as fast by the map of another image, the map shows where faces matter and nothing about the one face.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,15 +15,15 @@ from torch import Tensor
 
 from engine.explain.maps import interpolation
 
-STEPS = 10  # the picture is blanked in tenths
+STEPS = 10  # the image is blanked in tenths
 PATCHES = 7  # a side: how coarse the random order is, as coarse as POSTER V2's maps
-ORDERS = ("most", "least", "another")  # the most attended first, the least, the most of another picture's map
+ORDERS = ("most", "least", "another")  # the most attended first, the least, the most of another image's map
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Of pictures (N,), at 0, 1, … STEPS tenths blanked: hits (N, STEPS + 1) whether the answer is right, kept (N, STEPS + 1)
-    the probability of the class that was predicted of the whole picture."""
+    """Of images (N,), at 0, 1, … STEPS tenths blanked: hits (N, STEPS + 1) whether the answer is right, kept (N, STEPS + 1)
+    the probability of the class that was predicted of the whole image."""
 
     hits: np.ndarray
     kept: np.ndarray
@@ -35,7 +35,7 @@ class Curve:
 
     @property
     def probability(self) -> np.ndarray:
-        """(STEPS + 1,) the mean over the pictures."""
+        """(STEPS + 1,) the mean over the images."""
         return self.kept.mean(axis=0)
 
 
@@ -47,7 +47,7 @@ def area(values: np.ndarray) -> np.ndarray:
 def difference(less: np.ndarray, more: np.ndarray) -> tuple[float, float, float]:
     """How much more area the mean of curves `more` (N, STEPS + 1) has than that of `less`, and the ends of its 95 % interval.
 
-    The normal one of the mean of differences paired by picture; of a single picture it has no width.
+    The normal one of the mean of differences paired by image; of a single image it has no width.
     """
     differences = area(more) - area(less)
     mean, error = differences.mean(), differences.std(ddof=min(1, len(differences) - 1)) / len(differences) ** 0.5
@@ -75,7 +75,7 @@ def ranks(maps: Tensor, ties: Tensor, largest_first: bool) -> Tensor:
 
 
 def orders_of(maps: Tensor, ties: Tensor) -> dict[str, Tensor]:
-    """The ranks of ORDERS. Another picture is the one half the pictures further: of sorted pictures mostly another class."""
+    """The ranks of ORDERS. Another image is the one half the images further: of sorted images mostly another class."""
     other = maps.roll(len(maps) // 2, dims=0)
     return dict(zip(ORDERS, (ranks(maps, ties, True), ranks(maps, ties, False), ranks(other, ties, True))))
 
@@ -95,9 +95,9 @@ def deletion_curves(
     chunk: int,
     progress: Callable[[Iterable, int, str], Iterable],
 ) -> dict[str, Curve]:
-    """The curve of each of `orders`, (N, H · W) ranks by name, over pictures (N, C, H, W) and their labels (N,).
+    """The curve of each of `orders`, (N, H · W) ranks by name, over images (N, C, H, W) and their labels (N,).
 
-    run: pictures -> logits. chunk: pictures a forward. progress: see `engine.data.progress`. It costs `forwards` pictures.
+    run: images -> logits. chunk: images a forward. progress: see `engine.data.progress`. It costs `forwards` images.
     """
     work = [(0, None)] + [(tenths, name) for name in orders for tenths in range(1, STEPS)] + [(STEPS, None)]
     logits: dict[tuple[int, str | None], Tensor] = {}
@@ -119,5 +119,5 @@ def deletion_curves(
 
 
 def forwards(pictures: int, orders: int) -> int:
-    """How many pictures `deletion_curves` sends through the network."""
+    """How many images `deletion_curves` sends through the network."""
     return pictures * (1 + orders * (STEPS - 1)) + 1

@@ -15,14 +15,14 @@ from engine.explain.columns import Column
 from engine.explain.drawing import overlay
 from engine.figures.plots import font_families, save_figure
 
-MOST = 16  # pictures
+MOST = 16  # images
 _TILE, _GAP, _NAME, _HEAD, _NOTE, _DPI = 112, 8, 118, 52, 18, 100  # pixels
 _WIDEST = 1300
 
 
 @dataclass(frozen=True)
 class Example:
-    """A picture of the split by its number, and what was said of it."""
+    """An image of the split by its number, and what was said of it."""
 
     number: int
     true: str

@@ -71,7 +71,7 @@ def grad_cam(model: nn.Module, images: Tensor, layers: Sequence[nn.Module], clas
             parameter.requires_grad_()
     maps = list(kept.values())
     chosen = logits.argmax(dim=1) if classes is None else classes
-    gradients = torch.autograd.grad(logits.gather(1, chosen[:, None]).sum(), maps)  # of a picture, its own logit alone
+    gradients = torch.autograd.grad(logits.gather(1, chosen[:, None]).sum(), maps)  # of an image, its own logit alone
     with torch.no_grad():
         features, gradient = torch.cat(maps, dim=1), torch.cat(gradients, dim=1)
         return F.relu((gradient.mean(dim=(2, 3), keepdim=True) * features).sum(dim=1))

@@ -1,4 +1,4 @@
-"""Maps of cells, brought to the picture's places and to values from 0 to 1."""
+"""Maps of cells, brought to the image's places and to values from 0 to 1."""
 
 from collections.abc import Callable
 
@@ -9,11 +9,11 @@ from engine.explain.grad_cam import grad_cam, last_maps
 from models import contract
 from models.attention_maps import class_token, class_token_layer, recording
 
-CHUNK = 8  # pictures at a time: their attention weights and maps are kept meanwhile
+CHUNK = 8  # images at a time: their attention weights and maps are kept meanwhile
 
 
 def face_maps(model: nn.Module, images: Tensor) -> Tensor:
-    """Where `model`, one of ours and not its form for inference, looks in each picture: (B, H, W) float32 from 0 to 1.
+    """Where `model`, one of ours and not its form for inference, looks in each image: (B, H, W) float32 from 0 to 1.
 
     images: (B, C, H, W) as the network takes them, on its device. Of a network with a class token, such as POSTER V2, its
     attention over all tokens, the levels together. Others: Grad-CAM of the predicted class; POSTER V1's class token looks
@@ -50,11 +50,11 @@ def to_picture(model: nn.Module, cells: Tensor, images: Tensor) -> Tensor:
     """cells: (B, side, side) of `model`'s maps of `images` (B, C, H, W) -> (B, H, W), in float32 at least.
 
     Each cell's value is put at the place that it is about (`cell_centres` of models.contract), and between them interpolated
-    linearly; where the network has warped the picture, the map is warped back.
+    linearly; where the network has warped the image, the map is warped back.
     """
     side, size = cells.shape[-1], images.shape[-1]
     weights = interpolation(contract.cell_centres(model, side, size).double(), size)
-    weights = weights.to(cells.device, torch.promote_types(cells.dtype, torch.float32))
+    weights = weights.to(torch.promote_types(cells.dtype, torch.float32)).to(cells.device)
     maps = weights @ cells.to(weights.dtype) @ weights.T
     return contract.unwarped(model, maps, images)
 

@@ -40,14 +40,14 @@ from models import MODELS
 
 FOLDER, RECORD = "explain", "explain.json"
 EXAMPLES, CURVES, TABLE = "examples.png", "deletion.png", "deletion.csv"
-SAMPLE = 96  # pictures of the curves: each goes through the network 64 times where two maps are tested
+SAMPLE = 96  # images of the curves: each goes through the network 64 times where two maps are tested
 CHUNK = 16  # of them a forward
 BLANK = "0 in normalised values, the mean colour that the network's images are normalised by"
 
 
 @dataclass(frozen=True)
 class Explained:
-    """What is explained: a network on its device, and what it said of every picture of a data set."""
+    """What is explained: a network on its device, and what it said of every image of a data set."""
 
     model: nn.Module
     dataset: Dataset
@@ -63,8 +63,8 @@ class Explained:
         return f"{model_title(self.settings)} on {self.dataset.split.name}"
 
     def images(self, numbers: list[int]) -> Tensor:
-        """These pictures as the network takes them, (N, C, H, W), on the CPU."""
-        shown = data.progress(numbers, len(numbers), "reading pictures")
+        """These images as the network takes them, (N, C, H, W), on the CPU."""
+        shown = data.progress(numbers, len(numbers), "reading images")
         return torch.stack([self.dataset[0, number][0] for number in shown])  # keys are (epoch, number)
 
 
@@ -95,7 +95,7 @@ def _examples(folder: Path, explained: Explained, say: Callable[[str], None]) ->
     shown = columns(explained.model, images.to(explained.device))
     title = f"{explained.title}: of each class the most confident right and wrong answer"
     draw_examples(examples, faces, shown, title, folder / EXAMPLES)
-    say(f"explained: {len(examples)} pictures ({'; '.join(' '.join(column.heading) for column in shown)})")
+    say(f"explained: {len(examples)} images ({'; '.join(' '.join(column.heading) for column in shown)})")
     paths = explained.dataset.split.paths
     return [{"path": str(paths[example.number]), **vars(example)} for example in examples]
 
@@ -108,7 +108,7 @@ def _deletion(folder: Path, explained: Explained, say: Callable[[str], None]) ->
     methods = named_maps(explained.model)
     cost = forwards(len(numbers), 1 + len(ORDERS) * len(methods))
     say(
-        f"deletion curves: {len(numbers)} of the {total} pictures, evenly spaced, {cost:,} forwards; blank is {BLANK}; "
+        f"deletion curves: {len(numbers)} of the {total} images, evenly spaced, {cost:,} forwards; blank is {BLANK}; "
         f"random order in patches of 1/{PATCHES} of the side"
     )
     ties = random_maps(len(numbers), images.shape[-1], explained.settings.seed)
@@ -119,7 +119,7 @@ def _deletion(folder: Path, explained: Explained, say: Callable[[str], None]) ->
     curves = deletion_curves(_runner(explained, images, say), images, labels, orders, CHUNK, data.progress)
     random = curves.pop("random")
     found = {name: {order: curves[f"{name}, {order}"] for order in ORDERS} for name in methods}
-    plot_deletion(found, random, f"{explained.title}: {len(numbers)} pictures", folder / CURVES)
+    plot_deletion(found, random, f"{explained.title}: {len(numbers)} images", folder / CURVES)
     _write_table(folder / TABLE, found, random)
     figures = {name: _figures(by_order) for name, by_order in found.items()}
     for name, areas in figures.items():
@@ -166,7 +166,7 @@ def _sentence(name: str, figures: dict, random: Curve) -> str:
         most, least, another = (by_order[order] for order in ORDERS)
         parts.append(
             f"area under {what} {most['area']:.3f} with the most attended first, {area(getattr(random, what)):.3f} at random, "
-            f"{least['area']:.3f} with the least first, {_more(least)}; {another['area']:.3f} by another picture's map, "
+            f"{least['area']:.3f} with the least first, {_more(least)}; {another['area']:.3f} by another image's map, "
             f"{_more(another)}"
         )
     return f"{name}: {'; '.join(parts)}"
@@ -177,7 +177,7 @@ def _more(figures: dict) -> str:
 
 
 def _write_table(path: Path, found: dict[str, dict[str, Curve]], random: Curve) -> None:
-    """A row a map, order and share of the picture that is blank."""
+    """A row a map, order and share of the image that is blank."""
     rows = [(name, order, curve) for name, curves in found.items() for order, curve in curves.items()]
     with replacing(path) as partial_path, open(partial_path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

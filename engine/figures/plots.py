@@ -15,20 +15,25 @@ from engine.evaluation.metrics import Metrics
 TRAIN_COLOUR, VALID_COLOUR = "#1f77b4", "#d95f02"
 
 
+def korean_font() -> Path | None:
+    """The file of NanumGothic, which has Hangul beside Latin letters; None where the package that carries it is missing."""
+    package = find_spec("koreanize_matplotlib")  # importing it would change matplotlib's settings
+    font = package and package.origin and Path(package.origin).parent / "fonts" / "NanumGothic.ttf"
+    return font if font and font.is_file() else None
+
+
 def font_families() -> list[str]:
     """Font families to try in turn, glyph by glyph: matplotlib's own, then NanumGothic for Korean class names."""
-    package = find_spec("koreanize_matplotlib")  # carries the font; importing it would change matplotlib's settings
-    if package and package.origin:
-        font = Path(package.origin).parent / "fonts" / "NanumGothic.ttf"
-        if font.is_file():
-            if not any(entry.fname == str(font) for entry in fontManager.ttflist):
-                fontManager.addfont(font)
-            return ["DejaVu Sans", FontProperties(fname=font).get_name()]
-    return ["DejaVu Sans"]
+    font = korean_font()
+    if font is None:
+        return ["DejaVu Sans"]
+    if not any(entry.fname == str(font) for entry in fontManager.ttflist):
+        fontManager.addfont(font)
+    return ["DejaVu Sans", FontProperties(fname=font).get_name()]
 
 
-def _save(draw, path: Path, size: tuple[float, float]) -> None:
-    """Draw on a new figure of `size` inches and put it at `path` in one move."""
+def save_plot(draw, path: Path, size: tuple[float, float]) -> None:
+    """Have `draw` draw on a new figure of `size` inches, and put it as a PNG at `path` in one move."""
     with matplotlib.rc_context({"font.family": font_families(), "font.size": 11, "text.parse_math": False}):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
@@ -79,7 +84,7 @@ def plot_curves(history: list[dict], path: Path, selection: str = "valid") -> No
             axes.grid(alpha=0.3)
             axes.legend()
 
-    _save(draw, path, (11, 4.2))
+    save_plot(draw, path, (11, 4.2))
 
 
 def plot_confusion(metrics: Metrics, classes: tuple[str, ...], title: str, path: Path) -> None:
@@ -103,7 +108,7 @@ def plot_confusion(metrics: Metrics, classes: tuple[str, ...], title: str, path:
         figure.colorbar(image, ax=axes, label="% of the true class", shrink=0.8)
 
     side = 3.6 + 0.75 * len(classes)
-    _save(draw, path, (side + 0.9, side))
+    save_plot(draw, path, (side + 0.9, side))
 
 
 def plot_f1(metrics: Metrics, classes: tuple[str, ...], title: str, path: Path) -> None:
@@ -120,4 +125,4 @@ def plot_f1(metrics: Metrics, classes: tuple[str, ...], title: str, path: Path) 
         axes.set(ylabel="F1", ylim=(0, 1.05), title=f"{title}\nmacro F1 {metrics.macro_f1:.3f} (dashed)")
         axes.grid(axis="y", alpha=0.3)
 
-    _save(draw, path, (max(6.0, 2.2 + 1.35 * len(classes)), 4.4))
+    save_plot(draw, path, (max(6.0, 2.2 + 1.35 * len(classes)), 4.4))

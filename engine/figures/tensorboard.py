@@ -1,4 +1,4 @@
-"""`--tensorboard`: a run's scalars and pictures for TensorBoard, beside the files that every run writes."""
+"""`--tensorboard`: a run's scalars and images for TensorBoard, beside the files that every run writes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ FOLDER = "tensorboard"
 class Watch:
     """Writes to log/<run>/tensorboard/. The horizontal axis of everything is the number of steps done since the beginning.
 
-    One axis, because a run that goes on tells TensorBoard from which step on to forget what was written: steps that were
+    One axis, because a run that goes on makes TensorBoard know from which step on to forget what was written: steps that were
     done after the last checkpoint are done, and written, again. steps: of an epoch.
     """
 

@@ -1,4 +1,4 @@
-"""Sheets of small pictures with captions; the first training batch as one, to see what the network is trained on."""
+"""Sheets of small images with captions; the first training batch as one, to see what the network is trained on."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from engine.figures.plots import font_families, save_figure, write_within
 
-TILE, _CAPTION, _COLUMNS, _DPI = 120, 24, 8, 100  # pixels, pixels, tiles a row: 32 RGB tiles of pure noise are 1.4 MB
+TILE, _CAPTION, _COLUMNS, _DPI = 120, 24, 8, 100  # pixels, pixels, tiles per row: 32 RGB tiles of pure noise are 1.4 MB
 
 
 def draw_batch(
@@ -23,7 +23,7 @@ def draw_batch(
     std: Sequence[float],
     most: int = 32,
 ) -> None:
-    """Draw the first `most` pictures of a batch, as the network sees them, with their class names, as a PNG at `path`.
+    """Draw the first `most` images of a batch, as the network sees them, with their class names, as a PNG at `path`.
 
     images: (B, C, H, W) normalised by `mean` and `std` (C values each, of pixels from 0 to 1), C 3 or 1, on any device and
     of any float type; augmentation shows, and so does the channel order: a BGR batch has blue faces. labels: (B,) indices

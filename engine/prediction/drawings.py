@@ -1,4 +1,4 @@
-"""What `--draw` leaves: a PNG a picture with what the network says of it and where it looks, and sheets of all."""
+"""What `--draw` leaves: a PNG per image with what the network says of it and where it looks, and sheets of all."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +17,9 @@ from engine.figures.tiles import TILE, draw_tiles
 from engine.prediction.images import Given
 
 VIEW = 300  # pixels of a drawn face's longer side
-_TILES = 200  # pictures a sheet: 25 rows of eight
+_TILES = 200  # images a sheet: 25 rows of eight
 _BARS = 12  # classes drawn
-_LONGEST_STEM = 100  # characters of a picture's name, of at most 4 bytes each, in the name of its PNG
+_LONGEST_STEM = 100  # characters of an image's name, of at most 4 bytes each, in the name of its PNG
 _WIDTH, _HEIGHT, _DPI = 1080, 382, 100  # pixels of the whole figure
 _FACE, _MAP, _BARS_LEFT, _TOP = 20, 340, 840, 62  # pixels from its left edge; from its upper one
 _LABELS = 170  # pixels for the classes' names beside the bars
@@ -29,15 +29,12 @@ _OTHER_COLOUR = "#a9c4dd"
 class PredictionPictures:
     """The drawings of one call, in `folder`: pictures/<number>_<name>.png, and contact_sheet.png where sheets are wanted.
 
-    A sheet holds 200 pictures; further ones are contact_sheet_2.png and so on, so that any number of pictures can be opened
-    and no more than a sheet's is held. fit: transform of TRANSFORMS that made the network's pictures.
+    fit: transform of TRANSFORMS that made the network's images.
     """
 
     def __init__(self, folder: Path, classes: Sequence[str], fit: str, sheets: bool):
-        self.folder, self.classes, self.fit, self.sheets = folder, tuple(map(printable, classes)), fit, sheets
-        self._tiles: list[np.ndarray] = []
-        self._captions: list[str] = []
-        self._written = 0
+        self.folder, self.classes, self.fit = folder, tuple(map(printable, classes)), fit
+        self.sheets = ContactSheets(folder) if sheets else None
         (folder / "pictures").mkdir()
 
     def add(
@@ -46,15 +43,36 @@ class PredictionPictures:
         """Draw a batch. images: (B, C, H, W) as the network took them; given, paths, probabilities (B, C): of each."""
         maps = face_maps(model, images).cpu().numpy()
         for one, path, heat, row in zip(given, paths, maps, probabilities):
-            stem = "".join(c if c.isprintable() else "_" for c in readable(Path(path).stem))[:_LONGEST_STEM]
-            target = self.folder / "pictures" / f"{one.index + 1:05d}_{stem}.png"  # the number keeps equal names apart
+            target = drawing_path(self.folder, one.index, path, ".png")
             draw_prediction(one.view, map_on_picture(heat, one.view.shape[:2], self.fit), row, self.classes, path, target)
             if self.sheets:
                 best = int(row.argmax())
-                self._tiles.append(np.pad(_fitted(one.view, TILE - 6), ((3, 3), (3, 3), (0, 0)), constant_values=255))
-                self._captions.append(f"{row[best]:.2f} {self.classes[best]}")
-                if len(self._tiles) == _TILES:
-                    self.close()
+                self.sheets.add(one.view, f"{row[best]:.2f} {self.classes[best]}")
+
+    def close(self) -> None:
+        """Write the sheet that was begun, if there is one."""
+        if self.sheets:
+            self.sheets.close()
+
+
+class ContactSheets:
+    """contact_sheet.png in `folder`, of 200 images with captions; further ones are contact_sheet_2.png and so on.
+
+    So any number of images can be opened, and no more than a sheet's is held.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._tiles: list[np.ndarray] = []
+        self._captions: list[str] = []
+        self._written = 0
+
+    def add(self, pixels: np.ndarray, caption: str) -> None:
+        """Append an image (H, W, 3) uint8, fitted into its tile."""
+        self._tiles.append(np.pad(_fitted(pixels, TILE - 6), ((3, 3), (3, 3), (0, 0)), constant_values=255))
+        self._captions.append(caption)
+        if len(self._tiles) == _TILES:
+            self.close()
 
     def close(self) -> None:
         """Write the sheet that was begun, if there is one."""
@@ -65,10 +83,16 @@ class PredictionPictures:
             self._tiles, self._captions = [], []
 
 
-def map_on_picture(heat: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray:
-    """A map (S, S) over what the network took -> (H, W) over the picture that it was made from.
+def drawing_path(folder: Path, index: int, path: str, ending: str) -> Path:
+    """Where the drawing of `path`, number `index` from 0, is to lie: the number keeps equal names apart."""
+    stem = "".join(c if c.isprintable() else "_" for c in readable(Path(path).stem))[:_LONGEST_STEM]
+    return folder / "pictures" / f"{index + 1:05d}_{stem}{ending}"
 
-    size: H and W of that picture. fit: "pad" where it was fitted into the square and padded, otherwise it was stretched.
+
+def map_on_picture(heat: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray:
+    """A map (S, S) over what the network took -> (H, W) over the image that it was made from.
+
+    size: H and W of that image. fit: "pad" where it was fitted into the square and padded, otherwise it was stretched.
     """
     height, width = size
     image = Image.fromarray(heat.astype(np.float32))
@@ -83,9 +107,9 @@ def map_on_picture(heat: np.ndarray, size: tuple[int, int], fit: str) -> np.ndar
 def draw_prediction(
     face: np.ndarray, heat: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], name: str, path: Path
 ) -> None:
-    """Draw the face, the map over it and a bar a class, of more than 12 classes the most probable, as a PNG at `path`.
+    """Draw the face, the map over it and a bar per class, of more than 12 classes the most probable, as a PNG at `path`.
 
-    face: (H, W, 3) uint8. heat: (H, W) from 0 to 1. probabilities: (C,). name: of the picture, for the title.
+    face: (H, W, 3) uint8. heat: (H, W) from 0 to 1. probabilities: (C,). name: of the image, for the title.
     """
     sheet = np.full((_HEIGHT, _WIDTH, 3), 255, np.uint8)
     for left, pixels in ((_FACE, face), (_MAP, overlay(face, heat))):

@@ -1,4 +1,4 @@
-"""The pictures that `--predict` names, without labels: found, decoded, made ready for the network."""
+"""The images that `--predict` names, without labels: found, decoded, made ready for the network."""
 
 import glob
 import os
@@ -19,37 +19,45 @@ from data_preprocessing.loading.datasets import Reading
 from data_preprocessing.sources.archives import ARCHIVES
 from data_preprocessing.sources.fer2013 import is_fer2013
 from data_preprocessing.sources.folders import Split, contents, images_below
-from data_preprocessing.sources.kinds import left_out_note
+from data_preprocessing.sources.kinds import VIDEO, left_out_note
 from data_preprocessing.sources.wrong_folders import CHECKPOINTS, LISTS, is_image
 from engine.errors import UsageError
 
 _MOST_RATIO = 1.5  # of the long to the short side: boxes around faces have up to 1.4, photographs 3:2 and 16:9
+_LEAST_FRAME = 320, 640  # pixels of the long side, lying and upright, from which 4:3 and 5:4 are a camera's frames
 _MOST_SIDE = 1500  # pixels of the long side: the finest aligned sets, such as FFHQ, have 1024, whole photographs 2000 and more
 
 
-def find_pictures(named: Sequence[str], say: Callable[[str], None] = lambda text: None) -> tuple[Split, bool]:
-    """The pictures that files, folders (with all below them) and globs name, each once, and whether a folder is named.
+def find_pictures(
+    named: Sequence[str], say: Callable[[str], None] = lambda text: None, videos: bool = False
+) -> tuple[Split, bool]:
+    """The images that files, folders (with all below them) and globs name, each once, and whether a folder is named.
 
-    A file that is named itself, or by a glob, counts as a picture whatever it is called. say: told in a line which files of
-    a folder are left out. Raises UsageError for a name that matches nothing, a folder without pictures, or a checkpoint, table
-    or archive; DataError for a folder that cannot be listed.
+    A file that is named itself, or by a glob, counts as an image whatever it is called. say: gets a line about the files of
+    a folder are left out. videos: whether a folder's videos are wanted as well. Raises UsageError for a name that matches
+    nothing, a folder without images, or a checkpoint, table or archive; DataError for a folder that cannot be listed.
     """
     paths: dict[str, str] = {}  # absolute -> as named
     folders = False
     for name in named:
         for match in _matches(name):
-            found = [match]
-            if os.path.isdir(match):
-                folders = True
-                found, others = images_below(Path(match))
-                if not found:
-                    why = left_out_note(others) or contents(Path(match))
-                    raise UsageError(f"--predict {match}: no pictures in this folder ({why})")
-                if others:
-                    say(left_out_note(others, match))
-            for path in found:
+            is_folder = os.path.isdir(match)
+            folders = folders or is_folder
+            for path in _files_in(match, say, videos) if is_folder else [match]:
                 paths.setdefault(os.path.abspath(path), path)
     return Split("pictures", Path(), (), tuple(paths.values()), (0,) * len(paths)), folders
+
+
+def _files_in(folder: str, say: Callable[[str], None], videos: bool) -> list[str]:
+    found, others = images_below(Path(folder))
+    if videos:
+        found = sorted(found + others.pop(VIDEO, []))
+    if not found:
+        why = left_out_note(others) or contents(Path(folder))
+        raise UsageError(f"--predict {folder}: no images{' or videos' * videos} in this folder ({why})")
+    if others:
+        say(left_out_note(others, folder))
+    return found
 
 
 def _matches(name: str) -> list[str]:
@@ -87,9 +95,9 @@ def _refuse_other_files(path: Path) -> None:
 
 @dataclass(frozen=True)
 class Given:
-    """A picture as it was found. index: into the split's paths. size: width and height in pixels, upright.
+    """An image as it was found. index: into the split's paths. size: width and height in pixels, upright.
 
-    problem: what is wrong with a picture that cannot be read, otherwise "". view: (H, W, 3) uint8, as covered by
+    problem: what is wrong with an image that cannot be read, otherwise "". view: (H, W, 3) uint8, as covered by
     --occlude-eval, for drawing; None where it is not wanted.
     """
 
@@ -100,16 +108,17 @@ class Given:
 
     @property
     def is_no_crop(self) -> bool:
-        """Whether the picture can hardly be an aligned face crop, by its proportions or size."""
-        short, long = sorted(self.size)
-        return long >= _MOST_RATIO * short or short < TINY or long > _MOST_SIDE
+        """Whether the image can hardly be an aligned face crop, by its proportions or size."""
+        (width, height), (short, long) = self.size, sorted(self.size)
+        is_frame = (3 * long == 4 * short or 4 * long == 5 * short) and long >= _LEAST_FRAME[height > width]
+        return is_frame or long >= _MOST_RATIO * short or short < TINY or long > _MOST_SIDE
 
 
 class GivenPictures(Dataset):
-    """The pictures of a split without labels; one that cannot be read is no error but a `Given` that says why.
+    """The images of a split without labels; one that cannot be read is no error but a `Given` that says why.
 
-    transform: PIL RGB picture -> tensor (C, H, W). cover: PIL picture -> PIL picture before that, or None. view: most
-    pixels a side of what is kept for drawing, 0 for nothing.
+    transform: PIL RGB image -> tensor (C, H, W). cover: PIL image -> PIL image before that, or None. view: most
+    pixels per side of what is kept for drawing, 0 for nothing.
     """
 
     seed = 0
@@ -122,7 +131,7 @@ class GivenPictures(Dataset):
         return len(self.split.paths)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor | None, Given]:
-        """(epoch, index) -> the picture for the network, None of an unreadable one, and what was found."""
+        """(epoch, index) -> the image for the network, None of an unreadable one, and what was found."""
         _, index = key
         self.reading.note(index)
         try:

@@ -1,4 +1,4 @@
-"""What is told and kept of pictures without labels: a line a picture, predictions.csv, and what was wrong with which."""
+"""What is printed and kept about images without labels: a line per image, predictions.csv, and what was wrong with which."""
 
 import csv
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,7 @@ class Report:
     unreadable: list[str] = field(default_factory=list)
 
     def add(self, given: list[Given], probabilities: np.ndarray) -> str:
-        """Keep a batch; returns a line a picture: path, class, probability, second choice, or why it is skipped.
+        """Keep a batch; returns a line per image: path, class, probability, second choice, or why it is skipped.
 
         probabilities: (number of readable ones, C), in their order.
         """
@@ -46,7 +46,7 @@ class Report:
         return "\n".join(lines)
 
     def write(self, folder: Path) -> None:
-        """predictions.csv: a row a readable picture: path, predicted class, a probability a class."""
+        """predictions.csv: a row per readable image: path, predicted class, a probability per class."""
         with (
             replacing(folder / TABLE) as partial,
             open(partial, "w", newline="", encoding="utf-8", errors="surrogateescape") as file,
@@ -57,19 +57,19 @@ class Report:
                 writer.writerow([self.split.paths[one.index], self.classes[row.argmax()], *(f"{p:.9g}" for p in row)])
 
     def about_crops(self) -> str:
-        """A warning about pictures that can hardly be face crops, "" without any."""
+        """A warning about images that can hardly be face crops, "" without any."""
         found = [one for one in self.given if one.is_no_crop]
         if not found:
             return ""
         shown = [f"{printable(self.split.paths[one.index])} ({one.size[0]}×{one.size[1]})" for one in found]
         return (
-            f"warning: {len(found)} of {len(self.given)} pictures can hardly be aligned face crops, by their size or "
-            f"proportions: {first_of(shown)}; the network was trained on such crops alone: crop the faces first"
+            f"warning: {len(found)} of {len(self.given)} images can hardly be aligned face crops, by their size or "
+            f"proportions: {first_of(shown)}; the network knows such crops alone: --faces finds and crops the faces"
         )
 
     def about_unreadable(self) -> str:
-        """How many pictures were skipped, and which; "" without any."""
+        """How many images were skipped, and which; "" without any."""
         total, skipped = len(self.split.paths), len(self.unreadable)
         if not skipped:
             return ""
-        return f"{skipped} of {total} pictures could not be read and were skipped: {first_of(self.unreadable, 10)}"
+        return f"{skipped} of {total} images could not be read and were skipped: {first_of(self.unreadable, 10)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.evaluation.leaks import Copies
 from models import MODELS
 
-_MARKS = ("warning: ", "unreadable pictures dropped: ")
+_MARKS = ("warning: ", "unreadable images dropped: ")
 _MOST_WARNINGS = 30
 _TRAINING = (
     "optimizer",
@@ -78,7 +78,7 @@ def what_ran(record: dict, result: dict | None) -> list[tuple[str, str]]:
         ("precision", arguments.get("precision")),
         ("versions", ", ".join(f"{name} {number}" for name, number in record.get("versions", {}).items())),
         ("program", _program(record.get("git"))),
-        *((f"pictures of {name}", f"SHA-256 {digest}") for name, digest in record.get("fingerprints", {}).items()),
+        *((f"images of {name}", f"SHA-256 {digest}") for name, digest in record.get("fingerprints", {}).items()),
         ("copies", _copies(record)),
         ("audit", record.get("audit") or _NO_LEAKAGE),
     ]

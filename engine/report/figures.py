@@ -14,12 +14,12 @@ from engine.report.statistics import BINS, Calibration
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 348, 26, 192  # of the plotted area
 _PLOT = {"left": _LEFT, "right": _RIGHT, "top": _TOP, "bottom": _BOTTOM}
 _CHART = Path(__file__).with_name("chart.svg")
-_MOST_POINTS = 600  # of a curve; more cannot be told apart
+_MOST_POINTS = 600  # of a curve; more cannot be distinguished
 
 
 @dataclass(frozen=True)
 class Curve:
-    """name: for the legend; style: class of the line in page.css; values: one an epoch, those not finite are left out."""
+    """name: for the legend; style: class of the line in page.css; values: one per epoch, those not finite are left out."""
 
     name: str
     style: str
@@ -63,7 +63,7 @@ def line_chart(
 
 
 def reliability(calibration: Calibration) -> Markup:
-    """Accuracy over confidence, a bar a bin, beside the diagonal on which both agree; bars of few pictures are pale."""
+    """Accuracy over confidence, a bar per bin, beside the diagonal on which both agree; bars of few images are pale."""
     step, few = (_RIGHT - _LEFT) / BINS, 0.02 * calibration.counts.sum()
     bars, circles = [], []
     for k in np.flatnonzero(calibration.counts):

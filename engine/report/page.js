@@ -14,7 +14,7 @@ system.addEventListener("change", nameTheme);
 theme.hidden = false;
 nameTheme();
 
-// the pictures of a cell: showModal keeps the focus inside, Escape closes, and the focus goes back to the cell
+// the images of a cell: showModal keeps the focus inside, Escape closes, and the focus goes back to the cell
 const dialog = document.getElementById("cell");
 const content = document.getElementById("cell-content");
 document.getElementById("close").addEventListener("click", () => dialog.close());
@@ -34,7 +34,7 @@ matrix.addEventListener("click", (event) => {
   dialog.scrollTop = 0;
 });
 
-// arrow keys: to the next cell that has pictures, in that direction
+// arrow keys: to the next cell that has images, in that direction
 const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 matrix.addEventListener("keydown", (event) => {
   const step = steps[event.key];

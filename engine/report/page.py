@@ -1,7 +1,7 @@
-"""The whole of report.html, from records, predictions and pictures."""
+"""The whole of report.html, from records, predictions and images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_preprocessing.common.class_names import display_order
@@ -13,22 +13,23 @@ from engine.report.faces import Faces, cell_templates, cell_title, class_name
 from engine.report.facts import notes, what_ran
 from engine.report.figures import reliability as reliability_diagram
 from engine.report.selection import MOST_CLASSES, Cell, cells, confident_mistakes, doubtful_hits, shown_cells
-from engine.report.statistics import calibration, class_intervals, macro_f1_interval
+from engine.report.statistics import PooledIntervals, calibration, class_intervals, macro_f1_interval
 from engine.report.thumbnails import Thumbnails
 
-_MOST_BYTES = 4_600_000  # of the page, where there are too many pictures for it
+_MOST_BYTES = 4_600_000  # of the page, where there are too many images for it
 _PAGE = Path(__file__).with_suffix(".html")
 _CSS, _SCRIPT = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
 
 
 @dataclass(frozen=True)
 class Content:
-    """What the page tells.
+    """What the page says.
 
     title: the run's name. status: what the figures are of, in a sentence. record: args.json. weights: facts about the tested
     checkpoint, None while training. warnings: one line each. history: as in metrics.csv, selection: what its "valid" is,
     best: the chosen epoch. timing: as in timing.csv. evaluated: time of the last evaluation, in words. memory: MiB, of the
-    process and on the GPU. batch: address, width and height of the first batch as augmented.
+    process and on the GPU. batch: address, width and height of the first batch as augmented. intervals, folds: of a
+    cross-validation, its intervals, and header and rows of the table of its folds.
     """
 
     title: str
@@ -43,12 +44,17 @@ class Content:
     evaluated: str
     memory: tuple[float | None, float | None]
     batch: tuple[str, int, int] | None
+    intervals: PooledIntervals | None = None
+    folds: tuple[Sequence[str], Sequence[Sequence[str]]] | None = None
 
 
 def render(content: Content, predictions: Predictions, split: Split, classes: Sequence[str], thumbnails: Thumbnails) -> str:
-    """The page, below 5 MB. predictions: of the pictures of `split`, in their order. Pictures that cannot be read, or for
+    """The page, below 5 MB. predictions: of the images of `split`, in their order. Pictures that cannot be read, or for
     which there is no time, are named alone."""
     metrics, reliability = predictions.metrics(), calibration(predictions)
+    macro_f1 = content.intervals.macro_f1 if content.intervals else macro_f1_interval(metrics)
+    if content.intervals:
+        metrics = replace(metrics, interval=content.intervals.accuracy)
     shown = shown_cells(cells(predictions), len(classes))
     faces = Faces(predictions, split, classes, thumbnails)
 
@@ -60,7 +66,7 @@ def render(content: Content, predictions: Predictions, split: Split, classes: Se
         page=content,
         metrics=metrics,
         names=[class_name(name) for name in classes],
-        cards=sections.cards(metrics, macro_f1_interval(metrics), reliability),
+        cards=sections.cards(metrics, macro_f1, reliability),
         warnings=[*content.warnings, *notes(content.record)],
         charts=sections.charts(content.history, content.selection, content.best),
         epochs=sections.epochs(content.history, content.selection),

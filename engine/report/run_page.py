@@ -16,7 +16,7 @@ from engine.run_folder import layout
 from engine.training.loop import FitState
 
 NAME = "report.html"
-_SECONDS_IN_TRAINING, _SECONDS_AT_THE_END = 2.0, 20.0  # for reading pictures that were not shown before
+_SECONDS_IN_TRAINING, SECONDS_AT_THE_END = 2.0, 20.0  # for reading images that were not shown before
 
 
 class RunPage:
@@ -49,7 +49,7 @@ class RunPage:
         """The page of a run that goes on. predictions: of the selection split after the last epoch."""
         status = (
             f"Training: {self._state.epoch} of {self._epochs} epochs are done. The figures are of {self._title} on "
-            f"{split.name} after epoch {self._state.epoch}, {len(split.paths):,} pictures, on which the epoch is chosen."
+            f"{split.name} after epoch {self._state.epoch}, {len(split.paths):,} images, on which the epoch is chosen."
         )
         self._write(status, None, (), predictions, split, classes, _SECONDS_IN_TRAINING)
 
@@ -57,13 +57,13 @@ class RunPage:
         self, predictions: Predictions, split: Split, classes: Sequence[str], weights: dict, warnings: Sequence[str] = ()
     ) -> None:
         """The page of a run that is done. weights: facts about the tested checkpoint. warnings: beside those of the log."""
-        status = f"{self._title} on {split.name}, {len(split.paths):,} pictures"
+        status = f"{self._title} on {split.name}, {len(split.paths):,} images"
         if self._state:
             chosen = f"number {weights['epoch']} was chosen on {self._selection}"
             status += f": the report of a run of {self._state.epoch} epochs, of which {chosen}."
         else:
             status += f": an evaluation of {weights['checkpoint']}."
-        self._write(status, weights, warnings, predictions, split, classes, _SECONDS_AT_THE_END)
+        self._write(status, weights, warnings, predictions, split, classes, SECONDS_AT_THE_END)
 
     def _write(
         self,
@@ -91,7 +91,7 @@ class RunPage:
         evaluated = "The time of the evaluation is not known"
         if self.clock.evaluated:
             took = self.clock.evaluated
-            evaluated = f"Evaluation of {pictures:,} pictures: {took:,.1f} s, {pictures / max(took, 1e-9):,.1f} pictures/s"
+            evaluated = f"Evaluation of {pictures:,} images: {took:,.1f} s, {pictures / max(took, 1e-9):,.1f} images/s"
         return Content(
             title=self._folder.name,
             status=status,

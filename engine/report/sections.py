@@ -17,7 +17,7 @@ def cards(metrics: Metrics, macro_f1: tuple[float, float], calibration: Calibrat
     """The figures that one looks for first: name, value, and their 95 % intervals or what they are."""
     low, high = metrics.interval
     present, every = int((metrics.support > 0).sum()), len(metrics.support)
-    scored = "classes" if present == every else f"{present} of {every} classes that have pictures"
+    scored = "classes" if present == every else f"{present} of {every} classes that have images"
     return [
         ("accuracy", f"{100 * metrics.accuracy:.2f} %", f"{100 * low:.2f} to {100 * high:.2f}"),
         ("macro F1", f"{metrics.macro_f1:.4f}", f"{macro_f1[0]:.4f} to {macro_f1[1]:.4f}"),
@@ -78,7 +78,7 @@ def costs(timing: Sequence[dict], evaluated: str, memory: tuple[float | None, fl
     if timing:
         mean = sum(row["seconds"] or 0 for row in timing) / len(timing)
         speeds = sorted(row["train_pictures_per_s"] for row in timing if row["train_pictures_per_s"])
-        speed = f", training at {speeds[len(speeds) // 2]:,.1f} pictures/s (median)" if speeds else ""
+        speed = f", training at {speeds[len(speeds) // 2]:,.1f} images/s (median)" if speeds else ""
         lines.append(f"An epoch, with its evaluation and saving: {mean:,.1f} s on average{speed}")
     named = zip(("Most memory of the main process", "Most memory on the GPU"), memory)
     lines += [f"{name}: {mib:,.0f} MiB" for name, mib in named if mib]

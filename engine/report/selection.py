@@ -1,4 +1,4 @@
-"""Which pictures of a split are shown where. No drawing, no reading."""
+"""Which images of a split are shown where. No drawing, no reading."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MOST_PAIRS = 100
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of the confusion matrix: indices of classes, of all its pictures the number, and of those to show the indices."""
+    """A cell of the confusion matrix: indices of classes, of all its images the number, and of those to show the indices."""
 
     true: int
     predicted: int
@@ -24,23 +24,23 @@ class Cell:
 
 
 def confident_mistakes(predictions: Predictions, most: int = SHOWN_IN_LIST) -> list[int]:
-    """Indices of the wrong pictures, the most confident first."""
+    """Indices of the wrong images, the most confident first."""
     confidence = _confidence(predictions)
     wrong = np.flatnonzero(predictions.predicted != predictions.labels)
     return wrong[np.argsort(-confidence[wrong], kind="stable")][:most].tolist()
 
 
 def doubtful_hits(predictions: Predictions, most: int = SHOWN_IN_LIST) -> list[int]:
-    """Indices of the right pictures, the least confident first."""
+    """Indices of the right images, the least confident first."""
     confidence = _confidence(predictions)
     right = np.flatnonzero(predictions.predicted == predictions.labels)
     return right[np.argsort(confidence[right], kind="stable")][:most].tolist()
 
 
 def cells(predictions: Predictions, most: int = SHOWN_IN_CELL) -> list[Cell]:
-    """Every cell that has pictures, the largest mistake first, hits last.
+    """Every cell that has images, the largest mistake first, hits last.
 
-    Of mistakes the most confident pictures are shown, of hits the least confident.
+    Of mistakes the most confident images are shown, of hits the least confident.
     """
     confidence, predicted = _confidence(predictions), predictions.predicted
     keys = predictions.labels * predictions.probabilities.shape[1] + predicted

@@ -1,18 +1,21 @@
 """What stands beside the figures of a split: 95 % intervals of a class's figures, and calibration. No drawing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
+from data_preprocessing.common.words import quantity
 from engine.evaluation.metrics import Metrics, wilson_interval
 from engine.evaluation.predictions import Predictions
 
 BINS = 15  # as in Guo et al. (2017)
 RESAMPLES = 10_000
+_MOST_DRAWN = 2_000_000  # numbers of a bootstrap over persons at a time
 _PART = 500  # of them at a time, to bound the memory
 _IMAGES_PER_CELL = 10  # with fewer, drawing images one by one is faster than drawing the counts of cells
-Interval = tuple[float, float] | None  # None: no picture to tell it from
+Interval = tuple[float, float] | None  # None: no image to compute it from
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,56 @@ class Calibration:
     accuracy: np.ndarray
 
 
+@dataclass(frozen=True)
+class PooledIntervals:
+    """95 % intervals of the figures of a cross-validation, fractions. over: what was drawn again, "652 persons"."""
+
+    accuracy: tuple[float, float]
+    balanced_accuracy: tuple[float, float]
+    macro_f1: tuple[float, float]
+    over: str
+
+
+def pooled_intervals(
+    labels: np.ndarray, predicted: np.ndarray, number: int, persons: Sequence[str] | None, seed: int = 0
+) -> PooledIntervals:
+    """Percentile bootstrap over persons, each drawn with all its images; without persons over images. 10,000 resamples.
+
+    labels, predicted: (N,) indices of `number` classes. Images of one person are alike, so drawing images one by one would
+    make the intervals too narrow: the units that are drawn are the independent ones (the cluster bootstrap of Davison &
+    Hinkley, 1997, Bootstrap Methods and their Application, section 3.8; Field & Welsh, 2007, J. R. Stat. Soc. B 69:369).
+    Means are over the classes that a resample holds, as in engine.evaluation.metrics.
+    """
+    cells = labels * number + predicted
+    if persons is None:  # images of one cell are alike: draw how many of each
+        held, counts = np.unique(cells, return_counts=True)
+        confusions = np.eye(number * number)[held]
+    else:
+        names, who = np.unique(np.array(persons), return_inverse=True)
+        counts, confusions = np.ones(len(names), int), np.zeros((len(names), number * number))
+        np.add.at(confusions, (who, cells), 1)
+    rng, drawn, found = np.random.default_rng(seed), counts.sum(), []
+    step = max(1, _MOST_DRAWN // len(counts))
+    for start in range(0, RESAMPLES, step):
+        times = rng.multinomial(drawn, counts / drawn, min(step, RESAMPLES - start)).astype(np.float64)
+        found.append(_figures((times @ confusions).reshape(-1, number, number)))
+    low, high = np.percentile(np.concatenate(found, axis=1), (2.5, 97.5), axis=1)
+    over = quantity(int(drawn), "image" if persons is None else "person")
+    return PooledIntervals(*((float(a), float(b)) for a, b in zip(low, high)), over)
+
+
+def _figures(confusions: np.ndarray) -> np.ndarray:
+    """(R, C, C) confusion matrices -> (3, R) accuracies, balanced accuracies and macro F1."""
+    hits, support = np.einsum("rcc->rc", confusions), confusions.sum(axis=2)
+    present = support > 0
+    recall = hits / np.maximum(support, 1)
+    f1 = 2 * hits / np.maximum(support + confusions.sum(axis=1), 1)
+    means = ((values * present).sum(axis=1) / present.sum(axis=1) for values in (recall, f1))
+    return np.stack([hits.sum(axis=1) / support.sum(axis=1), *means])
+
+
 def class_intervals(metrics: Metrics) -> list[ClassIntervals]:
-    """Of every class: Wilson's interval of precision and recall, f1_interval of F1; of a class without pictures no F1."""
+    """Of every class: Wilson's interval of precision and recall, f1_interval of F1; of a class without images no F1."""
     hits, actual, predicted = np.diag(metrics.confusion), metrics.confusion.sum(axis=1), metrics.confusion.sum(axis=0)
     return [
         ClassIntervals(_wilson(h, p), _wilson(h, a), f1_interval(int(h), int(p - h), int(a - h)) if a else None)
@@ -51,7 +102,7 @@ def class_intervals(metrics: Metrics) -> list[ClassIntervals]:
 def f1_interval(hits: int, false: int, missed: int) -> Interval:
     """95 % interval of a class's F1, from its true positives, false positives and false negatives.
 
-    F* = TP / (TP + FP + FN) is a proportion of the pictures that are or are called the class, and F1 = 2 F* / (1 + F*)
+    F* = TP / (TP + FP + FN) is a proportion of the images that are or are called the class, and F1 = 2 F* / (1 + F*)
     rises with it: Wilson's interval of F*, carried over (the "Wilson indirect" interval of Lam, Gopal and Qian, 2023,
     "Confidence intervals for the F1 score: a comparison of four methods", arXiv:2309.14621).
     """
@@ -60,7 +111,7 @@ def f1_interval(hits: int, false: int, missed: int) -> Interval:
 
 
 def macro_f1_interval(metrics: Metrics, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the macro F1: percentile bootstrap (Efron, 1979, Ann. Stat. 7:1) over the pictures, 10,000 resamples.
+    """95 % interval of the macro F1: percentile bootstrap (Efron, 1979, Ann. Stat. 7:1) over the images, 10,000 resamples.
 
     Only the cells of the confusion matrix matter to it, so a resample is one multinomial draw of those that hold images.
     """
@@ -118,7 +169,7 @@ def extended(result: dict, predictions: Predictions) -> dict:
     """`result` of engine.commands.results with what is computed here, plain numbers; bounds are [low, high] or null.
 
     Adds macro_f1_interval; precision_interval, recall_interval, f1_interval to every class; calibration: ece, gap, and of
-    each bin pictures, confidence and accuracy.
+    each bin images, confidence and accuracy.
     """
     metrics = predictions.metrics()
     intervals, reliability = class_intervals(metrics), calibration(predictions)

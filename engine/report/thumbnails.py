@@ -1,4 +1,4 @@
-"""The pictures of a page: small, inside the file, read once."""
+"""The images of a page: small, inside the file, read once."""
 
 import time
 from pathlib import Path
@@ -15,18 +15,18 @@ _MOST_KEPT = 4000  # of at most 6 kB each
 
 
 class Thumbnails:
-    """The small pictures of a run's splits as addresses (data:), kept for the next time."""
+    """The small images of a run's splits as addresses (data:), kept for the next time."""
 
     def __init__(self):
         self._known: dict[tuple[str, str], str] = {}
         self._end = 0.0
 
     def allow(self, seconds: float) -> None:
-        """Read further pictures for so long from now on; those that are known already cost nothing."""
+        """Read further images for so long from now on; those that are known already cost nothing."""
         self._end = time.monotonic() + seconds
 
     def get(self, split: Split, index: int) -> str | None:
-        """The address of a picture; "" where it cannot be read, None where the time is over."""
+        """The address of an image; "" where it cannot be read, None where the time is over."""
         key = split.name, split.paths[index]
         if key not in self._known:
             if time.monotonic() >= self._end:
@@ -46,7 +46,7 @@ def _thumbnail(split: Split, index: int) -> str:
 
 
 def picture_file(path: Path) -> tuple[str, int, int] | None:
-    """Address, width and height of a picture that the run has drawn; None without one that can be read."""
+    """Address, width and height of an image that the run has drawn; None without one that can be read."""
     try:
         with Image.open(path) as image:
             return data_uri(image.convert("RGB"), "WEBP", _BATCH_QUALITY), *image.size

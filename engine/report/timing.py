@@ -42,7 +42,7 @@ class Clock:
         return row
 
     def memory(self) -> tuple[float | None, float | None]:
-        """The most memory that this process has held so far, and on the GPU, in MiB; None where it cannot be told."""
+        """The most memory that this process has held so far, and on the GPU, in MiB; None where it cannot be measured."""
         gpu = self.device.type == "cuda" and round(torch.cuda.max_memory_allocated(self.device) / 2**20, 1)
         return _peak_memory(), gpu or None
 

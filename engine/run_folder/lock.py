@@ -1,4 +1,4 @@
-"""One process a run: a lock that the kernel takes back from a process that has ended, however it ended."""
+"""One process per run: a lock that the kernel takes back from a process that has ended, however it ended."""
 
 import contextlib
 import fcntl

@@ -13,12 +13,12 @@ from engine.training.epoch import Progress
 from engine.training.loop import FitState
 from engine.training.optimizers import restore_optimizer
 
-# with another of these the rest of an epoch that was begun would repeat pictures, or leave some out
+# with another of these the rest of an epoch that was begun would repeat images, or leave some out
 _ORDERING = ("batch_size", "sampler", "seed")
 
 
 def require_same_order(checkpoint: Checkpoint, settings: Settings, fingerprints: dict, say) -> None:
-    """Refuse to go on within an epoch whose order of pictures has changed; say what else is not as it was.
+    """Refuse to go on within an epoch whose order of images has changed; say what else is not as it was.
 
     fingerprints: of the splits now. Raises UsageError naming the flag or the data.
     """
@@ -35,11 +35,11 @@ def require_same_order(checkpoint: Checkpoint, settings: Settings, fingerprints:
             continue
         if checkpoint.progress and name == "train":
             raise UsageError(
-                f"--data {settings.data}: its training pictures are not those that {checkpoint.path} was trained on, and it "
+                f"--data {settings.data}: its training images are not those that {checkpoint.path} was trained on, and it "
                 f"stands within epoch {checkpoint.epoch + 1}; give the former data, or repeat the epoch by --start-epoch "
                 f"{checkpoint.epoch}"
             )
-        say(f"warning: the {name} split is not the one of the run so far (other pictures, names or contents)")
+        say(f"warning: the {name} split is not the one of the run so far (other images, names or contents)")
 
 
 def say_changes(checkpoint: Checkpoint, flags: dict, say) -> None:
@@ -72,7 +72,8 @@ def restore(
     if checkpoint.rng is None:
         lacks.append("the random state")
     else:
-        set_rng_state(checkpoint.rng)
+        device = next(model.parameters()).device
+        lacks += filter(None, [set_rng_state(checkpoint.rng, device)])
     if checkpoint.is_foreign:
         lacks += ["class names", "arguments", "its best epoch's weights"] + ["the history"] * (not checkpoint.history)
     progress = None

@@ -21,7 +21,7 @@ from engine.training.step import Step, train_step
 
 @dataclass
 class Progress:
-    """How far an epoch has come: of each step done the loss, the correct predictions and the pictures, 0 if skipped."""
+    """How far an epoch has come: of each step done the loss, the correct predictions and the images, 0 if skipped."""
 
     losses: list[Tensor] = field(default_factory=list)
     hits: list[Tensor] = field(default_factory=list)
@@ -34,14 +34,14 @@ class Progress:
         return len(self.sizes)
 
     def add(self, step: Step, size: int, skipped: bool) -> None:
-        """Count one step of `size` pictures."""
+        """Count one step of `size` images."""
         self.losses.append(torch.zeros_like(step.loss) if skipped else step.loss)
         self.hits.append(torch.zeros_like(step.hits) if skipped else step.hits)
         self.sizes.append(0 if skipped else size)
         self.skipped += skipped
 
     def means(self) -> tuple[float, float]:
-        """Loss and accuracy (a fraction), means over the pictures; not a number where every step was skipped."""
+        """Loss and accuracy (a fraction), means over the images; not a number where every step was skipped."""
         if not any(self.sizes):
             return math.nan, math.nan
         weights = torch.tensor(self.sizes, dtype=torch.float64)
@@ -109,7 +109,7 @@ def train_one_epoch(
     """Train over the batches of `loader` that `progress` does not count yet, epoch counted from 1.
 
     on_step(epoch, step), both counted from 1, is called after each step. Returns loss (of the objective) and accuracy (a
-    fraction), means over pictures, and pictures_per_s. Raises TrainingStopped as the guard does, and where every step was
+    fraction), means over images, and pictures_per_s. Raises TrainingStopped as the guard does, and where every step was
     skipped.
     """
     guard, looks_often = training.guard, training.device.type == "cpu" or training.guard.skip
@@ -133,7 +133,7 @@ def train_one_epoch(
             guard.check(training.say)
         if due:
             loss, accuracy = progress.means()
-            text = f"loss {loss:.4f}, accuracy {100 * accuracy:.1f} %, {speed():.1f} pictures/s"
+            text = f"loss {loss:.4f}, accuracy {100 * accuracy:.1f} %, {speed():.1f} images/s"
             if bar.disable:
                 training.say(f"  epoch {epoch} step {progress.step}/{len(loader)}: {text}")
             else:
@@ -152,7 +152,7 @@ def _step(training: Training, loader: DataLoader, images: Tensor, labels: Tensor
     group = training.group
     images = images.to(training.device, non_blocking=True, memory_format=torch.channels_last)
     labels = labels.to(training.device, non_blocking=True)
-    size = len(loader.batch_sampler.batch(number)) if group.size > 1 else len(labels)
+    size = loader.batch_sampler.size_of(number) if group.size > 1 else len(labels)
     if group.size > 1:  # no process's draws depend on how many they are, or on when the run was begun
         torch.manual_seed(mix_seed(loader.batch_sampler.seed, epoch, number, group.rank))
     weight = group.size * len(labels) / size
@@ -163,7 +163,7 @@ def _step(training: Training, loader: DataLoader, images: Tensor, labels: Tensor
         labels,
         training.objective,
         training.precision,
-        accumulate=training.accumulate,
+        accumulate=min(training.accumulate, size // group.size),  # as many parts in every process
         weight=weight,
         skip_bad=training.guard.skip,
         scaler=training.scaler,
@@ -172,6 +172,6 @@ def _step(training: Training, loader: DataLoader, images: Tensor, labels: Tensor
 
 
 def _total(step: Step, share: float, group: Group) -> Step:
-    """The step of all processes; share: this one's part of the pictures."""
-    values = group.sum(torch.stack([step.loss.double() * share, step.hits.double(), step.norm.double() / group.size]))
-    return Step(values[0].float(), values[1].long(), values[2].float(), step.overflowed)
+    """The step of all processes; share: this one's part of the images."""
+    loss, hits, norm = group.sum_where_they_are(torch.stack([step.loss * share, step.hits, step.norm / group.size]))
+    return Step(loss, hits.long(), norm, step.overflowed)

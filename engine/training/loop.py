@@ -107,7 +107,7 @@ def fit(
         training.say(
             f"epoch {epoch + 1}/{epochs}: train loss {row['train_loss']:.4f}, accuracy {100 * row['train_accuracy']:.2f} %; "
             f"{valid_loader.dataset.split.name} loss {row['valid_loss']:.4f}, accuracy {100 * row['valid_accuracy']:.2f} %"
-            f"{' (best)' if is_best else ''}; lr {rate:.3g}, {trained['pictures_per_s']:.1f} pictures/s"
+            f"{' (best)' if is_best else ''}; lr {rate:.3g}, {trained['pictures_per_s']:.1f} images/s"
             f"{f'; {skipped} steps skipped' * bool(skipped)}{f'; {left}' * bool(left)}"
         )
         on_epoch(state, is_best, predictions)

@@ -1,6 +1,7 @@
-"""Noticing that training has gone wrong: losses and gradients that are not finite, reported with their pictures."""
+"""Noticing that training has gone wrong: losses and gradients that are not finite, reported with their images."""
 
 import json
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -19,7 +20,7 @@ class FiniteGuard:
     """Watches each step's loss and gradient norm.
 
     folder: of the run, for the report; None writes none. skip: steps that are not finite were left out, go on; otherwise
-    stop. pictures: batch number of the epoch -> names of its pictures.
+    stop. images: batch number of the epoch -> names of its images.
     """
 
     def __init__(
@@ -40,14 +41,17 @@ class FiniteGuard:
         Raises TrainingStopped at the first one that is not finite, or where too many were skipped in a row.
         """
         unseen, self._unseen = self._unseen, []
-        for epoch, step, loss, norm in unseen:
-            values = {"epoch": epoch, "step": step, "loss": float(loss), "gradient_norm": float(norm)}
-            if torch.isfinite(torch.stack([loss, norm])).all():
+        if not unseen:
+            return
+        seen = torch.stack([torch.stack([loss, norm]) for _, _, loss, norm in unseen]).tolist()  # one wait for all
+        for (epoch, step, _, _), (loss, norm) in zip(unseen, seen):
+            values = {"epoch": epoch, "step": step, "loss": loss, "gradient_norm": norm}
+            if math.isfinite(loss) and math.isfinite(norm):
                 self._finite.append(values)
                 self._in_a_row = 0
                 continue
             self._in_a_row += 1
-            what = "gradient" if torch.isfinite(loss) else "loss"
+            what = "gradient" if math.isfinite(loss) else "loss"
             text = f"the {what} is not finite at epoch {epoch}, step {step}{self._report(values)}"
             if not self.skip:
                 raise TrainingStopped(f"{text}; lower --lr, or --on-nan skip")
@@ -56,7 +60,7 @@ class FiniteGuard:
             say(f"{text}; the step was skipped (--on-nan skip)")
 
     def _report(self, values: dict) -> str:
-        """A line of the report: the step, the pictures of its batch, the last finite steps. Returns where, for messages."""
+        """A line of the report: the step, the images of its batch, the last finite steps. Returns where, for messages."""
         if self.folder is None:
             return ""
         path = self.folder / REPORT

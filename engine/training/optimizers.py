@@ -39,7 +39,9 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
     Raises ValueError or KeyError where `state` is of other parameters.
     """
     options = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
-    optimizer.load_state_dict(state)
+    # a fused optimiser keeps its counts on the GPU, another one on the host: the new one's form decides where they are put
+    form = {"fused": options[0].get("fused")} if options else {}
+    optimizer.load_state_dict({**state, "param_groups": [{**group, **form} for group in state["param_groups"]]})
     for group, own in zip(optimizer.param_groups, options):
         group.update(own)
     for parameter, moments in getattr(optimizer, "base_optimizer", optimizer).state.items():
@@ -49,13 +51,14 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
 
 
 def create_optimizer(
-    groups: list[dict], name: str, lr: float, momentum: float, weight_decay: float, rho: float
+    groups: list[dict], name: str, lr: float, momentum: float, weight_decay: float, rho: float, fused: bool = False
 ) -> torch.optim.Optimizer:
     """SAM over the optimiser `name`, or that optimiser alone where rho is 0, on `parameter_groups`.
 
-    momentum: SGD's; for Adam and AdamW a value above 0 replaces β1 (0.9).
+    momentum: SGD's; for Adam and AdamW a value above 0 replaces β1 (0.9). fused: one kernel for all parameters of a GPU; on a
+    CPU it rounds otherwise than the usual form, and is not used.
     """
-    options = dict(lr=lr, weight_decay=weight_decay)
+    options = dict(lr=lr, weight_decay=weight_decay, fused=fused or None)
     if name == "sgd":
         options["momentum"] = momentum
     elif momentum > 0:

@@ -12,7 +12,7 @@ _TINY = 1e-12  # keeps a vanishing gradient norm from dividing by zero; the publ
 
 
 class SAM(torch.optim.Optimizer):
-    """Two gradients a step: climb to w + ρ·g/‖g‖, then let the base optimiser step from w with the gradient there.
+    """Two gradients per step: climb to w + ρ·g/‖g‖, then let the base optimiser step from w with the gradient there.
 
         loss(model(x)).backward(); sam.first_step(zero_grad=True)
         loss(model(x)).backward(); sam.second_step(zero_grad=True)

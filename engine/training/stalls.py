@@ -1,4 +1,4 @@
-"""Drawing batches from a loader: a loader that stalls is told, a worker process that dies ends the run cleanly."""
+"""Drawing batches from a loader: a loader that stalls is reported, a worker process that dies ends the run cleanly."""
 
 import contextlib
 import signal
@@ -15,13 +15,13 @@ from engine.errors import LoaderDied
 def batches(loader: DataLoader | Iterable, stall_seconds: float, say: Callable[[str], None]) -> Iterator:
     """The loader's batches.
 
-    Whenever a batch is waited for longer than `stall_seconds`, a line through `say` names the pictures that the loader has
+    Whenever a batch is waited for longer than `stall_seconds`, a line through `say` names the images that the loader has
     been at; the wait goes on, since a network disk may come back. Raises LoaderDied where a worker process has ended.
     """
     with _deaths_told():
         iterator = iter(loader)  # waits for the worker processes that an earlier epoch left
     if getattr(loader, "num_workers", 0):
-        # torch's own handler would raise in the middle of a step; without it the next wait for a batch tells
+        # torch's own handler would raise in the middle of a step; without it the next wait for a batch reports it
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with _Watchdog(loader, stall_seconds, say) as watchdog:
         while True:
@@ -84,4 +84,4 @@ class _Watchdog:
         dataset = self.loader.dataset
         now, indices = time.monotonic(), dataset.reading.now()
         at = [f"{dataset.split.where(index)} for {now - since:.0f} s" for index, since in indices]
-        return f"the loader is at {', '.join(at)}" if at else "the loader is at no picture"
+        return f"the loader is at {', '.join(at)}" if at else "the loader is at no image"

@@ -41,8 +41,9 @@ def train_step(
     """One optimiser step; with SAM two forward and backward passes.
 
     images: (B, C, H, W), labels: (B,), objective: one of `engine.training.losses` -> a scalar. Loss and hits are of the first
-    pass, at the weights themselves: SAM's second pass tells of w + ε. Predictions are counted without a margin head's margin.
-    accumulate: parts that the batch goes through the network in, their gradients added up; BatchNorm sees each alone.
+    pass, at the weights themselves: SAM's second pass is at w + ε. Predictions are counted without a margin head's margin.
+    accumulate: parts that the batch goes through the network in, their gradients added up; BatchNorm sees each alone. Sizes
+    differ by one at most. Several processes must ask for the same number, and each have as many images or more.
     weight: of this process's loss among those whose gradients are averaged. skip_bad: change nothing, BatchNorm's
     statistics included, where a loss or the gradient is not finite. scaler: of the run, for float16.
     """
@@ -50,7 +51,8 @@ def train_step(
     skip = skip_bad or scaler.enabled
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()] if skip else []
     sam = isinstance(optimizer, SAM)
-    parts = list(zip(images.chunk(accumulate), labels.chunk(accumulate)))
+    number = min(accumulate, len(labels))
+    parts = list(zip(images.tensor_split(number), labels.tensor_split(number)))
     landmarks = _landmarks(model, parts, precision) if sam else [{}] * len(parts)
 
     def both_ways() -> tuple[Tensor, Tensor]:

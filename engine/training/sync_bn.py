@@ -1,4 +1,8 @@
-"""BatchNorm over the pictures of all processes, on any device: torch's own SyncBatchNorm wants a GPU."""
+"""BatchNorm over the images of all processes, on any device.
+
+torch's own SyncBatchNorm refuses CPU tensors, so that nothing of it could be tested here, and is no BatchNorm2d, which
+`models.poster` and `models.folding` look for; the same code on every device is what two CPU processes are compared with.
+"""
 
 import torch
 import torch.distributed as dist
@@ -31,12 +35,13 @@ def synchronised_batch_norm(x: Tensor, module: _BatchNorm) -> Tensor:
     """
     axes = [d for d in range(x.dim()) if d != 1]
     shape = [-1 if d == 1 else 1 for d in range(x.dim())]
-    count = torch.tensor(x.numel() // x.shape[1], device=x.device, dtype=torch.float64)
-    dist.all_reduce(count)
     values = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
-    mean = _Sum.apply(values.sum(axes)) / count.to(values.dtype)
+    count = values.new_full((1,), x.numel() // x.shape[1])  # filled on the device: nothing here waits for it
+    sums, count = _Sum.apply(torch.cat((values.sum(axes), count))).split((x.shape[1], 1))
+    count = count.detach()
+    mean = sums / count
     centred = values - mean.view(shape)
-    variance = _Sum.apply(centred.square().sum(axes)) / count.to(values.dtype)
+    variance = _Sum.apply(centred.square().sum(axes)) / count
     if module.track_running_stats:
         with torch.no_grad():
             module.num_batches_tracked += 1

@@ -38,10 +38,10 @@ def get_args_parser() -> argparse.ArgumentParser:
         "--int8",
         type=path_text,
         metavar="DIR",
-        help="onnx: products in 8 bits, calibrated on the pictures below DIR; with --labelled",
+        help="onnx: products in 8 bits, calibrated on the images below DIR; with --labelled",
     )
     add("--labelled", type=path_text, metavar="DIR", help="report accuracy before and after on DIR, one folder per class")
-    add("--images", type=path_text, nargs="+", metavar="PATH", help="pictures to compare on (default: drawn faces)")
+    add("--images", type=path_text, nargs="+", metavar="PATH", help="images to compare on (default: drawn faces)")
     return parser
 
 

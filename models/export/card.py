@@ -38,7 +38,7 @@ For research on facial expression recognition, and for prototypes whose users kn
 def write_card(
     path: Path, args: argparse.Namespace, source: Source, comparison: Comparison, tested: object | None, size: int
 ) -> None:
-    """Write the card of args.out. tested: accuracy before and after on labelled pictures, None without them. Raises OSError."""
+    """Write the card of args.out. tested: accuracy before and after on labelled images, None without them. Raises OSError."""
     evidence = find_evidence(source)
     parts = [
         _front(args, source, evidence),

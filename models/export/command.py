@@ -77,7 +77,7 @@ def _check(args: argparse.Namespace) -> None:
     if args.int8 and (args.format != "onnx" or args.half):
         raise ExportError("--int8 goes with --format onnx and without --half")
     if args.int8 and not args.labelled:
-        raise ExportError("--int8 moves the logits: name labelled pictures by --labelled DIR, so that its accuracy is known")
+        raise ExportError("--int8 moves the logits: name labelled images by --labelled DIR, so that its accuracy is known")
     if args.out.exists():
         raise ExportError(f"--out {args.out}: exists; remove it or choose another name")
     if not args.out.parent.is_dir():

@@ -1,4 +1,4 @@
-"""What was written against the network itself, on pictures."""
+"""What was written against the network itself, on images."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from models.export.errors import Differs
 from models.export.formats import Run
 
-BATCHES = (1, 2, 5, 33)  # pictures at a time, in turns
+BATCHES = (1, 2, 5, 33)  # images at a time, in turns
 TOLERANCE = {"float32": 1e-4, "float16": 2e-2}  # of the largest logit of the network itself
 
 
@@ -47,7 +47,7 @@ class Comparison:
 
 
 def compare(model: nn.Module, run: Run, pictures: Sequence[Image.Image], takes_pixels: bool, softmax: bool) -> Comparison:
-    """`run` against `model`, a network with .prepare, on RGB pictures; where the graph takes pixels, each batch of one size."""
+    """`run` against `model`, a network with .prepare, on RGB images; where the graph takes pixels, each batch of one size."""
     expected, found = [], []
     for batch in _batches(pictures, takes_pixels):
         prepared = torch.stack([model.prepare(picture) for picture in batch])
@@ -59,7 +59,7 @@ def compare(model: nn.Module, run: Run, pictures: Sequence[Image.Image], takes_p
 
 
 def predictions(run: Run, prepare, pictures: Iterable[Image.Image], number: int, takes_pixels: bool, text: str) -> np.ndarray:
-    """(N,) the class that `run` finds in each of `number` RGB pictures, one after the other."""
+    """(N,) the class that `run` finds in each of `number` RGB images, one after the other."""
     found = []
     for picture in tqdm(pictures, text, number, leave=False, disable=None):
         images = np.asarray(picture) if takes_pixels else prepare(picture).numpy()

@@ -14,7 +14,7 @@ _PRODUCTS = ("Conv", "Gemm", "MatMul")
 
 
 def quantise(path: Path, pictures: Iterable[Image.Image], prepare: Callable, takes_pixels: bool) -> None:
-    """Replace the float32 ONNX file at `path`. pictures: RGB, what the ranges of the activations are taken from.
+    """Replace the float32 ONNX file at `path`. images: RGB, what the ranges of the activations are taken from.
 
     Only products with constant weights are quantised: those of the attention and of the preparation stay as they are.
     """

@@ -16,8 +16,8 @@ from data_preprocessing.synthetic.parameters import EXPRESSIONS, Identity
 from models.export.errors import ExportError
 from models.images import read_image
 
-COMPARED = 41  # pictures: a batch of 1, 2, 5 and 33
-CALIBRATED = 256  # pictures at most
+COMPARED = 41  # images: a batch of 1, 2, 5 and 33
+CALIBRATED = 256  # images at most
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def drawn_faces(number: int) -> list[Image.Image]:
 def find(paths: Sequence[str], flag: str, most: int) -> list[Path]:
     """The image files that `paths` name, folders with all below them; of more than `most` as many, evenly spaced.
 
-    Raises DataError where a path does not exist or there is no picture.
+    Raises DataError where a path does not exist or there is no image.
     """
     found: list[str] = []
     for path in paths:
@@ -53,7 +53,7 @@ def find(paths: Sequence[str], flag: str, most: int) -> list[Path]:
 
 
 def read_labelled(folder: str, classes: tuple[str, ...]) -> Labelled:
-    """The pictures in `folder`, which holds one folder per class. Raises DataError, ExportError for classes of other names."""
+    """The images in `folder`, which holds one folder per class. Raises DataError, ExportError for classes of other names."""
     if not Path(folder).is_dir():
         raise DataError(f"--labelled {folder}: no such folder; give one that holds one folder per class")
     split = read_split("labelled", Path(folder))

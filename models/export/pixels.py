@@ -1,4 +1,4 @@
-"""The preparation of pictures as a part of the network: uint8 pixels of any size -> what the network takes.
+"""The preparation of images as a part of the network: uint8 pixels of any size -> what the network takes.
 
 PIL resizes along one direction after the other with triangle weights in multiples of 2 ** -22, and rounds to whole values
 each time. Both are products with a matrix that depends on the sizes alone. In float64 they are exact: any runtime finds the
@@ -15,7 +15,7 @@ _UNIT = 2.0**22
 
 
 class Pixels(nn.Module):
-    """What `preparation` does to a PIL picture, done to uint8 pixels (B, H, W, 3) in RGB -> float32 (B, C, size, size)."""
+    """What `preparation` does to a PIL image, done to uint8 pixels (B, H, W, 3) in RGB -> float32 (B, C, size, size)."""
 
     def __init__(self, preparation: Preparation):
         super().__init__()
@@ -44,7 +44,7 @@ class Pixels(nn.Module):
     def _weights(self, length: Tensor, number: int, longest: Tensor | None) -> Tensor:
         """(size, number), in 1/_UNIT: how much each place of the result takes from each pixel along one direction.
 
-        longest: the longer side, where the picture keeps its shape and is padded with black; None where it is stretched.
+        longest: the longer side, where the image keeps its shape and is padded with black; None where it is stretched.
         """
         size = torch.full((), self.size, dtype=torch.float64)
         filled = size if longest is None else torch.round(length / longest * size).clamp(min=1)

@@ -34,7 +34,7 @@ class NetworkFile:
     """A checkpoint's network: arguments of `create_model`, weights, and what its outputs are called.
 
     classes: None in a published file. args: settings of its run, {} in a published file; of their values nothing is
-    checked. channel_order: of a published file that in which its authors' code reads pictures. content: all that the file
+    checked. channel_order: of a published file that in which its authors' code reads images. content: all that the file
     holds, ours as the newest version holds it. weights: how a published one stores them.
     """
 

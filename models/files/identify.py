@@ -16,8 +16,8 @@ MOST_OUTPUTS = 10_000  # of a file that anyone may have written: a network of so
 
 @dataclass(frozen=True)
 class Identity:
-    """The number of outputs of a bare file's network, the options that its keys tell, and the channel order that the
-    published code reads pictures in."""
+    """The number of outputs of a bare file's network, the options that its keys imply, and the channel order that the
+    published code reads images in."""
 
     num_outputs: int
     options: dict = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Identity:
 def identify(state: dict[str, Tensor]) -> tuple[str, Identity]:
     """The name, for `create_model`, of the network whose weights `state` holds, keys without `module.`, and its identity.
 
-    Raises WeightsError where no network that can be told by its keys has such keys, naming those.
+    Raises WeightsError where no network that its keys identify has such keys, naming those.
     """
     asked = {}
     for name, architecture in MODELS.items():

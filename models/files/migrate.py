@@ -2,7 +2,7 @@
 
 
 def _with_progress_and_pictures(content: dict) -> dict:
-    """1 -> 2: epochs were only saved whole, and which pictures a run had was not kept."""
+    """1 -> 2: epochs were only saved whole, and which images a run had was not kept."""
     return content | {"version": 2, "progress": None, "pictures": {}}
 
 

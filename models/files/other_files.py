@@ -1,4 +1,4 @@
-"""What a file is that was saved or downloaded in place of weights, told by how it begins, with the remedy."""
+"""What a file is that was saved or downloaded in place of weights, known by how it begins, with the remedy."""
 
 import re
 

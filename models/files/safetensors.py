@@ -54,7 +54,7 @@ def read_safetensors(file: BinaryIO, size: int) -> dict[str, Tensor]:
             raise _damaged(f"the data of {readable(name)} {how}")
         at = end
     if at != size - start:
-        raise _damaged(f"{size - start} bytes of data where its header tells of {at}")
+        raise _damaged(f"{size - start} bytes of data where its header says {at}")
     file.seek(start)
     tensors = {name: _read(file, begin, end, dtype, shape, name) for begin, end, dtype, shape, name in places}
     return {name: tensors[name] for name in header}

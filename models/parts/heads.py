@@ -78,7 +78,7 @@ class CosFace(MarginHead):
 
 
 class AdaFace(MarginHead):
-    """Margin that adapts to the embedding's length, a measure of picture quality.
+    """Margin that adapts to the embedding's length, a measure of image quality.
 
     k = clip(h · (‖z‖ - mean) / (std + ε), -1, 1); the true class's θ grows by -m·k and its cosine falls by m + m·k.
     mean and std follow the batches with weight t_alpha (1: the batch alone). A batch of one has no spread and leaves them

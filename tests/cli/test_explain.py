@@ -38,7 +38,7 @@ def test_explain_leaves_pictures_and_figures_and_changes_none(work, capsys):
     capsys.readouterr()
     assert evaluate("seen", "--explain", "--deletion") == 0
     said = capsys.readouterr().out
-    assert "7 of the 7 pictures, evenly spaced, 260 forwards; blank is" in said
+    assert "7 of the 7 images, evenly spaced, 260 forwards; blank is" in said
     assert "Grad-CAM: area under accuracy" in said and "log/seen/explain/ (examples.png" in said
     folder = work / "log/seen"
     assert {file.name for file in (folder / "explain").iterdir()} == FILES

@@ -44,7 +44,7 @@ def test_deep_emotion_trains_on_the_csv_and_its_checkpoint_is_tested_on_another_
     write("icml_face_data.csv", ["emotion", " Usage", " pixels"], [[e, u, p] for e, p, u in body])
     assert run("--data", "fer2013.csv", "--model", "deep_emotion", "--epochs", 1, "-b", 8, "-j", 2, "--run", "a") == 0
     out = capsys.readouterr().out
-    assert "train: 14 pictures (anger 2, disgust 2" in out and "reported on test" in out
+    assert "train: 14 images (anger 2, disgust 2" in out and "reported on test" in out
     assert run("--evaluate", "checkpoint/a/best.pth", "--data", "icml_face_data.csv", "--run", "b") == 0
     first, second = (Path(f"log/{n}/predictions.csv").read_text().splitlines() for n in "ab")
     assert len(first) == 8 and [line.split(",")[1:] for line in first] == [line.split(",")[1:] for line in second]
@@ -80,7 +80,7 @@ def test_a_file_of_test_rows_alone_is_tested_on_and_not_trained_on(capsys):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda body: body[3].__setitem__(1, "1 2 3"), "row 5: unreadable picture (3 pixel values instead of 2304)"),
+        (lambda body: body[3].__setitem__(1, "1 2 3"), "row 5: unreadable image (3 pixel values instead of 2304)"),
         (lambda body: body[3].__setitem__(0, "8"), "row 5"),
         (lambda body: body[3].__setitem__(2, ""), "row 5"),
         (lambda body: body[3].__setitem__(0, "angry"), "row 5"),
@@ -109,4 +109,4 @@ def test_a_picture_of_the_wrong_size_is_dropped_and_counted_when_asked_for(capsy
     write("fer2013.csv", ["emotion", "pixels", "Usage"], body)
     assert run("--data", "fer2013.csv", "--model", "deep_emotion", "--epochs", 1, "-b", 8, "--skip-bad-images") == 0
     out = capsys.readouterr().out
-    assert "1 unreadable pictures dropped" in out and "train: 13 pictures" in out
+    assert "1 unreadable images dropped" in out and "train: 13 images" in out

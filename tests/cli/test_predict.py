@@ -1,4 +1,4 @@
-"""--evaluate FILE --predict PATH...: pictures without labels, from the command line to the files that it leaves."""
+"""--evaluate FILE --predict PATH...: images without labels, from the command line to the files that it leaves."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ README = Path(main.__file__).parent / "README.md"
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory, make_picture):
-    """A folder with pictures of unlike sizes, the checkpoint `best.pth` of a run on them, and `bare.pth` of 7 outputs."""
+    """A folder with images of unlike sizes, the checkpoint `best.pth` of a run on them, and `bare.pth` of 7 outputs."""
     folder = tmp_path_factory.mktemp("predict")
     for seed, (split, name, k) in enumerate(
         (split, name, k) for split in ("train", "valid", "test") for name in CLASSES for k in range(3)
@@ -39,7 +39,7 @@ def work(tmp_path_factory, make_picture):
     torch.manual_seed(0)
     torch.save(create_model("deep_emotion", 7).state_dict(), folder / "bare.pth")
     (folder / "bad").mkdir()
-    (folder / "bad/a.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a picture")
+    (folder / "bad/a.jpg").write_bytes(b"\xff\xd8\xff\xe0 not an image")
     (folder / "empty").mkdir()
     yield folder
     shutil.rmtree(folder)
@@ -55,7 +55,7 @@ def predict(name: str, *paths: object, checkpoint: str = "best.pth") -> int:
 
 
 def probabilities(name: str) -> dict[str, list[str]]:
-    """Each picture's figures in a predictions.csv, as text, by the last two parts of its path."""
+    """Each image's figures in a predictions.csv, as text, by the last two parts of its path."""
     return {
         "/".join(row["path"].split("/")[-2:]): [value for key, value in row.items() if key.startswith("p_")]
         for row in table(f"log/{name}/predictions.csv")
@@ -93,7 +93,7 @@ def test_a_line_a_picture_the_table_and_the_records(capsys):
         shown = ", ".join(f"{name} {float(row[f'p_{name}']):.3f}" for name in ranked[:2])
         assert f"\n{row['path']}: {shown}\n" in out
         assert sum(float(row[f"p_{name}"]) for name in CLASSES) == pytest.approx(1)
-    assert re.search(r"\n4 pictures in \d+\.\d s, \d+\.\d pictures/s \(reading and predicting\)\n", out)
+    assert re.search(r"\n4 images in \d+\.\d s, \d+\.\d images/s \(reading and predicting\)\n", out)
     assert "classes from the checkpoint: anger, joy, 슬픔" in out
     kept = Path("log/told/log.txt").read_text(encoding="utf-8")
     assert all(line in kept for line in out.splitlines() if line)
@@ -106,7 +106,7 @@ def test_unreadable_pictures_are_named_skipped_and_counted_with_status_1(capsys)
     assert predict("some", "bad", "data/test/joy", "bad/../bad/a.jpg", "-b", 1) == 1
     out = capsys.readouterr().out
     assert "bad/a.jpg: skipped, unreadable (" in out
-    assert "1 of 4 pictures could not be read and were skipped: bad/a.jpg\n" in out
+    assert "1 of 4 images could not be read and were skipped: bad/a.jpg\n" in out
     assert [row["path"] for row in table("log/some/predictions.csv")] == [f"data/test/joy/{k}.png" for k in range(3)]
 
 
@@ -129,12 +129,14 @@ def test_drawings_have_names_of_their_own_and_a_folder_gets_a_sheet():
 
 
 def test_pictures_that_can_be_no_face_crops_are_told_once(make_picture, tmp_path, capsys):
-    for name, size in {"ok": (300, 220), "wide": (300, 200), "tiny": (31, 31), "large": (1600, 1200), "tall": (40, 90)}.items():
+    crops = {"ok": (300, 220), "upright": (240, 320)}
+    others = {"frame": (640, 480), "held": (480, 640), "wide": (300, 200), "tiny": (31, 31), "big": (1600, 1300), "x": (40, 90)}
+    for name, size in (crops | others).items():
         make_picture(0, size).save(tmp_path / f"{name}.png")
     assert predict("sizes", tmp_path) == 0
     [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")]
-    assert "4 of 5 pictures can hardly be aligned face crops" in line
-    assert "large.png (1600×1200)" in line and "tall.png (40×90)" in line and line.count(".png") == 3 and "and 1 more" in line
+    assert "6 of 8 images can hardly be aligned face crops" in line and "--faces finds and crops the faces" in line
+    assert "frame.png (640×480)" in line and "held.png (480×640)" in line and line.count(".png") == 3 and "and 3 more" in line
 
 
 def test_a_file_without_class_names_shows_numbers_or_the_names_of_a_data_set(capsys):
@@ -205,7 +207,7 @@ def test_a_closed_pipe_leaves_the_table_whole(work):
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run([*command, "--predict", "data/test", "bad"], env=environment, stdout=writing, stderr=subprocess.PIPE)
     os.close(writing)
-    assert (done.returncode, done.stderr) == (1, b"")  # one picture could not be read
+    assert (done.returncode, done.stderr) == (1, b"")  # one image could not be read
     assert len(table("log/piped/predictions.csv")) == 9
     assert Path("log/piped/log.txt").read_text(encoding="utf-8").count("nobody reads the output any more") == 1
 
@@ -221,8 +223,8 @@ def test_a_closed_pipe_leaves_the_table_whole(work):
         (["--evaluate", "best.pth", "--predict"], "--predict: expected at least one argument"),
         (["--evaluate", "best.pth", "--predict", "nowhere.jpg"], "--predict nowhere.jpg: no such file or folder"),
         (["--evaluate", "best.pth", "--predict", "data/*.xyz"], "--predict data/*.xyz: matches nothing"),
-        (["--evaluate", "best.pth", "--predict", "empty"], "--predict empty: no pictures in this folder"),
-        (["--evaluate", "best.pth", "--predict", "bad"], "none of the 1 pictures can be read, first bad/a.jpg"),
+        (["--evaluate", "best.pth", "--predict", "empty"], "--predict empty: no images in this folder"),
+        (["--evaluate", "best.pth", "--predict", "bad"], "none of the 1 images can be read, first bad/a.jpg"),
         (["--evaluate", "best.pth", "--predict", "data", "--resume", "best.pth"], "exclude each other"),
         (["--evaluate", "best.pth", "--predict", "data", "--split", "test"], "--split: does not go with --predict"),
         (["--evaluate", "best.pth", "--predict", "data", "--margin-at-eval"], "--margin-at-eval: does not go with --predict"),

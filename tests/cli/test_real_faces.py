@@ -35,5 +35,5 @@ def test_a_run_on_photographs_trains_and_reports_on_the_test_split(tmp_path, mon
     flags = ["--data", "faces", "--model", "deep_emotion", "--epochs", "1", "-b", "6", "--run", "photos"]
     assert main.main(flags) == 0
     out = capsys.readouterr().out
-    assert "train: 12 pictures" in out and "reported on test" in out
+    assert "train: 12 images" in out and "reported on test" in out
     shutil.rmtree(tmp_path / "checkpoint")

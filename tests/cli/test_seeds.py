@@ -15,7 +15,7 @@ from scipy import stats
 
 import main
 from data_preprocessing.synthetic.command import write_synthetic
-from engine.commands import seeds
+from engine.commands.series import Child
 from engine.compare.wording import FIGURES
 from tests.faults.processes import ROOT, Fresh
 
@@ -65,7 +65,7 @@ def in_process(monkeypatch):
         commands.append(command[2:])
         return main.main(command[2:])
 
-    monkeypatch.setattr(seeds._Child, "run", train)
+    monkeypatch.setattr(Child, "run", train)
     return commands
 
 
@@ -146,9 +146,9 @@ def test_a_signal_to_the_series_alone_saves_its_run_and_the_same_command_goes_on
 
 def test_a_run_that_fails_ends_the_series_with_its_status(monkeypatch, capsys):
     for status in (2, 3, 130):
-        monkeypatch.setattr(seeds._Child, "run", lambda child, command, status=status: status)
+        monkeypatch.setattr(Child, "run", lambda child, command, status=status: status)
         assert run(*SMALL, "--seeds", "0,1", "--run", "failing") == status
-    monkeypatch.setattr(seeds._Child, "run", lambda child, command: -9)
+    monkeypatch.setattr(Child, "run", lambda child, command: -9)
     capsys.readouterr()
     assert run(*SMALL, "--seeds", "0,1", "--run", "failing") == 3
     error = capsys.readouterr().err
@@ -160,15 +160,15 @@ def test_a_stop_between_two_runs_is_kept(monkeypatch, capsys):
         signal.raise_signal(signal.SIGTERM)
         return 0
 
-    monkeypatch.setattr(seeds._Child, "run", stopped)
+    monkeypatch.setattr(Child, "run", stopped)
     assert run(*SMALL, "--seeds", "0,1", "--run", "stopped") == 143
     assert "stopped after stopped_seed0; go on with" in capsys.readouterr().err
 
 
 def test_a_killed_series_takes_its_run_along():
     code = (
-        "import os, sys; from engine.commands.seeds import _Child\n"
-        "with _Child.signals() as child: child.run([sys.executable, '-c', 'import os, time; print(os.getpid(), flush=True); "
+        "import os, sys; from engine.commands.series import Child\n"
+        "with Child.signals() as child: child.run([sys.executable, '-c', 'import os, time; print(os.getpid(), flush=True); "
         "time.sleep(60)'])"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)

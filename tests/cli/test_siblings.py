@@ -131,7 +131,7 @@ def test_flags_that_a_model_has_no_use_for_are_refused(capsys):
     assert "--init positions: poster_v1_small" in refused(
         capsys, "--data", "data", "--model", "poster_v1_small", "--init", "positions"
     )
-    assert "takes grey pictures" in refused(capsys, *deep, "--channel-order", "bgr")
+    assert "takes grey images" in refused(capsys, *deep, "--channel-order", "bgr")
 
 
 @pytest.mark.parametrize(("variant", "order"), [("rafdb", "bgr"), ("affectnet", "rgb")])

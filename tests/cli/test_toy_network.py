@@ -19,7 +19,7 @@ ERASE = ("--transform", "flip-erase")  # whose draws the cache repeats
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory, make_faces):
-    """Small pictures, and runs of two epochs of the toy, with the cache (`cached`) and without (`plain`)."""
+    """Small images, and runs of two epochs of the toy, with the cache (`cached`) and without (`plain`)."""
     folder = tmp_path_factory.mktemp("toy")
     make_faces(folder / "data", {"train": {"a": 4, "b": 4}, "valid": {"a": 2, "b": 2}, "test": {"a": 3, "b": 2}}, (70, 60))
     with registered(folder), pytest.MonkeyPatch.context() as patch:
@@ -114,7 +114,7 @@ def test_other_ways_to_train(model, flags):
         ("toy", ("--init", "positions"), "--init positions: toy has no such start; only poster_v2 has"),
         ("toy", ("--pretrained", "data"), "--pretrained data: toy has no pretrained backbones"),
         ("toy", ("--feature-lr-scale", 0.1), "--feature-lr-scale 0.1: toy has no backbones with a rate of their own"),
-        ("toy_grey", ("--channel-order", "bgr"), "--channel-order bgr: toy_grey takes grey pictures"),
+        ("toy_grey", ("--channel-order", "bgr"), "--channel-order bgr: toy_grey takes grey images"),
     ],
 )
 def test_flags_that_mean_nothing_to_it_are_refused_in_one_line(model, flags, words, capsys):

@@ -89,7 +89,7 @@ def test_evaluating_twice_gives_the_same_bytes_and_the_training_runs_figures(wor
 def test_split_valid_is_evaluated_when_asked_for(work):
     assert run("--evaluate", "checkpoint/whole/best.pth", "--split", "valid", "--run", "v") == 0
     assert all("happiness" in row["path"] or row["true"] != "happiness" for row in rows(work / "log/v/predictions.csv"))
-    assert "valid: 6 pictures" in (work / "log/v/log.txt").read_text()
+    assert "valid: 6 images" in (work / "log/v/log.txt").read_text()
 
 
 def test_one_epoch_and_one_resumed_equal_two_to_the_bit_for_any_number_of_workers(work):

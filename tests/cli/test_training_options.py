@@ -44,28 +44,29 @@ def test_training_stops_when_the_validation_does_not_rise(work):
     assert json.loads((work / "log/early/result.json").read_text())["epoch"] == 1
 
 
-def test_a_run_that_stopped_early_is_complete_and_goes_on_with_more_patience(capsys):
+def test_a_run_that_stopped_early_is_complete(capsys):
     assert run("--resume", "checkpoint/early/last.pth") == 2
     assert "--patience 2: the run stopped after epoch 3" in capsys.readouterr().err
     assert run("--resume", "auto", "--run", "early") == 0
     assert "early: is complete, 3 epochs" in capsys.readouterr().out
-    assert run("--resume", "checkpoint/early/last.pth", "--patience", 3, "--run", "longer") == 0
-    assert stored("longer")["epoch"] == 4
 
 
-def test_stopping_is_the_same_after_resuming_within_the_patience():
+def test_stopping_is_the_same_after_resuming_and_more_patience_goes_on():
     assert run("--data", "data", *STILL, "--patience", 2, "--epochs", 2, "--run", "half") == 0
     assert run("--resume", "checkpoint/half/last.pth", "--epochs", 9) == 0
     whole, half = stored("early"), stored("half")
     assert half["epoch"] == 3 and whole["history"] == half["history"]
     assert all(torch.equal(value, half["state_dict"][key]) for key, value in whole["state_dict"].items())
+    assert run("--resume", "checkpoint/half/last.pth", "--patience", 3) == 0
+    assert stored("half")["epoch"] == 4
 
 
 def test_finetuning_keeps_all_but_the_head_for_other_classes(work, capsys):
     write_synthetic(work / "other", people={"train": 3, "valid": 2, "test": 2}, views=1)
     for split in ("train", "valid", "test"):
         (work / "other" / split / "anger").rename(work / "other" / split / "contempt")
-    assert run("--data", "other", *STILL, "--epochs", 1, "--finetune", "checkpoint/early/best.pth", "--run", "tuned") == 0
+    start = "--finetune", "checkpoint/early/best.pth", "--seed", 5
+    assert run("--data", "other", *STILL, "--epochs", 1, *start, "--run", "tuned") == 0
     said = capsys.readouterr().out
     assert "--finetune checkpoint/early/best.pth: 23 tensors loaded, the head for 3 classes is new (2 tensors; " in said
     former = torch.load("checkpoint/early/best.pth", weights_only=True)["state_dict"]

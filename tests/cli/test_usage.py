@@ -100,7 +100,7 @@ def test_flat_rafdb_says_what_to_do(tmp_path, capsys):
 
 def test_empty_class_single_class_and_differing_classes(tmp_path, capsys):
     (tree(tmp_path / "d") / "train/c").mkdir()
-    refused(capsys, "--data", "d", words="d/train/c: no pictures")
+    refused(capsys, "--data", "d", words="d/train/c: no images")
     tree(tmp_path / "e", classes=("a",))
     refused(capsys, "--data", "e", words="only one class folder, a")
     picture(tree(tmp_path / "f") / "test/c/0.png")
@@ -108,8 +108,8 @@ def test_empty_class_single_class_and_differing_classes(tmp_path, capsys):
 
 
 def test_unreadable_picture_is_named(tmp_path, capsys):
-    (tree(tmp_path / "d") / "valid/b/bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a picture")
-    refused(capsys, "--data", "d", "--pretrained", "none", words="d/valid/b/bad.jpg: unreadable picture")
+    (tree(tmp_path / "d") / "valid/b/bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 not an image")
+    refused(capsys, "--data", "d", "--pretrained", "none", words="d/valid/b/bad.jpg: unreadable image")
 
 
 def test_broken_pretrained_file_is_named(tmp_path, capsys):
@@ -186,8 +186,8 @@ def test_bad_pictures_are_dropped_and_counted_when_asked_for_and_a_lone_last_pic
     arguments = ["--data", "d", "--model", "deep_emotion", "--epochs", "1", "-b", "3", "--run", "r"]
     assert main.main([*arguments, "--skip-bad-images"]) == 0
     out = capsys.readouterr().out
-    assert "train: 1 unreadable pictures dropped: d/train/b/bad.jpg: the file is empty" in out
-    assert "train: 4 pictures (a 3, b 1)" in out
+    assert "train: 1 unreadable images dropped: d/train/b/bad.jpg: the file is empty" in out
+    assert "train: 4 images (a 3, b 1)" in out
     shutil.rmtree(tmp_path / "checkpoint")
 
 

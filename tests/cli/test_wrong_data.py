@@ -37,7 +37,7 @@ def test_kaggles_form_is_read_whole_by_all_three(capsys):
     tree("d", ("train", "validation", "test"), 3)
     assert main.main(["--data", "d", *TRAIN]) == 0
     out = capsys.readouterr().out
-    assert all(f"{name}: 6 pictures (angry 3, happy 3)" in out for name in ("train", "valid", "test"))
+    assert all(f"{name}: 6 images (angry 3, happy 3)" in out for name in ("train", "valid", "test"))
     assert "the epoch is chosen on test" not in out and "warning: no" not in out
     assert audit.main(["d", "--out", "a"]) == 0
     assert "valid: 6 images in 2 classes" in capsys.readouterr().out
@@ -64,7 +64,7 @@ def test_images_of_any_name_reach_training_prediction_audit_and_preparation(caps
     note = "1 HEIC (angry/x.heic; convert them to JPEG, for example with the Python package pillow-heif)"
     assert main.main(["--data", "d", *TRAIN]) == 0
     out = capsys.readouterr().out
-    assert "train: 11 pictures (angry 9, happy 2)" in out and out.count(note) == 1
+    assert "train: 11 images (angry 9, happy 2)" in out and out.count(note) == 1
     assert note in Path("log/r/log.txt").read_text()
     assert audit.main(["d", "--out", "a"]) == 0
     out = capsys.readouterr().out
@@ -76,7 +76,7 @@ def test_images_of_any_name_reach_training_prediction_audit_and_preparation(caps
     assert len(written) == 19 and written["train/angry/bare"] == "train/angry/bare.jpg"
     assert main.main(["--evaluate", "checkpoint/r/best.pth", "--predict", "d/train/angry", "--device", "cpu"]) == 0
     out = capsys.readouterr().out
-    assert "9 pictures in" in out and "x.heic; convert" in out and all(f"d/train/angry/{name}:" in out for name in odd)
+    assert "9 images in" in out and "x.heic; convert" in out and all(f"d/train/angry/{name}:" in out for name in odd)
 
 
 @pytest.mark.parametrize("given", ["people", "parent", "classes", "fer", "absent"])

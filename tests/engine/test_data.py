@@ -110,8 +110,8 @@ def test_splits_of_one_data_set_may_write_a_class_in_two_ways(make_faces, tmp_pa
             {"train": {"happy": 1, "sad": 1}, "valid": {"joy": 1, "happy": 1}},
             "joy and happy are the same class|happy and joy are",
         ),
-        ({"train": {"a": 1, "b": 0}, "valid": {"a": 1, "b": 1}}, "no pictures in this class folder"),
-        ({"train": {"a": 1, "b": 1}, "valid": {"a": 0, "b": 0}}, "no pictures in its class folders"),
+        ({"train": {"a": 1, "b": 0}, "valid": {"a": 1, "b": 1}}, "no images in this class folder"),
+        ({"train": {"a": 1, "b": 1}, "valid": {"a": 0, "b": 0}}, "no images in its class folders"),
     ],
 )
 def test_classes_that_cannot_be_trained_or_scored_are_refused(make_faces, tmp_path, tree, words):
@@ -131,7 +131,7 @@ def test_without_data_faces_are_drawn_once_and_differ_between_the_splits(tmp_pat
     monkeypatch.setitem(data.SYNTHETIC_FACES, "people", {"train": 2, "valid": 1, "test": 1})
     said = []
     for _ in range(2):
-        drawn = {name: read() for name, read in data.locate(None, said.append).items()}
+        drawn = {name: read() for name, read in data.locate(resolve({}, {}), said.append).items()}
     assert {name: len(split.paths) for name, split in drawn.items()} == {"train": 6, "valid": 3, "test": 3}
     assert sum("drawing synthetic faces" in text for text in said) == 1
 

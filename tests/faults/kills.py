@@ -158,6 +158,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=60, help="blows in all, 1 to 10000 (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of moments and chains (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="to work in; trials that went wrong stay there (default: a temporary one)")
+    parser.add_argument("--patience", type=int, default=0, help="of a run of up to 9 epochs; 0: 3 epochs (default)")
     parser.add_argument("--forked", action="store_true", help="start runs from a process that has torch imported: more an hour")
     return parser
 
@@ -169,10 +170,11 @@ def main(argv: list[str] | None = None) -> int:
     if not 1 <= args.kills <= 10000:
         parser.error(f"--kills {args.kills}: choose 1 to 10000")
     folder = args.folder or Path(tempfile.mkdtemp(prefix="kills_"))
+    shape = Shape(epochs=9, patience=args.patience) if args.patience > 0 else Shape()
     launcher = Forked() if args.forked else Fresh()
     begin = time.monotonic()
     try:
-        bench = Bench(folder.absolute(), Shape(), launcher)
+        bench = Bench(folder.absolute(), shape, launcher)
         print(f"undisturbed: {bench.seconds:.1f} s, {bench.shape.total} steps, a checkpoint every {bench.shape.save_every}")
         deal(bench, args.kills, random.Random(args.seed), lambda text: print(text, flush=True))
     finally:

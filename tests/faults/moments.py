@@ -84,7 +84,7 @@ def drawing(attempt: Attempt, rng: Random) -> bool:
 
 
 def building_the_cache(attempt: Attempt, rng: Random) -> bool:
-    """While decoded pictures are written."""
+    """While decoded images are written."""
     folder = attempt.folder / "data/cache"
     return until(attempt, lambda: any(folder.glob("*.partial")), spin=True)
 

@@ -1,4 +1,4 @@
-"""A run that goes on decodes nothing again: neither the pictures of the epoch that it has seen, nor those it has checked."""
+"""A run that goes on decodes nothing again: neither the images of the epoch that it has seen, nor those it has checked."""
 
 import os
 from collections import Counter
@@ -12,7 +12,7 @@ from data_preprocessing.loading.loaders import EpochBatchSampler
 from data_preprocessing.sources.folders import Split
 from tests.faults.trials import Shape
 
-SHAPE = Shape(train=8, epochs=2)  # 24 pictures, 8 steps an epoch, a checkpoint every 3
+SHAPE = Shape(train=8, epochs=2)  # 24 images, 8 steps an epoch, a checkpoint every 3
 
 
 class Killed(BaseException):
@@ -29,12 +29,12 @@ def work(tmp_path, monkeypatch):
 
 @pytest.fixture
 def reads(monkeypatch):
-    """(decoded, checked): how often each (split, picture) was read; to be cleared between two runs."""
+    """(decoded, checked): how often each (split, image) was read; to be cleared between two runs."""
     return counted("picture", monkeypatch), counted("inspect", monkeypatch)
 
 
 def counted(name: str, monkeypatch) -> Counter:
-    """How often `name` of Split is called for each (split, picture)."""
+    """How often `name` of Split is called for each (split, image)."""
     counter, plain = Counter(), getattr(Split, name)
 
     def count(self, index):
@@ -72,7 +72,7 @@ def test_a_run_that_goes_on_decodes_only_the_rest_of_its_epoch_and_checks_only_w
     assert set(checked.values()) == {1} and len(checked) == 24 + 12 + 12
     decoded.clear(), checked.clear()
     names = sorted(path.relative_to(work / "data/train").as_posix() for path in (work / "data/train").rglob("*.png"))
-    os.utime(work / "data/train" / names[3], ns=(0, 0))  # as a copy of the same picture would
+    os.utime(work / "data/train" / names[3], ns=(0, 0))  # as a copy of the same image would
     assert run() == 0
     assert checked == {("train", names[3]): 1}
     train = {path: times for (split, path), times in decoded.items() if split == "train"}

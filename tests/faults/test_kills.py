@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from tests.faults.trials import differences
+from tests.faults.kills import Bench
+from tests.faults.trials import Shape, differences
 
 CHAINS = {
     "before anything is saved, in a step, in the report": (
@@ -26,6 +27,17 @@ def test_a_killed_run_started_again_ends_with_the_same_bits(bench, chain):
     hits, problems = bench.run("_".join(chain).replace(" ", "-"), [known[name] for name in chain], random.Random(0))
     assert not problems
     assert hits  # a slow machine may miss some moments
+
+
+@pytest.mark.full
+def test_a_run_that_patience_ends_is_killed_and_ends_at_the_same_epoch_with_the_same_bits(launcher, tmp_path):
+    bench = Bench(tmp_path, Shape(train=4, epochs=9, patience=1), launcher)
+    assert len((bench.reference / "log/run/metrics.csv").read_text(encoding="utf-8").splitlines()) - 1 < 9
+    known = {fault.name: fault for fault in bench.faults}
+    chain = ("kill -9 in a step", "kill -9 in the writing of a checkpoint", "kill -9 in the final report")
+    hits, problems = bench.run("patience", [known[name] for name in chain], random.Random(0))
+    assert not problems
+    assert hits
 
 
 def test_a_difference_would_be_noticed(bench, trial):

@@ -24,7 +24,7 @@ from tests.faults.trials import Shape, Trial
 
 @dataclass(frozen=True)
 class Trouble(Split):
-    """Twelve grey pictures. Reading number 5 does `what`: waits until `told` exists, or ends the process."""
+    """Twelve grey images. Reading number 5 does `what`: waits until `told` exists, or ends the process."""
 
     what: str = ""
     told: Path | None = None
@@ -106,7 +106,8 @@ def test_a_lack_of_memory_is_recognised():
         torch.empty(2**50)
     with pytest.raises(MemoryError) as numpys:
         np.empty(2**58)
-    for error in (real.value, numpys.value, MemoryError(), torch.OutOfMemoryError("CUDA out of memory.")):
+    cublas = RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+    for error in (real.value, numpys.value, MemoryError(), torch.OutOfMemoryError("CUDA out of memory."), cublas):
         assert memory.is_out_of_memory(error)
     for error in (RuntimeError("shape mismatch"), OSError(28, "No space left on device"), ValueError("out of memory")):
         assert not memory.is_out_of_memory(error)
@@ -117,9 +118,25 @@ def test_the_remedy_names_the_flags():
     assert memory.remedy(cpu, 144, 4) == "out of memory (host): lower --batch-size (now 144), or --workers (now 4)"
     assert memory.remedy(cpu, 8, 0) == "out of memory (host): lower --batch-size (now 8)"
     assert memory.remedy(cuda, 8, 4) == "out of memory (GPU): lower --batch-size (now 8)"
+    assert memory.remedy(cuda, 144, 4, accumulate=1, precision="fp32", fits=57) == (
+        "out of memory (GPU): lower --batch-size (now 144), or raise --accumulate (now 1), or --precision bf16; by the memory "
+        "measured per image 57 fit at once: --accumulate 3 computes the same batch in parts"
+    )
+    assert "bf16" not in memory.remedy(cuda, 144, 4, accumulate=2, precision="bf16")
 
 
-@pytest.mark.parametrize("more", [2**30 * 6 // 10, 2**27], ids=["for a pass over 24 pictures", "for the network"])
+def test_how_many_images_fit_is_computed_from_two_measured_passes():
+    asked = []
+
+    def peak(images: int) -> int:
+        asked.append(images)
+        return 1000 + 70 * images
+
+    assert memory.images_that_fit(peak, room=10_000, fixed=500) == (9500 - 500 - 1000) // 70 and asked == [2, 4]
+    assert memory.images_that_fit(peak, room=1000) == 0
+
+
+@pytest.mark.parametrize("more", [2**30 * 6 // 10, 2**27], ids=["for a pass over 24 images", "for the network"])
 def test_a_run_that_memory_does_not_suffice_for_stops_in_one_line(launcher, tmp_path, more):
     """Under a limit on the address space."""
     shape = Shape(train=8, epochs=1)

@@ -1,4 +1,4 @@
-"""One process a run: a second one is refused, and the lock ends with the process that held it."""
+"""One process per run: a second one is refused, and the lock ends with the process that held it."""
 
 import errno
 import fcntl

@@ -22,12 +22,14 @@ _FILES = ("metrics.csv", "predictions.csv", "curves.png", "confusion_matrix.png"
 
 @dataclass(frozen=True)
 class Shape:
-    """How long the small run is. train: persons, three pictures each; the other splits have half as many."""
+    """How long the small run is. train: persons, three images each; the other splits have half as many. patience: 0 or what
+    may end it before its last epoch."""
 
     train: int = 16
     batch: int = 3
     epochs: int = 3
     save_every: int = 3
+    patience: int = 0
 
     @property
     def steps(self) -> int:
@@ -40,7 +42,7 @@ class Shape:
         return self.steps * self.epochs
 
     def draw(self, folder: Path) -> Path:
-        """The pictures of such a run."""
+        """The images of such a run."""
         people = {"train": self.train, "valid": self.train // 2, "test": self.train // 2}
         return write_synthetic(folder, people=people, views=1, size=64)
 
@@ -49,7 +51,7 @@ class Shape:
         text = (
             f"--model deep_emotion --data {data} --run {RUN} --resume auto --epochs {self.epochs} -b {self.batch} -j {workers} "
             f"--save-every {save_every or self.save_every} --cache {cache} --rho 0.05 --lr 1e-3 --lr-decay 0.9 -p 1 "
-            "--transform flip-erase --occlude none --device cpu"
+            f"--transform flip-erase --occlude none --device cpu --patience {self.patience}"
         )
         return text.split()
 
@@ -151,12 +153,12 @@ def equal(one: object, other: object) -> bool:
     return type(one) is type(other) and one == other
 
 
-def differences(folder: Path, reference: Path) -> list[str]:
+def differences(folder: Path, reference: Path, run: str = RUN) -> list[str]:
     """What the finished run in `folder` has otherwise than the one in `reference`, or has left lying about."""
     found = []
     for name in ("last.pth", "best.pth"):
-        found += checkpoint_differences(folder / "checkpoint" / RUN / name, reference / "checkpoint" / RUN / name)
-    ours, theirs = folder / "log" / RUN, reference / "log" / RUN
+        found += checkpoint_differences(folder / "checkpoint" / run / name, reference / "checkpoint" / run / name)
+    ours, theirs = folder / "log" / run, reference / "log" / run
     found += [name for name in _FILES if (ours / name).read_bytes() != (theirs / name).read_bytes()]
     results = [json.loads((path / "result.json").read_text(encoding="utf-8")) for path in (ours, theirs)]
     for result in results:

@@ -1,4 +1,4 @@
-"""Small picture files of every kind and mode that is read, and files that lie about what they hold."""
+"""Small image files of every kind and mode that is read, and files that lie about what they hold."""
 
 import io
 import struct
@@ -18,14 +18,14 @@ _TIFF = {
 
 
 def encoded(image: Image.Image, kind: str, **options) -> bytes:
-    """The content of a picture file."""
+    """The content of an image file."""
     target = io.BytesIO()
     image.save(target, kind, **options)
     return target.getvalue()
 
 
 def turned() -> Image.Exif:
-    """EXIF that turns a picture by a quarter."""
+    """EXIF that turns an image by a quarter."""
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "x" * 40
     return exif

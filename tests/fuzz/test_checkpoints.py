@@ -67,7 +67,7 @@ def reset_peak() -> int | None:
 
 
 def use(checkpoint: Checkpoint) -> None:
-    """What --evaluate and --resume do with a checkpoint before they look at pictures."""
+    """What --evaluate and --resume do with a checkpoint before they look at images."""
     settings = resolve({}, checkpoint.settings)
     model = build_model(checkpoint.model, checkpoint.num_outputs, model_options(settings), torch.device("cpu"))
     load_weights(model, checkpoint, "--resume", lambda text: None)

@@ -151,7 +151,7 @@ def test_thousands_of_empty_folders_are_walked_in_time(tmp_path):
         (lambda root: os.mkfifo(root / "train"), "no train/, valid/ or test/ folder"),
         (lambda root: (root / "train").symlink_to("train"), "no train/, valid/ or test/ folder"),
         (lambda root: (root / "train/joy").parent.mkdir() or (root / "train/joy").write_text("x"), "no class folders"),
-        (lambda root: planted(root, {"train/joy/x.txt": b"", "train/sad/x.png": b""}), "no pictures in this class folder"),
+        (lambda root: planted(root, {"train/joy/x.txt": b"", "train/sad/x.png": b""}), "no images in this class folder"),
     ],
 )
 def test_a_file_where_a_folder_should_be_is_told(tmp_path, make, words):

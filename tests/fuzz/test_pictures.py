@@ -1,4 +1,4 @@
-"""Damaged, lying and huge picture files: read, or refused with a reason, by the check before a run and in training alike."""
+"""Damaged, lying and huge image files: read, or refused with a reason, by the check before a run and in training alike."""
 
 import io
 import json
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
 
 
 def examined(data: bytes) -> str | None:
-    """What the check says of a picture file; training must agree with it."""
+    """What the check says of an image file; training must agree with it."""
     with limited(), silent():
         problem = check_image(data)
         try:
@@ -102,13 +102,13 @@ PROFILE_BOMB = chunk(b"iCCP", b"profile\0\0" + zeros(2**27))
 GIF = b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\2\0;"
 LYING = {  # content, words of the reason; None: it is read
     "nothing": (b"", "the file is empty"),
-    "text": (b"no picture", "cannot identify"),
+    "text": (b"no image", "cannot identify"),
     "EPS, which Pillow has Ghostscript run": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n", "cannot identify"),
     "PNG of 900 megapixels": (png(30000, 30000, 2, zeros(100)), "900000000 pixels"),
     "PNG of 41 megapixels": (png(41_000, 1000, 2, zeros(100)), "41000×1000 pixels; PNG is read up to 40 megapixels"),
     "BMP of 900 megapixels": (bitmap(30000, 30000), "900000000 pixels"),
     "BMP of 100 megapixels": (bitmap(10000, 10000), "10000×10000 pixels; BMP is read up to 40 megapixels"),
-    "GIF of 65535 pixels a side": (GIF, "4294836225 pixels"),
+    "GIF of 65535 pixels per side": (GIF, "4294836225 pixels"),
     "PNG with more pixels than it says": (png(8, 8, 2, zeros(10**7)), None),
     "PNG with a long text": (png(8, 8, 2, BLACK, chunk(b"tEXt", b"Comment\0" + b"x" * 2_000_000)), None),
     "PNG with a text that unpacks to much": (png(8, 8, 2, BLACK, TEXT_BOMB), "Decompressed data too large"),
@@ -160,7 +160,7 @@ def test_pictures_of_any_shape_become_the_networks_size(tmp_path, transform, wid
 
 @pytest.fixture
 def odd_files(tmp_path):
-    """A split folder whose class `a` holds a good picture and what is called like one."""
+    """A split folder whose class `a` holds a good image and what is called like one."""
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         Image.new("RGB", (9, 9)).save(tmp_path / name / "good.png")
@@ -195,7 +195,7 @@ def test_what_is_no_regular_file_is_named_and_dropped_like_an_unreadable_picture
             if "good" not in path:
                 with pytest.raises(OSError):
                     load_image(odd_files / path)
-                with pytest.raises(DataError, match=r"unreadable picture \(.+\); mend it, or --skip-bad-images") as caught:
+                with pytest.raises(DataError, match=r"unreadable image \(.+\); mend it, or --skip-bad-images") as caught:
                     FaceDataset(split, create_transform("plain", RGB224))[0, index]
                 assert_one_line(one_line(caught.value))
 
@@ -203,7 +203,7 @@ def test_what_is_no_regular_file_is_named_and_dropped_like_an_unreadable_picture
 def test_a_picture_that_vanishes_between_listing_and_reading_is_named(tmp_path, odd_files):
     split = read_split("train", odd_files)
     (odd_files / "b/good.png").unlink()
-    with pytest.raises(DataError, match=r"no readable picture is left in class b"):
+    with pytest.raises(DataError, match=r"no readable image is left in class b"):
         check_pictures(split, skip_bad=True)
 
 

@@ -93,7 +93,7 @@ def grown(root: Path, seed: int) -> None:
 
 
 def read_splits(root: Path) -> None:
-    """What main.py does with --data before it trains; pictures that are not told of must have been read."""
+    """What main.py does with --data before it trains; images that are not told of must have been read."""
     for name, read in open_source(root).items():
         split = read()
         assert all(label.encode() for label in split.classes), name

@@ -11,7 +11,7 @@ from models.cpu.attention_tap import is_recording
 
 @pytest.fixture(scope="module", params=["poster_v2", "poster_v1_small"])
 def exact(request):
-    """A network in float64 whose attention is far from even, and two pictures."""
+    """A network in float64 whose attention is far from even, and two images."""
     torch.manual_seed(0)
     model = create_model(request.param, 4).eval().requires_grad_(False).double()
     for name, parameter in model.named_parameters():

@@ -34,7 +34,7 @@ def toys(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=NAMES)
 def made(request, toys):
-    """A network's name, line and itself in evaluation mode, and two pictures as it takes them."""
+    """A network's name, line and itself in evaluation mode, and two images as it takes them."""
     torch.manual_seed(0)
     architecture = MODELS[request.param]
     model = create_model(request.param, 5).eval()

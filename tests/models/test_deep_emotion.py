@@ -139,3 +139,13 @@ def test_the_papers_form_warps_the_features_and_not_the_picture():
         model.fc_loc[2].bias += 0.3
         assert not torch.allclose(model(x), before)
     assert all(torch.equal(s, x) for s in seen)
+
+
+def test_in_bfloat16_the_places_of_the_warp_are_those_of_float32():
+    torch.manual_seed(0)
+    model, pictures = create_model("deep_emotion", 3).eval(), torch.randn(2, 1, 48, 48)
+    torch.nn.init.normal_(model.fc_loc[-1].weight, std=0.1)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        short = model.affine(pictures)
+    with torch.no_grad():
+        assert torch.equal(short, model.affine(pictures))  # off by 0.1 pixels when they were rounded

@@ -1,4 +1,4 @@
-"""load_model and predict: a checkpoint in Python, from pictures of any kind to probabilities."""
+"""load_model and predict: a checkpoint in Python, from images of any kind to probabilities."""
 
 import gzip
 import subprocess
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def content():
-    """A checkpoint of ours whose network tells pictures apart."""
+    """A checkpoint of ours whose network tells images apart."""
     torch.manual_seed(0)
     model = create_model("deep_emotion", len(CLASSES))
     with torch.no_grad():
@@ -90,7 +90,7 @@ def test_what_is_no_picture_is_a_type_error(picture, words, checkpoint):
 
 
 def test_an_unreadable_file_is_named_and_another_network_refused(checkpoint, tmp_path):
-    (tmp_path / "b.jpg").write_bytes(b"no picture")
+    (tmp_path / "b.jpg").write_bytes(b"no image")
     for name in ("b.jpg", "missing.jpg"):
         with pytest.raises(DataError, match=rf"{name}: unreadable image \("):
             predict(load_model(checkpoint), tmp_path / name)

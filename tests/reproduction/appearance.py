@@ -1,4 +1,4 @@
-"""Pictures as vectors, for what a split by pictures instead of persons does; and the classifier that has learnt nothing
+"""Pictures as vectors, for what a split by images instead of persons does; and the classifier that has learnt nothing
 but to recognise what it has seen.
 """
 
@@ -24,7 +24,7 @@ def photograph(
     """`pictures` of each person in each of `takes` expressions (all of them where takes == expressions).
 
     A person's looks are strong, and so is the person's own way of showing an expression on that day; what people share
-    in showing an expression is weak (`shared`); `noise` is what differs from picture to picture.
+    in showing an expression is weak (`shared`); `noise` is what differs from image to image.
     """
     rng = np.random.default_rng(seed)
     common = shared * rng.normal(size=(expressions, DIM))
@@ -40,22 +40,22 @@ def photograph(
 
 
 def nearest_neighbour_accuracy(data: Pictures, test: np.ndarray) -> float:
-    """Accuracy on the pictures of the mask `test` by the label of the most similar one of the others."""
+    """Accuracy on the images of the mask `test` by the label of the most similar one of the others."""
     distances = ((data.features[test][:, None] - data.features[~test][None]) ** 2).sum(axis=2)
     return float((data.expressions[~test][distances.argmin(axis=1)] == data.expressions[test]).mean())
 
 
 def random_split(data: Pictures, share: float, seed: int = 0) -> np.ndarray:
-    """A mask of a random `share` of the pictures."""
+    """A mask of a random `share` of the images."""
     order = np.random.default_rng(seed).permutation(len(data.persons))
     return order < share * len(order)
 
 
 def person_split(data: Pictures, share: float) -> np.ndarray:
-    """A mask of all pictures of a `share` of the persons."""
+    """A mask of all images of a `share` of the persons."""
     return data.persons < share * (data.persons.max() + 1)
 
 
 def persons_in_both(data: Pictures, test: np.ndarray) -> float:
-    """Share of the tested pictures whose person is among the others too."""
+    """Share of the tested images whose person is among the others too."""
     return float(np.isin(data.persons[test], data.persons[~test]).mean())

@@ -1,4 +1,4 @@
-"""Runs of the command line on a few pictures, and reading what they leave."""
+"""Runs of the command line on a few images, and reading what they leave."""
 
 import csv
 import json

@@ -13,7 +13,7 @@ KEPT = ("one", "two", "v2", "still")
 
 @pytest.fixture(scope="session")
 def runs_folder(tmp_path_factory):
-    """A folder with drawn faces of three classes in data/, a picture a class and split."""
+    """A folder with drawn faces of three classes in data/, an image a class and split."""
     folder = tmp_path_factory.mktemp("runs")
     write_synthetic(folder / "data", people={"train": 1, "valid": 1, "test": 1}, views=1)
     yield folder

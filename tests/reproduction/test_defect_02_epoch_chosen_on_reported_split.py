@@ -34,7 +34,7 @@ def test_our_choice_never_sees_the_reported_pictures(work, one):
     train("retested", data="retested")
     assert metrics("retested") == metrics(one)  # the table that the choice is made from
     figures = [[row["p_anger"] for row in table(f"log/{name}/predictions.csv")] for name in (one, "retested")]
-    assert figures[0] != figures[1]  # other pictures were reported on
+    assert figures[0] != figures[1]  # other images were reported on
 
 
 def test_the_first_best_epoch_on_valid_is_reported_on_test(work, two):

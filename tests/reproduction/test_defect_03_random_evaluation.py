@@ -1,4 +1,4 @@
-"""3. The AI Hub study's transforms for validation and test erase a random part of the picture (and flip it under
+"""3. The AI Hub study's transforms for validation and test erase a random part of the image (and flip it under
 augmentation), so that two evaluations of one checkpoint differ and both are pessimistic.
 """
 
@@ -12,7 +12,7 @@ PICTURES = 400
 
 
 def marked_pictures() -> tuple[Tensor, Tensor]:
-    """(N, 1, 32, 32) black pictures, half of them with a white spot somewhere, and whether they have one."""
+    """(N, 1, 32, 32) black images, half of them with a white spot somewhere, and whether they have one."""
     images, labels = torch.zeros(PICTURES, 1, 32, 32), torch.arange(PICTURES) % 2
     places = torch.randint(0, 30, (PICTURES, 2), generator=torch.Generator().manual_seed(0))
     for image, label, (y, x) in zip(images, labels, places.tolist()):

@@ -27,7 +27,7 @@ def test_the_published_pipeline_changes_the_pictures_from_epoch_to_epoch(make_pi
 
 @pytest.fixture
 def inputs():
-    """The pictures that networks get, as bytes: {whether they train: [...]}."""
+    """The images that networks get, as bytes: {whether they train: [...]}."""
     seen = {True: [], False: []}
 
     def keep(module: torch.nn.Module, arguments: tuple) -> None:
@@ -40,7 +40,7 @@ def inputs():
 
 
 def test_ours_trains_on_the_very_pictures_that_it_evaluates(work, inputs, tmp_path):
-    for split in ("train", "valid"):  # the same pictures, so that both transforms can be compared
+    for split in ("train", "valid"):  # the same images, so that both transforms can be compared
         shutil.copytree(work / "data/train", work / "same" / split)
     with registered(tmp_path):  # its recipe flips
         train("plain", "--model", "toy", "--seed", 3, data="same", epochs=3, augmentation=False)

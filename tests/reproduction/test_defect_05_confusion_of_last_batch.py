@@ -1,4 +1,4 @@
-"""5. POSTER V2 and the AI Hub study plot the confusion matrix of the last batch only; the pictures come in class order,
+"""5. POSTER V2 and the AI Hub study plot the confusion matrix of the last batch only; the images come in class order,
 so that the published figure shows one class.
 """
 

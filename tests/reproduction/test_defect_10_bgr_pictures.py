@@ -1,4 +1,4 @@
-"""10. POSTER V1 reads RAF-DB with OpenCV, in BGR, and never converts: its checkpoints need BGR pictures, while those of its
+"""10. POSTER V1 reads RAF-DB with OpenCV, in BGR, and never converts: its checkpoints need BGR images, while those of its
 AffectNet code need RGB.
 """
 
@@ -15,7 +15,7 @@ from tests.reproduction.cli_runs import arguments, run, table
 
 
 def coloured(count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(count, 3, 4, 4) RGB pictures, reddish for label 1 and bluish for label 0."""
+    """(count, 3, 4, 4) RGB images, reddish for label 1 and bluish for label 0."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(count) % 2
     pictures = 0.2 * torch.rand(count, 3, 4, 4, generator=generator)

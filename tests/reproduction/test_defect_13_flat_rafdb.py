@@ -1,4 +1,4 @@
-"""13. POSTER V2's instructions show RAF-DB as flat files while the code needs a folder a class: it ends in "Couldn't
+"""13. POSTER V2's instructions show RAF-DB as flat files while the code needs a folder per class: it ends in "Couldn't
 find any class folder", which four users asked about.
 """
 
@@ -10,7 +10,7 @@ from tests.reproduction.cli_runs import run
 
 @pytest.fixture
 def flat(tmp_path, make_picture, monkeypatch):
-    """RAF-DB's aligned pictures as its archive and the published instructions have them."""
+    """RAF-DB's aligned images as its archive and the published instructions have them."""
     for split, prefix in (("train", "train"), ("valid", "test")):
         folder = tmp_path / "rafdb" / split
         folder.mkdir(parents=True)

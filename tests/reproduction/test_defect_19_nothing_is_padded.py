@@ -1,5 +1,5 @@
 """19. The AI Hub study's "keep the aspect ratio, then pad" fits the short side, so that nothing is ever padded and
-pictures of unlike shape cannot be batched.
+images of unlike shape cannot be batched.
 """
 
 import pytest
@@ -15,7 +15,7 @@ SHAPES = [(100, 200), (200, 100), (150, 150), (31, 400)]  # width, height
 
 
 def published_resize(image: Image.Image, size: int = 224) -> tuple[torch.Tensor, int]:
-    """The picture as a tensor, and how many pixels were padded."""
+    """The image as a tensor, and how many pixels were padded."""
     scale = max(size / image.width, size / image.height)
     width, height = round(image.width * scale), round(image.height * scale)
     padding = [max(0, size - width) // 2, max(0, size - height) // 2]
@@ -31,7 +31,7 @@ def test_the_published_resize_pads_nothing_and_cannot_be_batched():
 
 
 def content_box(tensor: torch.Tensor) -> tuple[int, int]:
-    """Width and height of what is not black in a normalised picture."""
+    """Width and height of what is not black in a normalised image."""
     shown = tensor * torch.tensor(STD)[:, None, None] + torch.tensor(MEAN)[:, None, None]
     white = shown.mean(dim=0) > 0.5
     return int(white.any(dim=0).sum()), int(white.any(dim=1).sum())

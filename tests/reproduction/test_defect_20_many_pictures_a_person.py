@@ -1,4 +1,4 @@
-"""20. The AI Hub study's 100 % and 99.58 % come from a small random split of a set with many pictures a person: the
+"""20. The AI Hub study's 100 % and 99.58 % come from a small random split of a set with many images per person: the
 split alone can give them, whatever the model has learnt.
 """
 
@@ -26,4 +26,4 @@ def test_the_data_that_we_split_ourselves_shares_neither_person_nor_picture(tmp_
     contents = [{hashlib.sha256(path.read_bytes()).hexdigest() for path in files[split]} for split in people]
     for facts in (owners, contents):
         assert len(set.union(*facts)) == sum(len(part) for part in facts)
-    assert min(len(files[split]) / len(names) for split, names in zip(people, owners)) == 15  # many pictures a person
+    assert min(len(files[split]) / len(names) for split, names in zip(people, owners)) == 15  # many images per person

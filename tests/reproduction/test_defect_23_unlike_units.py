@@ -24,7 +24,7 @@ def published() -> dict:
 
 
 def operations(name: str) -> int:
-    """What our network executes for one picture, by the same counter."""
+    """What our network executes for one image, by the same counter."""
     model = create_model(name, 7).eval()
     shape = (1, 1, 48, 48) if name.startswith("deep") else (1, 3, 224, 224)
     # the counter knows PyTorch's own matrix products, not the fused attention kernel, not oneDNN's by its own name

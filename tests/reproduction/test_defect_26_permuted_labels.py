@@ -12,7 +12,7 @@ from models import create_model
 from tests.published import write_published
 from tests.reproduction.cli_runs import run, table
 
-# RAF-DB's test pictures in its own numeric order, 1 to 7
+# RAF-DB's test images in its own numeric order, 1 to 7
 RAF_DB = {"surprise": 329, "fear": 74, "disgust": 160, "happiness": 1185, "sadness": 478, "anger": 162, "neutral": 680}
 NUMERIC, ALPHABETICAL = list(RAF_DB), sorted(RAF_DB)
 

@@ -10,7 +10,7 @@ PEOPLE = {"train": 6, "valid": 3, "test": 3}
 
 
 def make_set(root: Path, make_picture, people: dict[str, int] = PEOPLE) -> Path:
-    """root/<split>/{joy,anger}/sNN_<k>.png, one picture a class of each person, all different; returns root."""
+    """root/<split>/{joy,anger}/sNN_<k>.png, one image a class of each person, all different; returns root."""
     person = 0
     for split, count in people.items():
         for label in ("joy", "anger"):

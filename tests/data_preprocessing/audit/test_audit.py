@@ -177,7 +177,7 @@ def test_faces_that_all_look_alike_do_not_make_leakage_but_exact_copies_do(faces
 def test_many_workers_find_the_same_as_one(faces, make_picture, monkeypatch):
     for k in range(120):
         make_picture(1000 + k, (40, 40)).save(faces / "train/joy" / f"s00_{100 + k}.png")
-    (faces / "train/joy/s00_bad.png").write_bytes(b"no picture")
+    (faces / "train/joy/s00_bad.png").write_bytes(b"no image")
     results = []
     for workers in (1, 2):
         monkeypatch.setattr("os.cpu_count", lambda workers=workers: workers)

@@ -17,7 +17,7 @@ from tests.html_pages import Page
 
 @pytest.fixture
 def faces(tmp_path, make_faces) -> Path:
-    """A data set with a near copy across splits, a class that test lacks, and a broken picture."""
+    """A data set with a near copy across splits, a class that test lacks, and a broken image."""
     root = make_faces(tmp_path / "set", {"train": {"a": 3, "b": 3, "c": 1}, "test": {"a": 2, "b": 2}}, (80, 60))
     Image.open(root / "train/a/0.png").save(root / "test/a/copy.jpg", quality=60)
     (root / "test/b/broken.png").write_bytes(b"broken")

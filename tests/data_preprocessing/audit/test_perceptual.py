@@ -1,4 +1,4 @@
-"""Near-duplicates: changed copies are found, other pictures are not, and every pair is seen once whatever the blocks."""
+"""Near-duplicates: changed copies are found, other images are not, and every pair is seen once whatever the blocks."""
 
 import io
 

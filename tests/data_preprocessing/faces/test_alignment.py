@@ -61,7 +61,7 @@ def test_what_lies_beyond_the_edge_is_black(make_picture):
 
 def test_a_box_crop_is_a_square_with_its_margin():
     matrix, how = placed(Face(BOX, 1.0, TEMPLATE), "box", 120, (200, 200), margin=0.1)
-    corners = np.array([(50 - 30, 45 - 30), (50 + 30, 45 + 30)])  # around its centre, 50 × 1.2 pixels a side
+    corners = np.array([(50 - 30, 45 - 30), (50 + 30, 45 + 30)])  # around its centre, 50 × 1.2 pixels per side
     np.testing.assert_allclose(corners @ matrix[:, :2].T + matrix[:, 2], [(0, 0), (120, 120)], atol=1e-9)
     assert how == "box"
 

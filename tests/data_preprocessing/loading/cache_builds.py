@@ -1,4 +1,4 @@
-"""Splits of generated pictures for the tests of the cache, and builds in processes of their own."""
+"""Splits of generated images for the tests of the cache, and builds in processes of their own."""
 
 import multiprocessing
 import time
@@ -14,7 +14,7 @@ from data_preprocessing.loading.stored import Stored
 from data_preprocessing.sources.folders import Split
 
 GREY = Stored(GREY48, "resize")
-COUNT = 100  # pictures: several chunks, the last one short
+COUNT = 100  # images: several chunks, the last one short
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def noise(name: str) -> Image.Image:
 
 
 def generated(count: int = COUNT, **more) -> Generated:
-    """A split of `count` pictures; more: fields of Generated."""
+    """A split of `count` images; more: fields of Generated."""
     return Generated("train", Path("faces"), ("a", "b"), tuple(map(str, range(count))), (0,) * count, **more)
 
 
@@ -60,7 +60,7 @@ def start_build(folder: Path, prepare=lambda: None, **more) -> tuple[multiproces
         prepare()
         try:
             right = is_right(open_cache(generated(**more), "f", GREY, folder, 2, queue.put))
-            queue.put("built" if right else "wrong pictures")
+            queue.put("built" if right else "wrong images")
         except Exception as error:
             queue.put(f"{type(error).__name__}: {error}")
 

@@ -1,4 +1,4 @@
-"""The cache of resized pictures: what is in it, when it is built anew, and what a broken file or full disk does."""
+"""The cache of resized images: what is in it, when it is built anew, and what a broken file or full disk does."""
 
 import errno
 import os
@@ -63,7 +63,7 @@ def test_the_first_open_builds_and_the_second_reads(tmp_path, workers):
     said = []
     assert is_right(open_cache(generated(), "f", GREY, tmp_path / "new" / "folder", workers, said.append))
     size = (HEADER + COUNT * 2 * 48 * 48) / 1e6
-    assert len(said) == 1 and f"caching {COUNT} resized pictures, {size:.1f} MB" in said[0]
+    assert len(said) == 1 and f"caching {COUNT} resized images, {size:.1f} MB" in said[0]
     assert is_right(open_cache(undecodable(), "f", GREY, tmp_path / "new" / "folder", workers, said.append))
     assert len(said) == 1
 
@@ -94,7 +94,7 @@ def test_a_changed_picture_is_decoded_anew(tmp_path):
 def test_parts_of_a_split_have_caches_of_their_own(tmp_path):
     split = generated()
     whole = open_cache(split, "f", GREY, tmp_path)
-    for start in (20, 50):  # as many pictures in both
+    for start in (20, 50):  # as many images in both
         part = replace(split, paths=split.paths[start : start + 10], labels=split.labels[start : start + 10])
         assert np.array_equal(open_cache(part, "f", GREY, tmp_path)[3], whole[start + 3])
 
@@ -130,7 +130,7 @@ def test_a_file_cut_short_while_it_is_open(tmp_path):
     pictures = open_cache(generated(), "f", GREY, tmp_path)
     os.truncate(pictures.path, HEADER + 50 * GREY.nbytes + 1)
     pictures[49]
-    with pytest.raises(DataError, match=r"picture 50 cannot be read \(it has been cut short\); remove the file"):
+    with pytest.raises(DataError, match=r"image 50 cannot be read \(it has been cut short\); remove the file"):
         pictures[50]
 
 
@@ -152,7 +152,7 @@ def test_pickled_pictures_read_the_same_file(tmp_path):
 
 def test_an_unreadable_picture_is_named(tmp_path):
     split = Split("train", tmp_path, ("a",), ("a/broken.png",), (0,))
-    with pytest.raises(DataError, match=r"a/broken\.png: unreadable picture .*--skip-bad-images"):
+    with pytest.raises(DataError, match=r"a/broken\.png: unreadable image .*--skip-bad-images"):
         open_cache(split, "f", GREY, tmp_path / "cache")
     assert leftovers(tmp_path / "cache") == []
 

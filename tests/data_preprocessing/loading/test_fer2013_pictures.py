@@ -1,4 +1,4 @@
-"""The pictures of a FER2013 file: their pixels, unreadable rows, fingerprints and worker processes."""
+"""The images of a FER2013 file: their pixels, unreadable rows, fingerprints and worker processes."""
 
 import pickle
 from dataclasses import replace
@@ -59,7 +59,7 @@ def test_unreadable_row_stops_the_check_and_the_data_set_alike(tmp_path):
     path = broken(tmp_path)
     split = read_fer2013(path)["train"]
     message = failure(check_pictures, split, False)
-    assert message == (f"{path}, row 4: unreadable picture (2303 pixel values instead of 2304); mend it, or --skip-bad-images")
+    assert message == (f"{path}, row 4: unreadable image (2303 pixel values instead of 2304); mend it, or --skip-bad-images")
     assert failure(FaceDataset(split, create_transform("plain")).__getitem__, (0, 2)) == message
 
 

@@ -1,4 +1,4 @@
-"""Which pictures in which order, and augmentation that depends on (seed, epoch, picture) alone."""
+"""Which images in which order, and augmentation that depends on (seed, epoch, image) alone."""
 
 from collections import Counter
 from types import SimpleNamespace
@@ -36,14 +36,14 @@ def assert_same_bits(a: SimpleNamespace, b: SimpleNamespace) -> None:
 
 @pytest.fixture
 def split(tmp_path, make_faces):
-    """Seven pictures of two classes."""
+    """Seven images of two classes."""
     return read_split("train", make_faces(tmp_path, {"train": {"a": 4, "b": 3}}) / "train")
 
 
 @pytest.fixture
 def broken(split):
-    """The same with an unreadable picture, b/1.png, at index 5."""
-    (split.folder / "b" / "1.png").write_text("no picture")
+    """The same with an unreadable image, b/1.png, at index 5."""
+    (split.folder / "b" / "1.png").write_text("no image")
     return split
 
 

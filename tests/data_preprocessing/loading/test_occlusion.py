@@ -42,7 +42,7 @@ def same(first: Image.Image, second: Image.Image) -> bool:
 
 
 def black_and_white(seed: int, size: tuple[int, int], mode: str = "RGB") -> tuple[Image.Image, Image.Image]:
-    """A black and a white picture under the same headset: they are equal where, and only where, it is opaque."""
+    """A black and a white image under the same headset: they are equal where, and only where, it is opaque."""
     covered = []
     for shade in (0, 255):
         torch.manual_seed(seed)
@@ -206,13 +206,13 @@ def test_examples_show_the_pictures_of_the_data(make_faces, tmp_path):
         ("nowhere", "out.png", "no such folder"),
         ("faces", "out.jpg", "ends in .png"),
         ("faces", "missing/out.png", "No such file"),
-        ("broken", "out.png", "unreadable picture"),
+        ("broken", "out.png", "unreadable image"),
     ],
 )
 def test_wrong_arguments_are_told_in_one_line(make_faces, tmp_path, capsys, data, out, message):
     make_faces(tmp_path / "faces", {"train": {"a": 1, "b": 1}})
     make_faces(tmp_path / "broken", {"train": {"a": 1, "b": 1}})
-    (tmp_path / "broken/train/a/0.png").write_bytes(b"no picture")
+    (tmp_path / "broken/train/a/0.png").write_bytes(b"no image")
     before = sorted(tmp_path.rglob("*"))
     assert main(["--data", str(tmp_path / data), "--out", str(tmp_path / out)]) == 2
     error = capsys.readouterr().err

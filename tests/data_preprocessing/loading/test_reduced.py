@@ -1,4 +1,4 @@
-"""Transforms on cached pictures: the plain pipeline's bits at the rows and columns that the network keeps."""
+"""Transforms on cached images: the plain pipeline's bits at the rows and columns that the network keeps."""
 
 import numpy as np
 import pytest

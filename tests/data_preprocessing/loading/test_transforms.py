@@ -1,4 +1,4 @@
-"""What the named pipelines do to a picture."""
+"""What the named pipelines do to an image."""
 
 import numpy as np
 import pytest

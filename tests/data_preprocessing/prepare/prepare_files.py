@@ -8,13 +8,13 @@ from PIL import Image
 
 
 def picture(seed: int = 0, size: tuple[int, int] = (40, 30)) -> Image.Image:
-    """A smooth RGB picture, so that JPEG and resizing change it little."""
+    """A smooth RGB image, so that JPEG and resizing change it little."""
     patches = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
     return Image.fromarray(patches).resize(size, Image.Resampling.BICUBIC)
 
 
 def content(image: Image.Image, format: str = "PNG", **options) -> bytes:
-    """The bytes of a picture file."""
+    """The bytes of an image file."""
     target = io.BytesIO()
     image.save(target, format, **options)
     return target.getvalue()
@@ -31,7 +31,7 @@ def write_files(root: Path, files: dict[str, bytes]) -> Path:
 def class_tree(
     root: Path, classes: tuple[str, ...] = ("joy", "sad"), count: int = 10, size: tuple[int, int] = (40, 30)
 ) -> Path:
-    """root/<class>/p<person>_<k>.png, two pictures a person, all different; returns root."""
+    """root/<class>/p<person>_<k>.png, two images per person, all different; returns root."""
     for place, name in enumerate(classes):
         pictures = {f"p{k // 2}_{k}.png": content(picture(place * count + k, size)) for k in range(count)}
         write_files(root / name, pictures)

@@ -1,4 +1,4 @@
-"""What is written of a picture: crop, margin, square, reduced decoding, upright, and what is refused."""
+"""What is written of an image: crop, margin, square, reduced decoding, upright, and what is refused."""
 
 import io
 import struct
@@ -23,7 +23,7 @@ def pixels(data: bytes) -> np.ndarray:
 
 
 def turned(image: Image.Image, format: str) -> bytes:
-    """A picture file that says it is to be turned by a quarter."""
+    """An image file that says it is to be turned by a quarter."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     return content(image, format, exif=exif)
@@ -86,7 +86,7 @@ def test_empty_boxes_are_refused(box):
 
 @pytest.mark.parametrize("box", [(-9, 0, 0, 9), (40, 0, 50, 9), (0, -9, 9, -1), (0, 30, 9, 40)], ids=str)
 def test_boxes_outside_are_refused(box):
-    with pytest.raises(ValueError, match=r"face box \(.*\) lies outside the picture of 40×30 pixels"):
+    with pytest.raises(ValueError, match=r"face box \(.*\) lies outside the image of 40×30 pixels"):
         crop_area(box, (40, 30), 1.0)
 
 

@@ -45,7 +45,7 @@ def refused(capsys, *arguments, **named) -> str:
 
 
 def labelled(out: Path) -> dict[str, set[str]]:
-    """split -> <class>/<stem> of its pictures."""
+    """split -> <class>/<stem> of its images."""
     return {
         folder.name: {f"{p.parent.name}/{p.stem}" for p in folder.rglob("*.jpg")} for folder in out.iterdir() if folder.is_dir()
     }
@@ -107,24 +107,24 @@ def test_classes_are_grouped_and_the_rest_is_counted(source, out, capsys):
     assert run(source, out, "--classes", "good=joy+기쁨,sad") == 0
     assert {p.name for p in (out / "train").iterdir()} == {"good", "sad"}
     assert run(source, out.with_name("two"), "--classes", "joy,sad") == 0
-    assert "note: --classes leaves out 20 of 60 pictures" in capsys.readouterr().out
+    assert "note: --classes leaves out 20 of 60 images" in capsys.readouterr().out
 
 
 def test_files_that_are_no_pictures_and_gaps_are_said(source, out, capsys):
     write_files(source, {"readme.txt": b"", "joy/LICENSE": b"", "fear/only.png": content(picture())})
     assert run(source, out) == 0
     said = capsys.readouterr().out
-    assert "note: 2 files are no pictures: 1 no ending, 1 .txt" in said
-    assert "note: valid has no picture of fear: it gets no recall there" in said
-    assert "note: test has no picture of fear" in said and "train has no" not in said
+    assert "note: 2 files are no images: 1 no ending, 1 .txt" in said
+    assert "note: valid has no image of fear: it gets no recall there" in said
+    assert "note: test has no image of fear" in said and "train has no" not in said
 
 
 def test_skipped_pictures_are_counted(source, out, capsys):
-    write_files(source, {"joy/p0_0.png": b"no picture"})
+    write_files(source, {"joy/p0_0.png": b"no image"})
     message = refused(capsys, source, out)
-    assert "joy/p0_0.png: unreadable picture" in message and "--resume --skip-bad-images" in message
+    assert "joy/p0_0.png: unreadable image" in message and "--resume --skip-bad-images" in message
     assert run(source, out, "--resume", "--skip-bad-images") == 0
-    assert f"note: 1 unreadable picture left out, listed in {out / 'skipped.csv'}" in capsys.readouterr().out
+    assert f"note: 1 unreadable image left out, listed in {out / 'skipped.csv'}" in capsys.readouterr().out
 
 
 def test_wrong_layout_says_which_name_fits(tmp_path, out, capsys):
@@ -153,7 +153,7 @@ def test_the_folder_reader_is_named_only_if_no_other_fits(source, out, capsys):
 def test_trees_without_classes_are_refused(source, tmp_path, out, capsys):
     image = content(picture())
     trees = {
-        "no pictures; expected CLASS": {"a.txt": b""},
+        "no images; expected CLASS": {"a.txt": b""},
         "only one class folder, a; expected": {"train/a/1.png": image, "test/a/2.png": image},
         "test/2.png lies in no class folder": {"train/a/1.png": image, "train/b/1.png": image, "test/2.png": image},
         "other/2.png lies beside the split folders": {"train/a/1.png": image, "train/b/1.png": image, "other/2.png": image},

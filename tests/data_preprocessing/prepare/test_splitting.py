@@ -16,7 +16,7 @@ CLASSES = ("anger", "joy", "neutral")
 
 
 def people(number: int, seed: int = 0, split: str | None = None, start: int = 0) -> list[Record]:
-    """Some pictures of `number` persons, fewer of the later classes."""
+    """Some images of `number` persons, fewer of the later classes."""
     rng = random.Random(seed)
     found = []
     for person in range(start, start + number):
@@ -119,7 +119,7 @@ def test_given_without_valid_gets_one_out_of_train(known):
     records = people(100, split="train") + people(20, 1, "test", 100)
     records = records if known else without(records, subject=None)
     split, notes = assign_splits(records)
-    how = "by subject" if known else "at random by picture"
+    how = "by subject" if known else "at random by image"
     assert notes == (f"the data set gives only train and test: valid cut out of train {how}",)
     assert {r.source for r in split if r.split == "test"} == {r.source for r in records if r.split == "test"}
     found = counts(split)
@@ -200,7 +200,7 @@ def test_subjects_are_the_first_group_or_the_whole_match():
     records = [Record("joy/s001_a.jpg", "joy"), Record("joy/s002_a.jpg", "joy", "old")]
     assert [r.subject for r in name_subjects(records, r"s\d+")] == ["s001", "s002"]
     assert [r.subject for r in name_subjects(records, r"s(\d+)_(.)")] == ["001", "002"]
-    with pytest.raises(DataError, match=r"finds no subject in joy/s002_a\.jpg; it must for every picture"):
+    with pytest.raises(DataError, match=r"finds no subject in joy/s002_a\.jpg; it must for every image"):
         name_subjects(records, "s001")
     with pytest.raises(DataError, match=r"--subject-regex '\(': no regular expression"):
         name_subjects(records, "(")

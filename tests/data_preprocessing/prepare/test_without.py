@@ -157,7 +157,7 @@ def test_same_files_need_size_0_and_whole_images(faces, clean, tmp_path, capsys)
     assert "has no image files" in capsys.readouterr().err and not clean.exists()
     (faces / "train/joy/s00_0.png").write_bytes(b"broken")
     assert main(["folder", "--source", str(faces), *flags]) == 2
-    assert "train/joy/s00_0.png: unreadable picture" in capsys.readouterr().err
+    assert "train/joy/s00_0.png: unreadable image" in capsys.readouterr().err
 
 
 def test_a_row_about_one_of_several_faces_of_an_image_takes_no_other_with_it(tmp_path, make_picture, capsys):

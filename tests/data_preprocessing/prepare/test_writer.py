@@ -96,7 +96,7 @@ def test_names_are_unique_safe_and_do_not_hang_on_the_order():
 def test_a_name_that_a_hashed_one_would_take_is_refused():
     taken = "1-" + hashlib.sha256(b"a/1.jpg").hexdigest()[:16]
     records = [Record(source, "joy", split="train") for source in ("a/1.jpg", "b/1.jpg", f"{taken}.jpg")]
-    with pytest.raises(DataError, match=rf"two pictures would be called train/joy/{taken}\.jpg"):
+    with pytest.raises(DataError, match=rf"two images would be called train/joy/{taken}\.jpg"):
         plan_tasks(records, "jpg")
 
 
@@ -157,7 +157,7 @@ def test_an_unreadable_picture_stops_and_a_mended_one_goes_on(tree, tmp_path):
     whole, name, out = tree.read("joy/p2_4.png"), tmp_path / "source" / "joy" / "p2_4.png", tmp_path / "out"
     write_records(tree, records_of(tree), tmp_path / "expected", FORM)
     name.write_bytes(whole[:50])
-    with pytest.raises(DataError, match=r"source: joy/p2_4\.png: unreadable picture \(.+\); mend it and --resume"):
+    with pytest.raises(DataError, match=r"source: joy/p2_4\.png: unreadable image \(.+\); mend it and --resume"):
         write_records(tree, records_of(tree), out, FORM)
     done = {path: path.stat().st_mtime_ns for path in out.rglob("*.jpg")}
     assert done and not (out / "manifest.csv").exists()
@@ -167,7 +167,7 @@ def test_an_unreadable_picture_stops_and_a_mended_one_goes_on(tree, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in done} == done
 
 
-@pytest.mark.parametrize("bad", [b"", b"no picture", "cut", "absent", "box"])
+@pytest.mark.parametrize("bad", [b"", b"no image", "cut", "absent", "box"])
 def test_skipped_pictures_are_listed(tree, tmp_path, bad):
     target = tmp_path / "source" / "joy" / "p2_4.png"
     if bad == "absent":
@@ -226,8 +226,8 @@ def test_several_processes_write_the_same(tmp_path):
         write_records(tree, records_of(tree), tmp_path / str(workers), FORM, workers=workers, progress=progress)
     assert len(files_below(tmp_path / "1")) == 102 and files_below(tmp_path / "1") == files_below(tmp_path / "2")
     assert seen == [(100, f"writing {tmp_path / '1'}"), (100, f"writing {tmp_path / '2'}")]
-    write_files(tmp_path / "source", {"joy/p2_4.png": b"no picture"})
-    with pytest.raises(DataError, match=r"joy/p2_4\.png: unreadable picture"):
+    write_files(tmp_path / "source", {"joy/p2_4.png": b"no image"})
+    with pytest.raises(DataError, match=r"joy/p2_4\.png: unreadable image"):
         write_records(tree, records_of(tree), tmp_path / "3", FORM, workers=2)
 
 

@@ -9,7 +9,7 @@ def annotation(emotion: str | None, box: tuple | None = (10.0, 20.0, 110.0, 170.
 
 
 def entry(file: str, uploader: str | None = "기쁨", seen: tuple = ("기쁨", "기쁨", "기쁨"), boxes: tuple | None = None) -> dict:
-    """What a list says of one picture: the emotions of the uploader and of the three annotators, and their boxes."""
+    """What a list says of one image: the emotions of the uploader and of the three annotators, and their boxes."""
     boxes = boxes or ((10.0, 20.0, 110.0, 170.5),) * 3
     annotations = {f"annot_{who}": annotation(emotion, box) for who, emotion, box in zip("ABC", seen, boxes)}
     person = {"filename": file, "gender": "남", "age": 30, "isProf": "전문인", "bg_uploader": "집"}

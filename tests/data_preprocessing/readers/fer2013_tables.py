@@ -6,12 +6,12 @@ USAGES = ("Training", "PublicTest", "Training", "PrivateTest")
 
 
 def values(seed: int) -> bytes:
-    """The grey values of picture `seed`."""
+    """The grey values of image `seed`."""
     return np.random.default_rng(seed).integers(0, 256, 48 * 48, dtype=np.uint8).tobytes()
 
 
 def text_of(seed: int) -> str:
-    """The picture as the file writes it."""
+    """The image as the file writes it."""
     return " ".join(map(str, values(seed)))
 
 
@@ -20,5 +20,5 @@ def table(*rows: str, header: str = "emotion,pixels,Usage") -> str:
 
 
 def usual(usages: tuple[str, ...] = USAGES) -> str:
-    """Row k + 2 has label k and picture k."""
+    """Row k + 2 has label k and image k."""
     return table(*(f"{k},{text_of(k)},{usage}" for k, usage in enumerate(usages)))

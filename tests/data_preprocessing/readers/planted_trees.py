@@ -15,14 +15,14 @@ from data_preprocessing.sources.trees import open_tree
 
 
 def png(seed: int = 0) -> bytes:
-    """A small generated picture as a PNG file."""
+    """A small generated image as a PNG file."""
     data = io.BytesIO()
     Image.fromarray(np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)).save(data, "png")
     return data.getvalue()
 
 
 def plant(root: Path, *pictures: str, **texts: str | bytes) -> Path:
-    """Files below `root`: pictures, and other files of the names and contents in `texts`; returns root."""
+    """Files below `root`: images, and other files of the names and contents in `texts`; returns root."""
     for name, content in {**{name: png(k) for k, name in enumerate(pictures)}, **texts}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content if isinstance(content, bytes) else content.encode())

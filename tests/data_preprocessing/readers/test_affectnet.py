@@ -14,7 +14,7 @@ from data_preprocessing.sources.trees import open_tree
 
 def picture(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"a picture")
+    path.write_bytes(b"an image")
 
 
 def annotate(root: Path, folder: str, labels: list, names: list | None = None) -> Path:
@@ -72,14 +72,14 @@ def test_seven_classes_drop_contempt_and_count_it(tmp_path):
     annotate(tmp_path, "train_set", [0, 7, 6, 7])
     listing = read(tmp_path, 7)
     assert labels_of(listing) == ["neutral", "anger"]
-    assert any("contempt" in note and note.startswith("2 pictures") for note in listing.notes)
+    assert any("contempt" in note and note.startswith("2 images") for note in listing.notes)
     assert labels_of(read(tmp_path, 8)) == ["neutral", "contempt", "anger", "contempt"]
 
 
 def test_labels_of_no_expression_are_dropped_and_counted(tmp_path):
     listing = read(annotate(tmp_path, "train_set", [0, 8, 9, 10, 7]))
     assert labels_of(listing) == ["neutral", "contempt"]
-    assert [note for note in listing.notes if "no expression" in note and note.startswith("3 pictures")]
+    assert [note for note in listing.notes if "no expression" in note and note.startswith("3 images")]
     assert "no expression" in failure(annotate(tmp_path / "b", "train_set", [8, 9]))
 
 
@@ -105,8 +105,8 @@ def test_pictures_and_annotations_without_their_counterpart_are_counted_and_name
     listing = read(tmp_path)
     assert labels_of(listing) == ["neutral", "sadness"]
     missing, extra, _ = listing.notes
-    assert missing.startswith("1 labelled picture is") and missing.endswith("train_set/annotations names: 1")
-    assert extra.startswith("1 picture is") and extra.endswith("left out: train_set/images/9.jpg")
+    assert missing.startswith("1 labelled image is") and missing.endswith("train_set/annotations names: 1")
+    assert extra.startswith("1 image is") and extra.endswith("left out: train_set/images/9.jpg")
 
 
 BROKEN = [
@@ -187,7 +187,7 @@ def test_set_without_labels_or_without_its_pictures_is_named(tmp_path):
     assert "train_set/ has no labels" in failure(tmp_path) and "train_annotations.txt" in failure(tmp_path)
     put_list(tmp_path, "train_set/train_annotations.txt", "5.jpg 1")
     message = failure(tmp_path)
-    assert "train_set/ has no picture with a label" in message and "names: 5;" in message
+    assert "train_set/ has no image with a label" in message and "names: 5;" in message
 
 
 def test_other_layout_is_refused_with_what_was_found(tmp_path):

@@ -77,7 +77,7 @@ def test_flat_form_takes_the_split_from_the_folder(tmp_path, place, folder):
         ("surprise", "valid"),
     ]
     (note,) = read(tmp_path).notes
-    assert "1 pictures of the official test split" in note
+    assert "1 images of the official test split" in note
 
 
 def test_flat_folders_may_be_archives(tmp_path):
@@ -96,7 +96,7 @@ def test_class_folders_are_named_by_the_labels(tmp_path):
         assert tuple(found[split, str(k)] for k in range(1, 8)) == rafdb.CLASSES
     assert len(read(tmp_path).records) == 14
     assert [note for note in read(tmp_path).notes] == [
-        "1 picture is in no class folder 1 to 7, left out: DATASET/train/spare.jpg"
+        "1 image is in no class folder 1 to 7, left out: DATASET/train/spare.jpg"
     ]
 
 
@@ -112,7 +112,7 @@ def test_pictures_and_lines_without_their_counterpart_are_counted_and_named(tmp_
     listing = read(tmp_path)
     assert len(listing.records) == 3
     copies, missing, extra = listing.notes
-    assert "more than once" in copies and copies.startswith("1 picture is") and copies.endswith(": more/test_0001_aligned.jpg")
+    assert "more than once" in copies and copies.startswith("1 image is") and copies.endswith(": more/test_0001_aligned.jpg")
     assert missing.startswith("1 ") and missing.endswith(": train_00009") and LIST in missing
     assert extra.startswith("2 ") and extra.endswith("left out: Image/aligned/train_00007_aligned.jpg, photo.jpg")
 

@@ -1,4 +1,4 @@
-"""AI Hub 82: which entry belongs to which picture, and what becomes of labels, subjects and boxes."""
+"""AI Hub 82: which entry belongs to which image, and what becomes of labels, subjects and boxes."""
 
 import unicodedata
 
@@ -32,7 +32,7 @@ def test_entry_labels_the_picture_of_its_name(tmp_path):
     assert found.records == (Record("기쁨/0a1b_남_30_기쁨_집_1.jpg", "joy", "0a1b", None, box),)
     assert found.notes == (
         "entries: 1 in 1 lists",
-        "pictures on which the uploader and the annotators' majority disagree: 0 of 1 (0.0%)",
+        "images on which the uploader and the annotators' majority disagree: 0 of 1 (0.0%)",
     )
 
 

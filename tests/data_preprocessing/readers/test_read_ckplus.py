@@ -1,4 +1,4 @@
-"""CK+ in its native form, sequences and label files, and as folders of 48×48 pictures."""
+"""CK+ in its native form, sequences and label files, and as folders of 48×48 images."""
 
 import pytest
 
@@ -75,7 +75,7 @@ def test_sequences_without_label_or_pictures_are_counted(tmp_path):
     found = listing(ckplus, tmp_path, neutral=True)
     assert {name.split("/")[1:3] == ["S005", "001"] for name in labels(found)} == {True}
     assert note(found, "without a label") == "sequences without a label, left out: 2 (S005/002, S010/001)"
-    assert note(found, "without pictures") == "labelled sequences without pictures: 1 (S011/006)"
+    assert note(found, "without images") == "labelled sequences without images: 1 (S011/006)"
 
 
 def test_archives_as_distributed(tmp_path):
@@ -128,7 +128,7 @@ def test_neutral_class_folder_is_kept(tmp_path):
 def test_other_pictures_beside_class_folders_are_counted(tmp_path, other):
     found = listing(ckplus, plant(tmp_path, "anger/S010_004_00000017.png", other), neutral=False)
     assert labels(found) == {"anger/S010_004_00000017.png": "anger"}
-    assert found.notes == (f"pictures not as anger/S010_004_00000017.png, left out: 1 ({other})",)
+    assert found.notes == (f"images not as anger/S010_004_00000017.png, left out: 1 ({other})",)
 
 
 def test_native_form_alone_is_read_where_both_are_there(tmp_path):
@@ -136,7 +136,7 @@ def test_native_form_alone_is_read_where_both_are_there(tmp_path):
     plant(tmp_path, *pictures, "CK+48/anger/S005_001_00000003.png", **label_file("S005", "001", "1"))
     found = listing(ckplus, tmp_path, neutral=False)
     assert list(labels(found)) == pictures
-    assert found.notes == ("pictures in no folder subject/sequence, left out: 1 (CK+48/anger/S005_001_00000003.png)",)
+    assert found.notes == ("images in no folder subject/sequence, left out: 1 (CK+48/anger/S005_001_00000003.png)",)
 
 
 def test_copy_in_another_folder_of_the_class_is_taken_once(tmp_path):

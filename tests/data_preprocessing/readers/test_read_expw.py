@@ -87,14 +87,14 @@ def test_faces_of_one_image_are_written_apart_and_stay_in_one_split(tmp_path):
     assert all(len(found) == 1 for found in splits.values()) and {row[4] for row in rows} == {"train", "valid", "test"}
 
 
-@pytest.mark.parametrize(("box", "part"), [("9 9 12 12", "lies outside the picture"), ("1 1 1 3", "empty face box")])
+@pytest.mark.parametrize(("box", "part"), [("9 9 12 12", "lies outside the image"), ("1 1 1 3", "empty face box")])
 def test_a_box_outside_or_empty_is_named_and_may_be_skipped(tmp_path, capsys, box, part):
     line = f"3.jpg 7 {box} 1 1"
     assert prepared(tmp_path, line) == 2
     message = capsys.readouterr().err
     assert "origin/3.jpg" in message and part in message and "--skip-bad-images" in message
     assert write(tmp_path, "--resume", "--skip-bad-images") == 0
-    assert "1 unreadable picture left out" in capsys.readouterr().out
+    assert "1 unreadable image left out" in capsys.readouterr().out
 
 
 def test_several_faces_of_one_class_get_names_of_their_own(tmp_path):

@@ -34,7 +34,7 @@ def test_archive_is_read_as_the_folder_is(tmp_path):
 def test_other_folders_are_counted(tmp_path, other):
     found = listing(ferg, plant(tmp_path, "aia/aia_anger/aia_anger_1.png", other, **{"notes.txt": "text"}))
     assert labels(found) == {"aia/aia_anger/aia_anger_1.png": "anger"}
-    assert found.notes == (f"pictures in no folder character_expression, left out: 1 ({other})",)
+    assert found.notes == (f"images in no folder character_expression, left out: 1 ({other})",)
 
 
 def test_picture_that_is_there_twice_is_taken_once(tmp_path):

@@ -31,7 +31,7 @@ def test_case_and_ending_of_the_name_do_not_matter(tmp_path):
 def test_name_that_does_not_fit_is_counted(tmp_path, other):
     found = listing(jaffe, plant(tmp_path, "KA.AN1.39.tiff", f"more/{other}", **{"README_FIRST.txt": "read"}))
     assert labels(found) == {"KA.AN1.39.tiff": "anger"}
-    assert found.notes == (f"pictures not called as JAFFE's, left out: 1 (more/{other})",)
+    assert found.notes == (f"images not called as JAFFE's, left out: 1 (more/{other})",)
 
 
 def test_picture_that_is_there_twice_is_taken_once(tmp_path):

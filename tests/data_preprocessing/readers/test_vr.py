@@ -1,4 +1,4 @@
-"""Class folders of pictures, in splits or not."""
+"""Class folders of images, in splits or not."""
 
 import unicodedata
 import zipfile
@@ -69,7 +69,7 @@ def test_korean_classes_are_composed(tmp_path, form):
 
 def test_pictures_in_no_class_folder_are_counted(tmp_path):
     listing = read(write(tmp_path, "train/E01/a.jpg", "train/E02/b.jpg", "train/c.jpg"))
-    assert listing.notes == ("1 picture is in no class folder, left out: train/c.jpg",)
+    assert listing.notes == ("1 image is in no class folder, left out: train/c.jpg",)
     assert len(listing.records) == 2
     listing = read(write(tmp_path / "plain", "E01/a.jpg", "E02/b.jpg", "c.jpg"))
     assert listing.notes[0].endswith(": c.jpg") and len(listing.records) == 2

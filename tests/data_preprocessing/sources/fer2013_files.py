@@ -1,4 +1,4 @@
-"""Small FER2013 files with known pictures, and looking at what was read of them."""
+"""Small FER2013 files with known images, and looking at what was read of them."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def levels(seed: int) -> np.ndarray:
 
 
 def text_of(seed: int) -> str:
-    """The picture `levels(seed)` as the file writes it."""
+    """The image `levels(seed)` as the file writes it."""
     return " ".join(str(value) for value in levels(seed).flat)
 
 
@@ -25,12 +25,12 @@ def write(path: Path, *lines: str) -> Path:
 
 
 def write_usual(path: Path, first_label: int = 0) -> Path:
-    """fer2013.csv with six rows; row k + 2 has picture k and label first_label + k."""
+    """fer2013.csv with six rows; row k + 2 has image k and label first_label + k."""
     return write(path, HEADER, *(f"{first_label + k},{text_of(k)},{usage}" for k, usage in enumerate(USAGES)))
 
 
 def pixels(split: CsvSplit) -> list[bytes]:
-    """The grey levels of every picture, which must be the same in the three channels."""
+    """The grey levels of every image, which must be the same in the three channels."""
     found = []
     for index in range(len(split.paths)):
         image = split.picture(index)

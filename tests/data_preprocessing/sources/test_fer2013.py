@@ -96,7 +96,7 @@ def test_file_without_usage_gives_its_first_rows_to_valid(tmp_path):
 
 
 def test_kaggle_train_is_split_where_its_authors_did(tmp_path):
-    # pictures are unreadable here, which keeps the file small; the number is that of PublicTest in fer2013.csv
+    # images are unreadable here, which keeps the file small; the number is that of PublicTest in fer2013.csv
     path = write(tmp_path / "train.csv", "emotion,pixels", *["0,0"] * 3590)
     splits = read_fer2013(path)
     assert VALID_ROWS == 3589

@@ -1,4 +1,4 @@
-"""Finding splits and classes, and checking every picture before a run."""
+"""Finding splits and classes, and checking every image before a run."""
 
 import unicodedata
 from pathlib import Path
@@ -17,7 +17,7 @@ def split_of(name: str, classes: tuple[str, ...], labels: tuple[int, ...] = ()) 
 
 @pytest.fixture
 def train(tmp_path, make_faces) -> Path:
-    """A train folder of two classes with three and two pictures."""
+    """A train folder of two classes with three and two images."""
     return make_faces(tmp_path / "data", {"train": {"anger": 3, "joy": 2}}) / "train"
 
 
@@ -175,7 +175,7 @@ def test_decomposed_korean_folder_becomes_a_composed_class(tmp_path, make_faces)
     tree = {"train": {unicodedata.normalize("NFD", name): 1 for name in names}}
     split = read_split("train", make_faces(tmp_path, tree) / "train")
     assert split.classes == names
-    checked = check_pictures(split, skip_bad=False)  # the pictures are still found under their own names
+    checked = check_pictures(split, skip_bad=False)  # the images are still found under their own names
     assert checked.split == split and checked.bad == []
 
 

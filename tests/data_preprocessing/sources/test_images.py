@@ -1,4 +1,4 @@
-"""Reading pictures of every kind as RGB, and telling what is wrong with broken ones."""
+"""Reading images of every kind as RGB, and telling what is wrong with broken ones."""
 
 import io
 import re
@@ -37,7 +37,7 @@ def floating(*values: float) -> Image.Image:
 
 
 def levels(image: Image.Image) -> list[int]:
-    """The grey levels of a one-row RGB picture."""
+    """The grey levels of a one-row RGB image."""
     pixels = np.asarray(image)
     assert (pixels == pixels[..., :1]).all()
     return pixels[0, :, 0].tolist()
@@ -173,7 +173,7 @@ def test_truncated_file_gives_a_reason(make_picture, kind, share):
     assert_reason(check_image(data[: int(share * len(data))]))
 
 
-@pytest.mark.parametrize("data", [b"", b"this is no picture\nbut two lines of text\n", bytes(200), b"\xff\xd8\xff"])
+@pytest.mark.parametrize("data", [b"", b"this is no image\nbut two lines of text\n", bytes(200), b"\xff\xd8\xff"])
 def test_what_is_no_picture_gives_a_reason(data):
     assert_reason(check_image(data))
 
@@ -194,6 +194,6 @@ def test_decoder_failing_with_a_key_error_gives_a_reason(make_picture, monkeypat
 @pytest.mark.parametrize("name", ["text.jpg", "empty.png"])
 def test_loading_what_is_no_picture_raises(tmp_path, name):
     path = tmp_path / name
-    path.write_text("no picture" if name == "text.jpg" else "")
+    path.write_text("no image" if name == "text.jpg" else "")
     with pytest.raises((OSError, ValueError)):
         load_image(path)

@@ -25,10 +25,10 @@ def test_folder_gives_its_splits(tmp_path, make_faces):
 
 
 def test_folder_is_listed_only_when_a_split_is_read(tmp_path, make_faces):
-    root = make_faces(tmp_path, {"train": {"anger": 1, "joy": 1}, "valid": {"no pictures": 0}})
+    root = make_faces(tmp_path, {"train": {"anger": 1, "joy": 1}, "valid": {"no images": 0}})
     source = open_source(str(root))
     assert source["train"]().counts() == {"anger": 1, "joy": 1}
-    with pytest.raises(DataError, match="no pictures"):
+    with pytest.raises(DataError, match="no images"):
         source["valid"]()
 
 
@@ -76,7 +76,7 @@ LIST = "list_patition_label.txt"
 
 @pytest.fixture
 def rafdb_tree(tmp_path, make_picture):
-    """rafdb_tree(train folder, other folder, list file): two pictures of labels 4 and 1 in each; returns the root."""
+    """rafdb_tree(train folder, other folder, list file): two images of labels 4 and 1 in each; returns the root."""
 
     def make(train: str, other: str, place: str) -> Path:
         root, lines = tmp_path / "raf", []
@@ -125,11 +125,11 @@ def test_pictures_of_a_data_set_in_its_own_layout_are_read_checked_and_pickled(r
     assert (
         check_pictures(open_source(root)["train"](), skip_bad=False, known=checked.stamps).fingerprint != checked.fingerprint
     )  # other labels, same files
-    (root / "train/train_0_aligned.jpg").write_bytes(b"no picture")
-    with pytest.raises(DataError, match=r"train_0_aligned\.jpg: unreadable picture"):
+    (root / "train/train_0_aligned.jpg").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"train_0_aligned\.jpg: unreadable image"):
         check_pictures(split, skip_bad=False)
     (root / "train/train_0_aligned.jpg").unlink()
-    with pytest.raises(DataError, match=r"train_0_aligned\.jpg: unreadable picture"):
+    with pytest.raises(DataError, match=r"train_0_aligned\.jpg: unreadable image"):
         check_pictures(split, skip_bad=False)
 
 
@@ -161,7 +161,7 @@ def test_single_class_is_refused(rafdb_tree):
 def test_list_of_train_alone_says_which_labels_are_missing(rafdb_tree):
     root = rafdb_tree("train", "valid", LIST)
     (root / LIST).write_text("train_0.jpg 1\ntrain_1.jpg 4\n")
-    words = rf"the labels are of train alone \(2 pictures .*valid/test_2_aligned.*prepare rafdb --source {root} --out"
+    words = rf"the labels are of train alone \(2 images .*valid/test_2_aligned.*prepare rafdb --source {root} --out"
     with pytest.raises(DataError, match=words):
         open_source(root)
 

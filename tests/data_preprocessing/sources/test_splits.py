@@ -1,4 +1,4 @@
-"""A split reads, inspects and fingerprints its own pictures; unreadable ones are named or dropped."""
+"""A split reads, inspects and fingerprints its own images; unreadable ones are named or dropped."""
 
 import hashlib
 import shutil
@@ -16,7 +16,7 @@ from tests.data_preprocessing.refusals import failure
 
 @pytest.fixture
 def train(tmp_path, make_faces) -> Path:
-    """A train folder of two classes with three and two pictures."""
+    """A train folder of two classes with three and two images."""
     return make_faces(tmp_path / "data", {"train": {"anger": 3, "joy": 2}}) / "train"
 
 
@@ -32,7 +32,7 @@ def test_picture_is_the_file_in_rgb(train):
 
 def test_picture_that_cannot_be_decoded_raises_the_decoders_own_error(train):
     split = read_split("train", train)
-    (train / split.paths[1]).write_bytes(b"no picture")
+    (train / split.paths[1]).write_bytes(b"no image")
     with pytest.raises(OSError) as caught:
         split.picture(1)
     assert not isinstance(caught.value, DataError)
@@ -62,7 +62,7 @@ def test_good_pictures_pass_unchanged(train):
     assert len(checked.fingerprint) == 64 and set(checked.fingerprint) <= set("0123456789abcdef")
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", None])
+@pytest.mark.parametrize("content", [b"", b"no image", None])
 def test_unreadable_picture_is_named(train, content):
     path = train / "anger" / "1.png"
     path.write_bytes(path.read_bytes()[:60] if content is None else content)
@@ -78,7 +78,7 @@ def test_picture_that_vanished_is_named(train):
 
 def test_skip_bad_drops_and_names_unreadable_pictures(train):
     (train / "anger" / "0.png").write_bytes(b"")
-    (train / "joy" / "1.png").write_text("no picture")
+    (train / "joy" / "1.png").write_text("no image")
     checked = check_pictures(read_split("train", train), skip_bad=True)
     clean, bad = checked.split, checked.bad
     assert clean.paths == ("anger/1.png", "anger/2.png", "joy/0.png")
@@ -119,7 +119,7 @@ class _Numbers(Split):
 
 def test_split_of_another_kind_is_checked_through_its_own_methods():
     split = _Numbers("train", Path("numbers"), ("a", "b", "absent"), ("4", "5", "6"), (0, 1, 1))
-    assert failure(check_pictures, split, False) == "number 5: unreadable picture (odd); mend it, or --skip-bad-images"
+    assert failure(check_pictures, split, False) == "number 5: unreadable image (odd); mend it, or --skip-bad-images"
     checked = check_pictures(split, True)
     clean = checked.split
     assert isinstance(clean, _Numbers)

@@ -1,4 +1,4 @@
-"""By its file's size and time a picture is known again, and not read a second time."""
+"""By its file's size and time an image is known again, and not read a second time."""
 
 import hashlib
 import os
@@ -19,12 +19,12 @@ from tests.data_preprocessing.sources.fer2013_files import write_usual
 
 @pytest.fixture
 def train(tmp_path, make_faces) -> Path:
-    """A train folder of two classes with three and two pictures."""
+    """A train folder of two classes with three and two images."""
     return make_faces(tmp_path / "data", {"train": {"anger": 3, "joy": 2}}) / "train"
 
 
 def noted_reading(monkeypatch) -> list[str]:
-    """From now on, the pictures that are read, by their paths."""
+    """From now on, the images that are read, by their paths."""
     seen, inspect = [], Split.inspect
 
     def noted(split, index):

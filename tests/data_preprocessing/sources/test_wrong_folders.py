@@ -63,6 +63,7 @@ def test_list_of_another_kind_is_not_called_fer2013(place, make_picture):
     for given in ("d", "d/train.csv"):
         message = failure(find_splits, place / given)
         assert "prepare fer2013" not in message and "expected DIR/train/<class>/*.jpg" in message
+        assert "python main.py --data d/train.csv reads one with columns of images and labels" in message
 
 
 def test_class_folders_without_splits_name_the_command_that_makes_them(place, make_faces):

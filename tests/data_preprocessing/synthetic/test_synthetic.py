@@ -166,7 +166,7 @@ def test_unknown_or_too_few_classes_are_refused(tmp_path, classes):
 def test_command_line_writes_the_data_set(tmp_path, capsys):
     assert main(command(tmp_path / "faces", "--classes", "fear", "neutral", "--vr", "--seed", "3")) == 0
     assert len(contents(tmp_path / "faces")) == 6
-    assert "6 pictures" in capsys.readouterr().out
+    assert "6 images" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

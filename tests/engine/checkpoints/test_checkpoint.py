@@ -95,7 +95,7 @@ def test_best_keeps_its_content_when_last_is_replaced(tmp_path):
         ({"history": [ROW | {"another": 1.0}]}, "no table of epochs"),
         ({"history": [ROW | {"valid_loss": "low"}]}, "history holds no numbers"),
         ({"fingerprints": {"train": 3}}, "fingerprints are no text"),
-        ({"pictures": {"train": torch.zeros(2)}}, "pictures are none"),
+        ({"pictures": {"train": torch.zeros(2)}}, "images are none"),
         ({"rng": {"cpu": torch.zeros(3, dtype=torch.uint8), "cuda": []}}, "no random state"),
         ({"rng": {"cpu": torch.get_rng_state()}}, "no random state"),
         ({"optimizer": {"state": {}}}, "no optimiser's state"),

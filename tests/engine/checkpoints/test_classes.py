@@ -23,7 +23,7 @@ def foreign(outputs: int) -> Checkpoint:
 
 
 def folders(*classes: str) -> Split:
-    """A split with one picture in each class; the folders are sorted, as reading them does."""
+    """A split with one image in each class; the folders are sorted, as reading them does."""
     classes = tuple(sorted(classes))
     return Split("test", Path("data") / "test", classes, tuple(f"{c}/0.png" for c in classes), tuple(range(len(classes))))
 

@@ -1,4 +1,4 @@
-"""`python -m engine.compare` on written runs: what it says, what it refuses, and the page and picture it leaves."""
+"""`python -m engine.compare` on written runs: what it says, what it refuses, and the page and image it leaves."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from tests.html_pages import Page
 
 @pytest.fixture
 def work(tmp_path, monkeypatch):
-    """The current folder: log/A and log/B on the same 60 pictures, B better by much."""
+    """The current folder: log/A and log/B on the same 60 images, B better by much."""
     monkeypatch.chdir(tmp_path)
     labels, predicted = answers(0, right=0.3)
     write_run(tmp_path / "log/A", labels, predicted)
@@ -184,7 +184,7 @@ def test_damaged_records_are_refused(work, capsys, file, content, words):
 def test_runs_on_other_pictures_classes_or_splits_are_refused(work, capsys):
     labels, predicted = answers(1)
     write_run(work / "log/fewer", labels[:50], predicted[:50])
-    assert "their test pictures differ (60 and 50, 50 in common; A alone has" in refused(capsys, "log/A", "log/fewer")
+    assert "their test images differ (60 and 50, 50 in common; A alone has" in refused(capsys, "log/A", "log/fewer")
     write_run(work / "log/valid", labels, predicted, split="valid")
     assert "they are of test and of valid" in refused(capsys, "log/A", "log/valid")
     write_run(work / "log/other", labels, predicted, classes=("anger", "joy", "fear"))

@@ -45,7 +45,7 @@ def test_the_exact_test_ends_at_24_discordant_pictures():
 
 def table(seed: int, runs: int = 2, number: int = 50, num_classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
-    labels = rng.integers(num_classes - 1, size=number)  # the last class has no picture
+    labels = rng.integers(num_classes - 1, size=number)  # the last class has no image
     return labels, np.where(rng.random((runs, number)) < 0.5, labels, rng.integers(num_classes, size=(runs, number)))
 
 

@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from data_preprocessing import faces
 from data_preprocessing.loading import transforms
 from engine.config import recipes
 from engine.config.flag import COMMAND, MACHINE, RUN
@@ -197,6 +198,7 @@ def test_every_network_has_a_recipe_for_every_data_type():
 def test_names_offered_on_the_command_line_are_those_that_exist():
     assert set(recipes.LOSSES) == set(losses.LOSSES)
     assert set(recipes.TRANSFORMS) == set(transforms.TRANSFORMS)
+    assert set(recipes.FINDERS) == set(faces.FINDERS) and recipes.FINDERS[0] == faces.DEFAULT_FINDER
 
 
 def test_a_csv_is_taken_as_fer2013():

@@ -16,7 +16,7 @@ from tests.engine.distributed import two_processes
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory) -> list[dict]:
-    """What each of two processes ended with, with synchronised BatchNorm (True) and without."""
+    """What each of two processes ended with, with synchronised BatchNorm (True) and without, and after each case."""
     folder = tmp_path_factory.mktemp("pair")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -71,3 +71,15 @@ def test_the_parts_of_a_batch_are_the_batch(size, batch, processes):
 def test_evaluation_counts_every_picture_once_whatever_the_processes(size, processes):
     parts = [list(EpochBatchSampler(size, 3, share=(rank, processes))) for rank in range(processes)]
     assert [index for part in parts for keys in part for _, index in keys] == list(range(size))
+
+
+@pytest.mark.parametrize("case", two_processes.CASES)
+def test_odd_batches_end_right(pair, case):
+    first, second = (states[case] for states in pair)
+    norm, _, size, accumulate, precision = two_processes.CASES[case]
+    assert furthest(first, second) == 0 and first["size"] == size
+    assert all(value.isfinite().all() for value in first.values())
+    if norm and accumulate > 1:  # BatchNorm sees other parts than one process's
+        return
+    alone = two_processes.step(case)
+    assert furthest(first, alone) < (1e-6 if precision == torch.float32 else 2e-2)

@@ -8,7 +8,7 @@ from engine.evaluation import fast
 
 
 class Given(nn.Module):
-    """The pictures (B, C) are the logits."""
+    """The images (B, C) are the logits."""
 
     def forward(self, x, labels=None):
         return x.clone()

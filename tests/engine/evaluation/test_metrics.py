@@ -113,6 +113,6 @@ def test_figures_equal_scikit_learns_to_the_last_digit(seed):
 def test_table_shows_the_headline_and_a_line_a_class():
     metrics = compute_metrics(np.array([0] * 5 + [1] * 5), np.array([0] * 5 + [1] * 3 + [0] * 2), 2)
     headline, _, first, second = format_table(metrics, ("anger", "기쁨")).splitlines()
-    assert "80.00 %" in headline and "49.02 to 94.33" in headline and "10 pictures" in headline
+    assert "80.00 %" in headline and "49.02 to 94.33" in headline and "10 images" in headline
     assert first.split() == ["anger", "0.7143", "1.0000", "0.8333", "5"]
     assert second.split() == ["기쁨", "1.0000", "0.6000", "0.7500", "5"]

@@ -155,7 +155,7 @@ def test_every_network_has_a_map_a_picture(name, size):
     maps = face_maps(model, images)
     assert maps.shape == (2, size, size) and maps.dtype == torch.float32 and not maps.requires_grad
     assert maps.amin() >= 0 and maps.amax() <= 1
-    assert torch.allclose(face_maps(model, images[1:]), maps[1:], atol=1e-4)  # a picture's map is its own
+    assert torch.allclose(face_maps(model, images[1:]), maps[1:], atol=1e-4)  # an image's map is its own
 
 
 def test_columns_and_named_maps(poster):

@@ -77,12 +77,12 @@ def test_a_map_of_the_known_place_separates_the_orders():
     maps[:, 20:32, 8:20] = 1
     ties = random_maps(40, 48, 0)
     orders = orders_of(maps, ties) | {"random": ranks(ties, ties, True)}
-    del orders["another"]  # every picture's map is the same here
+    del orders["another"]  # every image's map is the same here
     curves = deletion_curves(run, images, labels, orders, 16, silent)
     assert sum(sent) == forwards(40, 3) == 40 * 28 + 1 and max(sent) == 16
     areas = {name: (area(c.accuracy), area(c.probability)) for name, c in curves.items()}
     for k in range(2):
         assert areas["most"][k] + 0.05 < areas["random"][k] < areas["least"][k] - 0.05
     assert all(c.accuracy[0] == 1 and c.accuracy[-1] == 0.5 and c.hits.shape == (40, STEPS + 1) for c in curves.values())
-    assert curves["least"].accuracy[-2] == 1  # a tenth of the picture is more than the patch
+    assert curves["least"].accuracy[-2] == 1  # a tenth of the image is more than the patch
     assert difference(curves["most"].hits, curves["least"].hits)[1] > 0.3

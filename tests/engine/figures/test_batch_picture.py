@@ -1,4 +1,4 @@
-"""The picture of the first batch: the faces as the network sees them, whatever the classes are called."""
+"""The image of the first batch: the faces as the network sees them, whatever the classes are called."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_colours_are_those_before_normalisation(tmp_path):
 def test_pictures_are_upright_and_in_order(tmp_path):
     images = torch.zeros(11, 3, 48, 48)
     for number in range(11):
-        images[number, :, :12, : 4 * (number + 1)] = 1  # a bar at the top left, longer in each picture
+        images[number, :, :12, : 4 * (number + 1)] = 1  # a bar at the top left, longer in each image
     sheet = drawn(tmp_path / "batch.png", normalised(images))
     assert sheet.shape == (2 * (TILE + CAPTION), 8 * TILE, 3)
     for number in range(11):

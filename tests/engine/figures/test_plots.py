@@ -30,7 +30,7 @@ def history(epochs: int) -> list[dict]:
 
 
 def assert_drawn(folder, *names: str) -> None:
-    """The folder holds exactly these pictures, each with something on it."""
+    """The folder holds exactly these images, each with something on it."""
     assert sorted(path.name for path in folder.iterdir()) == sorted(names)
     for name in names:
         with Image.open(folder / name) as image:

@@ -25,7 +25,7 @@ def test_a_stretched_pictures_map_is_stretched_back():
 @pytest.mark.parametrize("wide", [False, True])
 def test_a_padded_pictures_map_loses_the_padding(wide):
     heat = np.zeros((224, 224), np.float32)
-    heat[56:168] = np.linspace(0, 1, 112, dtype=np.float32)[:, None]  # where a picture of 2:1 lies
+    heat[56:168] = np.linspace(0, 1, 112, dtype=np.float32)[:, None]  # where an image of 2:1 lies
     if not wide:
         heat = heat.T
     found = map_on_picture(heat, (100, 200) if wide else (200, 100), "pad")

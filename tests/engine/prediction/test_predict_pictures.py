@@ -1,4 +1,4 @@
-"""Which pictures --predict takes, and how it prepares those of a published file."""
+"""Which images --predict takes, and how it prepares those of a published file."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from engine.checkpoints.format import Checkpoint
-from engine.commands.predict import _settings
+from engine.commands.prediction_setup import prediction_settings
 from engine.errors import UsageError
 from engine.prediction.images import Given, find_pictures
 
@@ -81,7 +81,8 @@ def test_a_name_that_matches_nothing_is_refused_though_others_match(named, folde
     ("size", "told"),
     [
         ((48, 48), False), ((100, 100), False), ((224, 160), False), ((1024, 1024), False), ((160, 224), False),
-        ((24, 24), True), ((1920, 1080), True), ((3000, 4000), True), ((200, 300), True), ((0, 0), True),
+        ((640, 480), True), ((320, 240), True), ((240, 320), False), ((480, 640), True), ((1280, 1024), True),
+        ((300, 224), False), ((24, 24), True), ((1920, 1080), True), ((3000, 4000), True), ((200, 300), True), ((0, 0), True),
     ],
 )  # fmt: skip
 def test_sizes_that_no_face_crop_has(size, told):
@@ -102,5 +103,5 @@ def test_sizes_that_no_face_crop_has(size, told):
 def test_a_published_files_pictures_are_prepared_as_by_an_evaluation(model, options, flags, order, fit):
     published = "bgr" if options.get("variant") == "rafdb" else "rgb"  # as models.files.identify tells it
     checkpoint = Checkpoint(Path("a.pth"), {}, 7, model, model_options=options, channel_order=published)
-    settings = _settings({"evaluate": "a.pth", "predict": ["a"], **flags}, checkpoint, print)
+    settings = prediction_settings({"evaluate": "a.pth", "predict": ["a"], **flags}, checkpoint, print)
     assert (settings.channel_order, settings.eval_transform) == (order, fit)

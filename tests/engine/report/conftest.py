@@ -13,7 +13,7 @@ SEVEN = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutra
 
 @pytest.fixture(scope="session")
 def large(tmp_path_factory):
-    """The folder of a run with a page of 3,003 test pictures of noise in 7 classes, and a first batch of noise."""
+    """The folder of a run with a page of 3,003 test images of noise in 7 classes, and a first batch of noise."""
     folder = tmp_path_factory.mktemp("large")
     split = write_noise(folder / "test", SEVEN, 429, 80)
     pixels = np.random.default_rng(0).integers(0, 256, (576, 960, 3), dtype=np.uint8)

@@ -17,13 +17,13 @@ WEIGHTS = {"checkpoint": "checkpoint/run/best.pth", "sha256": "0" * 64, "epoch":
 
 
 def noise(path: Path, number: int, side: int = 96) -> None:
-    """A picture that no format makes small."""
+    """An image that no format makes small."""
     pixels = np.random.default_rng(number).integers(0, 256, (side, side, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
 
 
 def write_noise(folder: Path, classes: tuple[str, ...], each: int, side: int = 96) -> Split:
-    """A split `test` of noise below `folder`, `each` pictures a class."""
+    """A split `test` of noise below `folder`, `each` images per class."""
     for label, name in enumerate(classes):
         (folder / name).mkdir(parents=True)
         for number in range(each):

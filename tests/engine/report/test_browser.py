@@ -23,7 +23,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """A page of 30 pictures whose classes have awkward names."""
+    """A page of 30 images whose classes have awkward names."""
     folder = tmp_path_factory.mktemp("small")
     split = write_noise(folder / "test", KOREAN, 10)
     page = run_page(folder / "run", [], split.classes)

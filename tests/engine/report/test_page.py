@@ -1,4 +1,4 @@
-"""report.html is one well-formed page that loads nothing, small, whatever the names and pictures are; it never ends a run."""
+"""report.html is one well-formed page that loads nothing, small, whatever the names and images are; it never ends a run."""
 
 import os
 import re

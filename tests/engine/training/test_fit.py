@@ -26,7 +26,7 @@ class Batches(list):
 
 
 class Toy(nn.Sequential):
-    """A linear network on 1 × 2 × 2 pictures."""
+    """A linear network on 1 × 2 × 2 images."""
 
     def __init__(self):
         super().__init__(nn.Flatten(), nn.Linear(4, 2))

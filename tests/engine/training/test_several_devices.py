@@ -5,7 +5,9 @@ import torch
 
 from engine.checkpoints.schedule import SavingSchedule
 from engine.commands.launch import visible_devices
+from engine.seed import get_rng_state, set_rng_state
 from engine.training.epoch import Progress
+from engine.training.optimizers import create_optimizer, restore_optimizer
 from engine.training.step import Step
 
 
@@ -42,3 +44,41 @@ def test_a_process_that_does_not_write_starts_its_interval_anew_too():
 )
 def test_the_schedulers_gpus_are_kept(gpus, visible, expected):
     assert visible_devices(gpus, visible) == expected
+
+
+@pytest.mark.parametrize(("before", "after"), [(False, True), (True, False), (True, True)])
+def test_moments_go_on_between_a_fused_optimiser_and_another(before, after):
+    """A GPU's is fused, and keeps its counts on the GPU; a CPU's is not."""
+    parameters = [torch.nn.Parameter(torch.linspace(-1, 1, 5)) for _ in range(2)]
+    optimizers = [
+        create_optimizer([{"params": [p], "lr_scale": 1.0}], "adam", 0.1, 0.0, 0.0, rho=0.0, fused=fused)
+        for p, fused in zip(parameters, (before, after))
+    ]
+
+    def step(number: int) -> None:
+        parameters[number].grad = torch.full((5,), 0.5)
+        optimizers[number].step()
+
+    step(0)
+    restore_optimizer(optimizers[1], optimizers[0].state_dict())
+    assert bool(optimizers[1].param_groups[0]["fused"]) == after
+    parameters[1].data.copy_(parameters[0].data)
+    step(0)
+    step(1)
+    torch.testing.assert_close(parameters[1], parameters[0], rtol=1e-5, atol=1e-6)
+
+
+def test_counts_of_a_fused_optimiser_stay_on_the_host_of_another():
+    held, moved = torch.nn.Parameter(torch.ones(3)), torch.nn.Parameter(torch.ones(3, device="meta"))
+    held.grad = torch.ones(3)
+    fused = create_optimizer([{"params": [held], "lr_scale": 1.0}], "adam", 0.1, 0.0, 0.0, rho=0.0, fused=True)
+    fused.step()
+    plain = create_optimizer([{"params": [moved], "lr_scale": 1.0}], "adam", 0.1, 0.0, 0.0, rho=0.0)
+    restore_optimizer(plain, fused.state_dict())
+    assert plain.state[moved]["step"].device.type == "cpu" and plain.state[moved]["exp_avg"].device.type == "meta"
+
+
+def test_the_random_state_of_a_cpu_has_none_for_a_gpu_which_is_said():
+    state = get_rng_state()
+    assert state["cuda"] == [] and set_rng_state(state) == ""
+    assert "random state of cuda (its draws begin anew)" in set_rng_state(state, torch.device("cuda", 1))

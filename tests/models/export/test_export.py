@@ -225,7 +225,7 @@ def refused(capsys, words: str, *arguments: object) -> None:
     ],
 )
 def test_wrong_flags_are_one_line_and_write_nothing(arguments, words, checkpoint, make_faces, capsys):
-    Path("exists").write_bytes(b"no picture")
+    Path("exists").write_bytes(b"no image")
     Path("empty").mkdir()
     make_faces(Path(), {"data": {"anger": 1, "fear": 1}})
     refused(capsys, words, checkpoint, "--format", "pt2", "--out", "a.pt2", *arguments)

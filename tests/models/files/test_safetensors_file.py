@@ -61,7 +61,7 @@ def test_tensors_may_be_listed_in_another_order_than_they_lie(tmp_path):
         (with_header(b'{"a":' + b" " * (5 << 20)), "its header of 5 MB is longer"),
         (with_header({"a": FOUR, "b": FOUR}, DATA), "the data of b overlap with others"),
         (with_header({"a": FOUR | {"shape": [3], "data_offsets": [4, 16]}}, DATA), "the data of a do not follow the former"),
-        (with_header({"a": FOUR}, DATA + DATA), "32 bytes of data where its header tells of 16"),
+        (with_header({"a": FOUR}, DATA + DATA), "32 bytes of data where its header says 16"),
         (with_header({"a": FOUR | {"dtype": "F8_E4M3"}}, DATA), "its tensor a is of the type F8_E4M3, none of F64"),
         (with_header({"a": FOUR | {"shape": [5]}}, DATA), "the shape [5] of a is not that of its 16 bytes"),
         (with_header({"a": FOUR | {"shape": [2**31, 0, 2**31], "data_offsets": [0, 0]}}), "the shape"),

@@ -8,7 +8,7 @@ from models.parts.vit import VisionTransformer
 
 
 def attention_spread(transformer: VisionTransformer) -> float:
-    """How unevenly the class token's scores over the positions are spread, whatever the picture."""
+    """How unevenly the class token's scores over the positions are spread, whatever the image."""
     block, x = transformer.blocks[0], torch.cat((transformer.cls_token, torch.zeros(1, 20, 96)), 1) + transformer.pos_embed
     q, k, _ = block.attn.qkv(block.norm1(x)).view(21, 3, 8, 12).unbind(1)
     return torch.einsum("hd,nhd->hn", q[0], k).std().item() * 12**-0.5

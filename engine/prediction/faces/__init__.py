@@ -1,0 +1,1 @@
+"""Faces found in photographs and videos: tracked, predicted, averaged over time, reported and drawn."""
