@@ -86,7 +86,7 @@ def warped(image: Image.Image, matrix: np.ndarray, size: int) -> Image.Image:
         return Image.new("RGB", (size, size))
     shrink = min(1.0, math.hypot(*matrix[:, 0]))
     reduced = [max(1, round(side * shrink)) for side in high - low]
-    part = image.convert("RGB").resize(reduced, Image.Resampling.BICUBIC, box=(*low, *high))
+    part = image.crop(tuple(map(int, (*low, *high)))).convert("RGB").resize(reduced, Image.Resampling.BICUBIC)
     step = reduced / (high - low)
     into_part = np.array([[step[0], 0, -step[0] * low[0]], [0, step[1], -step[1] * low[1]], [0, 0, 1]])
     coefficients = (into_part @ inverse)[:2].ravel()

@@ -17,7 +17,8 @@ LONGEST = 1280  # pixels of the longer side that an image is searched at, and no
 _ENLARGE = 1.25
 _SMALL = 320  # the same of a second search, for faces that fill most of the image
 _OVERLAP = 0.4  # intersection over union from which two boxes are one face
-_CROP, _AROUND = 160, 2.0  # side in pixels of a candidate's crop, and how many sides of its box that shows
+_CROP, _ROUGH = 160, 96  # side in pixels of a candidate's crop, for its points and to tell its tilt
+_AROUND = 2.0  # how many sides of its box a crop shows
 _SWEEP, _HALF_SURE = (-60, -40, -20, 0, 20, 40, 60), 0.5  # degrees that crops are turned by; a score
 _MIRRORED = [1, 0, 2, 4, 3]  # the points in the order that they have in a mirrored crop
 Detect = Callable[[np.ndarray], list[Face]]
@@ -69,12 +70,12 @@ def _at_size(image: Image.Image, longest: float, detect: Detect) -> list[Face]:
 def _looked_at(image: Image.Image, face: Face, detect: Detect, tells_tilt: bool) -> Face:
     """The candidate as it is found in a levelled crop of its own; as it is where it is not found there."""
     angles = [face.roll] if tells_tilt else _SWEEP
-    looks = [(angle, look) for angle in angles if (look := _in_crop(image, face, angle, detect)) is not None]
+    looks = [(angle, look) for angle in angles if (look := _in_crop(image, face, angle, detect, _ROUGH)) is not None]
     if not looks:
         return face
     best = max((look for _, look in looks), key=lambda look: look.score)
     level = best.roll if tells_tilt else _middle_of(looks)
-    found = _in_crop(image, best, level, detect, mirrored=True) or best
+    found = _in_crop(image, best, level, detect, _CROP, mirrored=True) or best
     return replace(found, score=max(found.score, best.score, face.score))
 
 
@@ -84,29 +85,29 @@ def _middle_of(looks: Sequence[tuple[float, Face]]) -> float:
     return float(np.average([angle for angle, _ in looks], weights=weights))
 
 
-def _in_crop(image: Image.Image, face: Face, roll: float, detect: Detect, mirrored: bool = False) -> Face | None:
-    """What is found where `face` is, in a crop that is level for a face of that roll in degrees.
+def _in_crop(image: Image.Image, face: Face, roll: float, detect: Detect, side: int, mirrored: bool = False) -> Face | None:
+    """What is found where `face` is, in a crop of `side` pixels that is level for a face of that roll in degrees.
 
     mirrored: the points are the mean of those in the crop and in its mirror image, whose error is another.
     """
-    angle, scale = np.radians(-roll), _CROP / (_AROUND * max(face.box[2:]))
+    angle, scale = np.radians(-roll), side / (_AROUND * max(face.box[2:]))
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    shift = _CROP / 2 - turn @ face.centre
-    pixels = np.asarray(warped(image, np.column_stack([turn, shift]), _CROP))
-    best = _middle(detect(pixels))
+    shift = side / 2 - turn @ face.centre
+    pixels = np.asarray(warped(image, np.column_stack([turn, shift]), side))
+    best = _middle(detect(pixels), side)
     if best is None:
         return None
     points = best.points
-    if mirrored and (other := _middle(detect(np.ascontiguousarray(pixels[:, ::-1])))) is not None:
-        points = (points + (other.points * (-1, 1) + (_CROP, 0))[_MIRRORED]) / 2
+    if mirrored and (other := _middle(detect(np.ascontiguousarray(pixels[:, ::-1])), side)) is not None:
+        points = (points + (other.points * (-1, 1) + (side, 0))[_MIRRORED]) / 2
     back = np.linalg.inv(turn)
     centre = back @ (best.centre - shift)
     sides = np.sqrt(back**2 @ np.square(best.box[2:]))  # of the box around the ellipse that the turned box holds
     return Face((*(centre - sides / 2).tolist(), *sides.tolist()), best.score, (points - shift) @ back.T)
 
 
-def _middle(faces: list[Face]) -> Face | None:
+def _middle(faces: list[Face], crop: int) -> Face | None:
     """The surest of those that lie where a candidate's crop has it."""
-    side = _CROP / _AROUND
-    box = (_CROP / 2 - side / 2, _CROP / 2 - side / 2, side, side)
+    side = crop / _AROUND
+    box = (crop / 2 - side / 2, crop / 2 - side / 2, side, side)
     return max((face for face in faces if overlap(face.box, box) > _OVERLAP), key=lambda face: face.score, default=None)

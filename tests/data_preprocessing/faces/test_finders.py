@@ -54,7 +54,7 @@ def test_the_requirements_name_what_finders_need():
 def test_pasted_photographs_are_found_with_their_points(finder):
     from benchmarks import faces as benchmark
 
-    photographs = benchmark.read_faces(Path(PHOTOGRAPHS), 15, np.random.default_rng(3))
+    photographs = benchmark.read_faces(Path(PHOTOGRAPHS), 9, np.random.default_rng(3))
     points = benchmark.reference_points(finder, photographs)
     for kind in ("upright", "tilt to 30"):
         figures = benchmark.measure(finder, benchmark.scenes_of(benchmark.KINDS[kind], photographs, points, 3), points, {})

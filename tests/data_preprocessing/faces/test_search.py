@@ -48,7 +48,7 @@ def test_a_candidate_below_the_least_score_is_no_face():
 
 def test_a_candidate_is_a_face_where_its_own_crop_is_sure():
     def detect(pixels: np.ndarray) -> list[Face]:
-        return bright_square([], 0.9 if pixels.shape[:2] == (160, 160) else 0.3)(pixels)
+        return bright_square([], 0.9 if pixels.shape[:2] == (96, 96) else 0.3)(pixels)
 
     (face,) = search(scene((640, 480), (100, 100, 80)), detect, 0.6)
     assert face.score == 0.9
