@@ -4,7 +4,8 @@ python -m benchmarks.defects margin --data DIR      labels in AdaFace's head at 
 python -m benchmarks.defects selection --data DIR   best epoch on test, against the epoch chosen on valid
 python -m benchmarks.defects repeat --data DIR      evaluations repeated with random erasing, and with live dropout
 
-Every figure is of DIR/test; the epoch is chosen on DIR/valid. Nothing is written. docs/reproduction/photographs.md has what was found.
+Every figure is of DIR/test; the epoch is chosen on DIR/valid. Nothing is written.
+docs/reproduction/photographs.md has what was found.
 """
 
 import argparse

@@ -19,7 +19,6 @@ from data_preprocessing.sources.list_columns import Columns, choose_columns
 from data_preprocessing.sources.records import Record
 from data_preprocessing.sources.split_names import SPLITS
 
-ENDINGS = (".csv", ".tsv", ".txt", ".lst")
 _SPLITS = SPLITS | USAGES
 _EXPECTED = "expected a list of images with columns such as path,label, or lines of a path and a label"
 Row = tuple[int, list[str]]  # its line in the file, and its fields

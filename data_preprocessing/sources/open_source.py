@@ -15,9 +15,9 @@ from data_preprocessing.sources.fer2013 import is_fer2013, read_fer2013
 from data_preprocessing.sources.folders import Split, read_split
 from data_preprocessing.sources.folds import Folds, cut, pool_splits
 from data_preprocessing.sources.labels import make_splits, unread_notes
-from data_preprocessing.sources.list_file import ENDINGS, ImageList
+from data_preprocessing.sources.list_file import ImageList
 from data_preprocessing.sources.list_splits import list_pool, list_splits, open_list
-from data_preprocessing.sources.reading import USUAL, Reading
+from data_preprocessing.sources.reading import ENDINGS, USUAL, Reading
 from data_preprocessing.sources.split_folders import find_splits
 from data_preprocessing.sources.split_names import split_folders
 from data_preprocessing.sources.trees import open_tree

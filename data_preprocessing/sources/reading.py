@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+ENDINGS = (".csv", ".tsv", ".txt", ".lst")  # of a list of images
+
 
 @dataclass(frozen=True)
 class Reading:

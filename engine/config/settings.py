@@ -5,7 +5,6 @@ import re
 from dataclasses import asdict
 from pathlib import Path
 
-from data_preprocessing.sources.fer2013 import is_fer2013
 from data_preprocessing.sources.reading import Reading
 from engine.config.flag import COMMAND
 from engine.config.flags import DEFAULTS, FLAGS, Settings, flag_of, of_lifetime
@@ -175,7 +174,9 @@ def reading_of(settings: Settings) -> Reading:
 
 
 def _is_fer2013(data: str) -> bool:
-    """Whether --data names FER2013's table, and no list of images; one that is not there is told by its ending."""
+    """Whether --data names FER2013's table, and no list of images; one that is not there is known by its ending."""
+    from data_preprocessing.sources.fer2013 import is_fer2013  # only here: it imports numpy, which --help does without
+
     return data.lower().endswith(".csv") and (not os.path.isfile(data) or is_fer2013(Path(data)))
 
 

@@ -3,7 +3,7 @@
 Only flags of this command count: what a checkpoint, a recipe or a default says was not asked for now.
 """
 
-from data_preprocessing.sources.list_file import ENDINGS
+from data_preprocessing.sources.reading import ENDINGS
 from engine.config.flags import DEFAULTS, FLAGS, Settings, flag_of
 from engine.config.folds import OF_THE_DATA
 from engine.errors import UsageError

@@ -91,10 +91,8 @@ def test_a_run_is_recorded_without_paths_and_comes_into_the_table(records, tmp_p
     document = (tmp_path / "REPRODUCTION.md").read_text()
     assert document.startswith("before\n") and document.endswith("\nafter\n") and "old" not in document
     result = json.loads((records / "r_seed0/result.json").read_text())
-    assert (
-        f"[r_seed0](../../benchmarks/records/r_seed0/result.json) | FACES, 60 of test | - | 2 | {100 * result['accuracy']:.2f} %"
-        in document
-    )
+    link = "[r_seed0](../../benchmarks/records/r_seed0/result.json)"
+    assert f"{link} | FACES, 60 of test | - | 2 | {100 * result['accuracy']:.2f} %" in document
     assert "| *r*: mean, deviation (95 %) of these 2 |" in document and "--seeds 0,1\n" in document
     change_json(records / "r_seed0/result.json", balanced_accuracy=0.0123)
     (records / "r_seed0/predictions.csv").unlink()

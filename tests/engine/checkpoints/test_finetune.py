@@ -26,10 +26,10 @@ def test_a_poster_head_is_put_into_the_data_order(head):
     model = create_model("poster_v2", 3, **options)
     said = load(model, source, settings, SimpleNamespace(classes=("a", "b", "c")))
     assert "the head with them, its 3 classes put into the data's order: a, b, c" in said
-    wanted = trained.state_dict()
+    wanted, head_keys = trained.state_dict(), _Head.of("poster_v2", options).dimensions
     for key, value in model.state_dict().items():
         expected = wanted[key]
-        if key in _Head.of("poster_v2", options).dimensions:
+        if key in head_keys:
             expected = expected[..., [1, 2, 0]] if key.endswith("kernel") else expected[[1, 2, 0]]
         assert torch.equal(value, expected), key
 

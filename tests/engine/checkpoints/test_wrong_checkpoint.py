@@ -30,7 +30,7 @@ def runs(tmp_path, monkeypatch):
         ("--evaluate", "weights", "is a folder; give weights/ir50.pth"),
         ("--evaluate", "faces", "is a folder; a data set is named by --data faces, and --evaluate names a checkpoint's file"),
         ("--resume", "empty", "is a folder; name the file in it (last.pth of a run)"),
-        ("--evaluate", "face.png", "is an image; --evaluate FILE --predict face.png tells its class"),
+        ("--evaluate", "face.png", "is an image; --evaluate FILE --predict face.png predicts its class"),
     ],
 )
 def test_what_to_give_instead_is_named(flag, given, words):
