@@ -80,7 +80,8 @@ def _add_face_flags(group: Any) -> None:
     add("--faces-per-image", choices=FACES_PER_IMAGE, help="of several: the largest, most central one, or all (default: one)")
     box = "the face in every image as stored, for a camera that does not move; under --align points where none is found there"
     add("--box", type=_box, metavar="X,Y,W,H", help=f"{box}; pixels; --margin is added")
-    add("--finder", choices=FINDERS, help=f"retinaface finds more tilted and covered faces (default: {DEFAULT_FINDER})")
+    more = "retinaface finds more that are covered or tilted beyond 30 degrees"
+    add("--finder", choices=FINDERS, help=f"{more} (default: {DEFAULT_FINDER})")
     add("--finder-model", type=path, metavar="FILE", help="ONNX file of the same network in place of the finder's own")
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -19,6 +19,7 @@ def turned(points: np.ndarray, degrees: float, scale: float, shift: tuple[float,
     return scale * points @ np.array([[math.cos(a), math.sin(a)], [-math.sin(a), math.cos(a)]]) + shift
 
 
+@settings(deadline=None)
 @given(st.floats(-180, 180), st.floats(0.05, 20), st.floats(-5000, 5000), st.floats(-5000, 5000))
 def test_a_known_similarity_is_found(degrees, scale, x, y):
     moved = turned(TEMPLATE, degrees, scale, (x, y))
