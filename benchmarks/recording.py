@@ -14,7 +14,7 @@ from pathlib import Path
 from data_preprocessing.common.command_line import OneLineParser, path
 from data_preprocessing.common.errors import one_line, printable
 from data_preprocessing.common.files import MOST_TABLE, read_file, reason
-from engine.compare.runs import PREDICTIONS, Run, read_run
+from engine.compare.runs import Run, read_run
 from engine.config.flag import MACHINE
 from engine.config.flags import DEFAULTS, flag_of, of_lifetime
 from engine.config.recipes import Recipe
@@ -56,10 +56,10 @@ def record_run(folder: Path, name: str | None = None) -> Path:
         partial.mkdir(parents=True)
         layout.write_json(partial / layout.ARGUMENTS, _facts(run))
         layout.write_json(partial / layout.RESULT, {**run.result, "run": name, "checkpoint": None})
-        for file in (layout.HISTORY, PREDICTIONS):
+        for file in (layout.HISTORY, layout.PREDICTIONS):
             if (folder / file).is_file():
                 content = read_file(folder / file, MOST_TABLE)
-                if file != PREDICTIONS or len(content) < MOST_PREDICTIONS:
+                if file != layout.PREDICTIONS or len(content) < MOST_PREDICTIONS:
                     (partial / file).write_bytes(content)
         os.rename(partial, target)
     finally:

@@ -10,8 +10,8 @@ _KEPT = {COMMAND: "this command", RUN: "the run", MACHINE: "the machine"}
 _HEAD = """# Flags of `main.py`
 
 `python -m tests.flags_page` writes this page from `engine/config/*_flags.py`. Flags that are not given come from the
-checkpoint, else from the recipe of the network and the data set ([training.md](training.md)); `python main.py --help` prints the
-recipes too. The last column says how long a flag holds: for one command; for the run (stored in its checkpoints, taken
+checkpoint, else from the recipe of the network and the data set ([training.md](training.md)); `python main.py --help` prints
+the recipes too. The last column says how long a flag holds: for one command; for the run (stored in its checkpoints, taken
 over by `--resume` and `--evaluate`, and part of what makes two runs one configuration); or for the machine (stored and
 taken over too, but without effect on what is computed).
 """

@@ -67,9 +67,9 @@ def evaluate(flags: dict) -> None:
     copies = tested_before(checkpoint, name, checks[name].stamps)
     shared = {"copies": as_facts(copies) if checkpoint.pictures else None}
     verdict = data.audited(settings, log.say)
-    warnings = [explanation * explanation.startswith(layout.WARNING), *noted, data.absence(split), evaluation_warning(copies)]
-    warnings += [f"{layout.WARNING}{verdict}" if verdict else "", WITH_LABELS if settings.margin_at_eval else ""]
-    warnings = list(filter(None, warnings))
+    doubts = [explanation] if explanation.startswith(layout.WARNING) else []
+    doubts += [*noted, data.absence(split), evaluation_warning(copies), f"{layout.WARNING}{verdict}" if verdict else ""]
+    warnings = [text for text in (*doubts, WITH_LABELS if settings.margin_at_eval else "") if text]
     facts = dict(classes=classes, fingerprints=fingerprints, device=str(device), tests=tested, audit=verdict, **shared)
     facts["arithmetic"] = arithmetic
     facts["warnings"] = layout.unmarked(warnings)

@@ -15,22 +15,21 @@ from data_preprocessing.common.files import replacing
 from data_preprocessing.common.words import quantity
 from data_preprocessing.sources.folders import Split
 from data_preprocessing.sources.folds import ALONE, Folds, part_of
-from engine.commands.results import result
+from engine.commands.results import draw, result
 from engine.commands.series import result_of
 from engine.compare.statistics import summarise_seeds
 from engine.compare.wording import FIGURES, shown, shown_interval, title
 from engine.config.flags import Settings
 from engine.errors import UsageError
-from engine.evaluation.metrics import Metrics, displayed, format_table
+from engine.evaluation.metrics import Metrics, format_table
 from engine.evaluation.predictions import Predictions, read_predictions, write_predictions
-from engine.figures.plots import plot_confusion, plot_f1
 from engine.network import model_title
 from engine.report.pooled_page import write_pooled_page
 from engine.report.statistics import PooledIntervals, pooled_intervals
 from engine.run_folder import layout
 from engine.run_folder.manifest import read_manifest
 
-SUMMARY, ASSIGNMENT = "folds.json", "folds.csv"
+ASSIGNMENT = "folds.csv"
 _FEW_PERSONS = 10
 _FACTS = ("device", "git", "versions", "machine")  # of the first run's args.json
 
@@ -58,15 +57,15 @@ def summarise(name: str, folds: Folds, runs: list[str], settings: Settings) -> s
     folder, classes = layout.LOG_ROOT / name, pooled.split.classes
     folder.mkdir(parents=True, exist_ok=True)
     warnings = _warnings(pooled)
-    write_predictions(folder / "predictions.csv", pooled.predictions, pooled.split.paths, classes)
+    write_predictions(folder / layout.PREDICTIONS, pooled.predictions, pooled.split.paths, classes)
     _write_assignment(folder / ASSIGNMENT, folds)
-    _draw(folder, pooled, model_title(settings))
+    draw(folder, f"{model_title(settings)}, {len(runs)} folds", pooled.metrics, classes)
     first = layout.read_json(layout.LOG_ROOT / runs[0] / layout.ARGUMENTS)
     facts = {key: first[key] for key in _FACTS if key in first}
     facts |= {"run": name, "classes": classes, "fingerprints": {"folds": _fingerprint(runs)}, "warnings": warnings}
     layout.write_arguments(folder, vars(settings), **facts)
     layout.write_json(folder / layout.RESULT, _result(name, pooled, warnings, model_title(settings), settings.seed))
-    layout.write_json(folder / SUMMARY, _summary(pooled, warnings))
+    layout.write_json(folder / layout.FOLDS, _summary(pooled, warnings))
     status = (
         f"{model_title(settings)}, {len(runs)} folds: {quantity(len(pooled.where), 'image')}, each tested once by the run of "
         f"its fold. Intervals: bootstrap over {pooled.intervals.over}."
@@ -87,7 +86,7 @@ def _pool(name: str, folds: Folds, runs: list[str]) -> Pooled:
     places = {path: k for k, path in enumerate(pool.paths)}
     where, parts = [], []
     for fold, run in enumerate(runs):
-        file = layout.LOG_ROOT / run / "predictions.csv"
+        file = layout.LOG_ROOT / run / layout.PREDICTIONS
         paths, found = read_predictions(file, pool.classes)
         own = [places.get(path, -1) for path in paths]
         if -1 in own or (folds.test[own] != fold).any() or (np.array(pool.labels)[own] != found.labels).any():
@@ -170,15 +169,6 @@ def _result(name: str, pooled: Pooled, warnings: list[str], model: str, seed: in
     }
     facts = {"run": name, "model": model, "seed": seed, "split": "folds", "warnings": warnings}
     return {**facts, **result(pooled.predictions, pooled.split.classes), **intervals}
-
-
-def _draw(folder: Path, pooled: Pooled, model: str) -> None:
-    metrics, classes = displayed(pooled.metrics, pooled.split.classes)
-    low, high = pooled.intervals.accuracy
-    accuracy = f"{100 * metrics.accuracy:.2f} % [{100 * low:.1f}, {100 * high:.1f}]"
-    text = f"{model}, {len(pooled.runs)} folds: {accuracy}, n = {metrics.support.sum()}"
-    plot_confusion(metrics, classes, text, folder / "confusion_matrix.png")
-    plot_f1(metrics, classes, text, folder / "f1.png")
 
 
 def _write_assignment(path: Path, folds: Folds) -> None:

@@ -22,7 +22,6 @@ from engine.prediction.faces.sources import Begin, End, View, is_video, views
 from engine.prediction.faces.table import FaceTable
 from engine.prediction.faces.tracks import Tracker
 from engine.prediction.images import find_pictures
-from engine.prediction.table import TABLE
 from engine.run_folder import layout
 from engine.seed import seed_everything
 from models.faces import FaceCropper
@@ -110,7 +109,7 @@ class _Run:
             return
         facts = {"finder": self.cropper.finder, "align": self.cropper.align, "every": self.every, "smooth": self.smooth}
         folder = self.session.open_folder(len(self.paths), faces=facts)
-        partial = self.stack.enter_context(replacing(folder / TABLE))
+        partial = self.stack.enter_context(replacing(folder / layout.PREDICTIONS))
         self.table = FaceTable(partial, self.session.classes)
         self.stack.callback(self.table.close)
         if self.session.settings.draw:

@@ -9,7 +9,7 @@ from data_preprocessing.sources.folders import Split
 from engine.checkpoints.format import Checkpoint
 from engine.checkpoints.writing import file_digest
 from engine.config.flags import Settings
-from engine.evaluation.metrics import displayed, format_table
+from engine.evaluation.metrics import Metrics, displayed, format_table
 from engine.evaluation.predictions import Predictions, write_predictions
 from engine.figures.plots import plot_confusion, plot_f1
 from engine.figures.tiles import draw_batch
@@ -19,12 +19,12 @@ from engine.run_folder import layout
 from models import MODELS
 
 
-def draw(folder: Path, model: str, predictions: Predictions, split: str, classes: tuple[str, ...]) -> None:
-    """confusion_matrix.png and f1.png of a whole split."""
-    metrics, classes = displayed(predictions.metrics(), classes)
+def draw(folder: Path, what: str, metrics: Metrics, classes: tuple[str, ...]) -> None:
+    """confusion_matrix.png and f1.png. what: the network and the images, as the title begins."""
+    metrics, classes = displayed(metrics, classes)
     low, high = metrics.interval
     accuracy = f"{100 * metrics.accuracy:.2f} % [{100 * low:.1f}, {100 * high:.1f}]"
-    title = f"{model} on {split}: {accuracy}, n = {metrics.support.sum()}"
+    title = f"{what}: {accuracy}, n = {metrics.support.sum()}"
     plot_confusion(metrics, classes, title, folder / "confusion_matrix.png")
     plot_f1(metrics, classes, title, folder / "f1.png")
 
@@ -55,9 +55,10 @@ def report(
 
     warnings: about what the figures rest on, for page and result.json, said or not.
     """
-    write_predictions(folder / "predictions.csv", predictions, split.paths, classes)
-    draw(folder, model, predictions, split.name, classes)
-    say(format_table(predictions.metrics(), classes))
+    write_predictions(folder / layout.PREDICTIONS, predictions, split.paths, classes)
+    metrics = predictions.metrics()
+    draw(folder, f"{model} on {split.name}", metrics, classes)
+    say(format_table(metrics, classes))
     page.write_result(predictions, split, classes, facts, warnings)
     about = {"split": split.name, "warnings": layout.unmarked(warnings)}
     layout.write_json(folder / layout.RESULT, {**facts, **about, **result(predictions, classes)})

@@ -6,8 +6,6 @@ from engine.compare.wording import FIGURES, shown, shown_interval, title
 from engine.config.settings import seed_numbers
 from engine.run_folder import layout
 
-SUMMARY = "seeds.json"
-
 
 def train_seeds(flags: dict, command: list[str]) -> int:
     """Train the runs NAME_seed<k> one after the other, then write log/NAME/seeds.json and print a table.
@@ -34,7 +32,7 @@ def summarise(name: str, seeds: tuple[int, ...], runs: list[str]) -> str:
         content[figure] = {"values": values, "mean": found.mean, "sd": found.sd, "interval": found.interval}
     folder = layout.LOG_ROOT / name
     folder.mkdir(parents=True, exist_ok=True)
-    layout.write_json(folder / SUMMARY, content)
+    layout.write_json(folder / layout.SEEDS, content)
     rows = {run: [shown(figure, result[figure]) for figure in FIGURES] for run, result in zip(runs, results)}
     rows["mean"] = [shown(figure, found.mean) for figure, found in figures.items()]
     rows["standard deviation"] = [shown(figure, found.sd) for figure, found in figures.items()]
@@ -42,5 +40,5 @@ def summarise(name: str, seeds: tuple[int, ...], runs: list[str]) -> str:
     width = max(map(len, rows))
     lines = [f"{label:<{width}}" + "".join(f"{cell:>22}" for cell in row) for label, row in rows.items()]
     head = " " * width + "".join(f"{title(figure):>22}" for figure in FIGURES)
-    tail = f"over {len(seeds)} seeds on {content['split']} (Student's t); written: {folder / SUMMARY}"
+    tail = f"over {len(seeds)} seeds on {content['split']} (Student's t); written: {folder / layout.SEEDS}"
     return "\n".join([head, *lines, *(f"{layout.WARNING}{text}" for text in content["warnings"]), tail])

@@ -20,7 +20,6 @@ from engine.errors import TrainingStopped, UsageError
 from engine.run_folder import layout
 from engine.run_folder.signals import stopping
 
-SUMMARIES = ("seeds.json", "folds.json")  # what a finished series leaves in its folder log/NAME
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -79,7 +78,8 @@ def remedy(name: str) -> str:
 def _require_free(name: str, runs: list[str]) -> None:
     """Raises UsageError where the series' folder is a run's own, or one of `runs` exists."""
     folder = layout.LOG_ROOT / name
-    if (folder / layout.ARGUMENTS).exists() and not any((folder / summary).exists() for summary in SUMMARIES):
+    finished = (folder / layout.SEEDS).exists() or (folder / layout.FOLDS).exists()
+    if (folder / layout.ARGUMENTS).exists() and not finished:
         raise UsageError(f"--run {name}: {folder} is a run and no series; choose another name")
     taken = [root / run for run in runs for root in (layout.LOG_ROOT, layout.CHECKPOINT_ROOT) if (root / run).exists()]
     if taken:

@@ -187,7 +187,8 @@ class TrainingRun:
             self._save()
         if is_best:
             share_checkpoint(self.last, self.best)
-            draw(self.folder, model_title(self.settings), predictions, self.prepared.splits[1].name, self.prepared.classes)
+            what = f"{model_title(self.settings)} on {self.prepared.splits[1].name}"
+            draw(self.folder, what, predictions.metrics(), self.prepared.classes)
         self.page.write_epoch(predictions, self.prepared.splits[1], self.prepared.classes)
         self.watch.epoch(state, is_best)
 

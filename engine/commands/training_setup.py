@@ -101,16 +101,7 @@ def _prepare(
     model = build_model(settings.model, len(classes), model_options(settings), device)
     if settings.freeze == "features":
         log.say(freeze_features(model))
-    scaler = LossScaler(precision)
-    optimizer = create_optimizer(
-        parameter_groups(model, settings.feature_lr_scale),
-        settings.optimizer,
-        settings.lr,
-        settings.momentum,
-        settings.weight_decay,
-        settings.rho,
-        fused=device.type == "cuda",
-    )
+    scaler, optimizer = LossScaler(precision), _optimizer(model, settings, device)
     if checkpoint:
         state = restore(checkpoint, model, optimizer, settings.optimizer, log)
         if checkpoint.scaler:
@@ -118,11 +109,7 @@ def _prepare(
         say_changes(checkpoint, flags, log.say)
     else:
         state = FitState()
-        start_from_scratch(model, settings.init)
-        if source:
-            log.say(finetune.load(model, source, settings, splits[0]))
-        else:
-            load_backbones(model, settings.pretrained, log.say, named="pretrained" in flags)
+        _start(model, settings, splits[0], source, flags, log)
     arithmetic = choose_arithmetic(settings, device, precision, model, log.say)
     checked = data.checked(splits, settings.skip_bad_images, log.say, run.known_images) if group.is_main else None
     splits, checks = group.share(checked)
@@ -140,6 +127,29 @@ def _prepare(
     for text in filter(None, (*said, without_effect(flags, group.size), BGR * (settings.channel_order == "bgr"))):
         log.say(text)
     return prepared
+
+
+def _optimizer(model: nn.Module, settings: Settings, device: torch.device) -> torch.optim.Optimizer:
+    return create_optimizer(
+        parameter_groups(model, settings.feature_lr_scale),
+        settings.optimizer,
+        settings.lr,
+        settings.momentum,
+        settings.weight_decay,
+        settings.rho,
+        fused=device.type == "cuda",
+    )
+
+
+def _start(
+    model: nn.Module, settings: Settings, train: Split, source: Checkpoint | None, flags: dict, log: layout.Log
+) -> None:
+    """Give a new run its first weights: of --finetune's file, or at random with the pretrained backbones where they are."""
+    start_from_scratch(model, settings.init)
+    if source:
+        log.say(finetune.load(model, source, settings, train))
+    else:
+        load_backbones(model, settings.pretrained, log.say, named="pretrained" in flags)
 
 
 def _require_images_for_all(batch_size: int, split: Split, processes: int) -> None:

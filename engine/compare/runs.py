@@ -18,7 +18,6 @@ from engine.errors import UsageError
 from engine.evaluation.metrics import compute_metrics
 from engine.run_folder import layout
 
-PREDICTIONS, SERIES = "predictions.csv", "seeds.json"
 _SAME = 1e-9  # figures of one table of predictions, computed twice
 
 
@@ -57,7 +56,7 @@ def read_run(folder: Path, needs_predictions: bool = True) -> Run:
     facts, result = (_read_object(folder / name) for name in (layout.ARGUMENTS, layout.RESULT))
     _require_fields(folder, facts, result)
     classes = tuple(facts["classes"])
-    table = folder / PREDICTIONS
+    table = folder / layout.PREDICTIONS
     if table.is_file() or needs_predictions:
         paths, labels, predicted = _read_predictions(table, classes)
         _require_agreement(folder, labels, predicted, result, len(classes))
@@ -88,7 +87,7 @@ def read_runs(folders: list[Path]) -> list[Run]:
 
 
 def _members(folder: Path) -> list[Path]:
-    path = folder / SERIES
+    path = folder / layout.SEEDS
     if not os.path.isfile(path):
         return [folder]
     runs = _read_object(path).get("runs")
@@ -165,7 +164,7 @@ def _require_agreement(folder: Path, labels: np.ndarray, predicted: np.ndarray, 
     for name, value in found.items():
         if not math.isclose(value, result[name], abs_tol=_SAME, rel_tol=0):
             raise UsageError(
-                f"{folder}: {PREDICTIONS} and {layout.RESULT} are not of one evaluation ({name} {value:.6g} and "
+                f"{folder}: {layout.PREDICTIONS} and {layout.RESULT} are not of one evaluation ({name} {value:.6g} and "
                 f"{result[name]:.6g}); test the checkpoint again with --evaluate"
             )
 

@@ -11,8 +11,7 @@ from data_preprocessing.common.files import replacing
 from data_preprocessing.common.words import first_of
 from data_preprocessing.sources.folders import Split
 from engine.prediction.images import Given
-
-TABLE = "predictions.csv"
+from engine.run_folder import layout
 
 
 @dataclass
@@ -48,7 +47,7 @@ class Report:
     def write(self, folder: Path) -> None:
         """predictions.csv: a row per readable image: path, predicted class, a probability per class."""
         with (
-            replacing(folder / TABLE) as partial,
+            replacing(folder / layout.PREDICTIONS) as partial,
             open(partial, "w", newline="", encoding="utf-8", errors="surrogateescape") as file,
         ):
             writer = csv.writer(file)

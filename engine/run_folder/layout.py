@@ -16,7 +16,8 @@ from engine.errors import UsageError
 
 LOG_ROOT, CHECKPOINT_ROOT = Path("log"), Path("checkpoint")
 ARGUMENTS, HISTORY, RESULT, MANIFEST = "args.json", "metrics.csv", "result.json", "pictures.csv"
-FIRST_BATCH = "train_batch.png"
+FIRST_BATCH, PREDICTIONS = "train_batch.png", "predictions.csv"
+SEEDS, FOLDS = "seeds.json", "folds.json"  # what a finished series leaves in its folder
 WARNING = "warning: "  # before a line that report.html and result.json repeat
 START_ELSEWHERE = "start the program in a folder that can be written to"
 _CHOOSE_OUT = "choose by --out DIR where the results go"

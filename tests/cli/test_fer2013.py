@@ -7,15 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-import main
 from models import create_model
+from tests.command_line import run
 from tests.toy_networks import registered
 
 USAGES = {"Training": 14, "PublicTest": 7, "PrivateTest": 7}
-
-
-def run(*arguments: object) -> int:
-    return main.main([str(a) for a in arguments])
 
 
 def table() -> list[list[str]]:

@@ -13,6 +13,7 @@ from PIL import Image
 import main
 from engine.commands.series import Child
 from engine.compare import __main__ as compare
+from tests.command_line import refused, run
 
 SMALL = [
     "--data",
@@ -31,19 +32,6 @@ SMALL = [
     "off",
 ]
 PERSONS, EACH = 6, 6
-
-
-def run(*arguments: object) -> int:
-    return main.main([str(a) for a in arguments])
-
-
-def refused(capsys, *arguments: object) -> str:
-    """The one line that the command ends with."""
-    capsys.readouterr()
-    assert run(*arguments) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ") and error.count("\n") == 1, error
-    return error
 
 
 def rows_of(path: str) -> list[dict]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import main
 from data_preprocessing.audit import command as audit
 from data_preprocessing.prepare import command as prepare
+from tests.command_line import run
 
 SMALL = ["--model", "deep_emotion", "-b", "8", "-j", "0", "--lr", "1e-3", "--cache", "off"]
 TOLD = ["--columns", "image=Bild,label=Ausdruck,subject=Wer", "--root", "faces"]
@@ -25,10 +25,6 @@ def odd(tmp_path, monkeypatch, make_picture) -> Path:
         rows.append(f"{k};{k}.png;{'Freude' if k % 2 else 'Angst'};{k // 4}")
     Path("odd.csv").write_text("\r\n".join(rows), encoding="utf-8-sig")
     return Path("odd.csv")
-
-
-def run(*arguments: object) -> int:
-    return main.main([str(a) for a in arguments])
 
 
 def images(name: str) -> dict[str, set[str]]:

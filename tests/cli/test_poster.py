@@ -4,12 +4,8 @@ import csv
 
 import pytest
 
-import main
 from data_preprocessing.synthetic.command import write_synthetic
-
-
-def run(*arguments: object) -> int:
-    return main.main([str(a) for a in arguments])
+from tests.command_line import run
 
 
 def test_poster_v2_trains_resumes_evaluates_and_predicts(tmp_path, monkeypatch):

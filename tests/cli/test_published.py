@@ -8,16 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-import main
 from data_preprocessing.synthetic.command import write_synthetic
 from engine.checkpoints.format import load_checkpoint
 from engine.errors import UsageError
 from models import create_model
+from tests.command_line import run
 from tests.published import write_published
-
-
-def run(*arguments: object) -> int:
-    return main.main([str(a) for a in arguments])
 
 
 @pytest.fixture(scope="module")

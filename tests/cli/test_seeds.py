@@ -17,22 +17,10 @@ import main
 from data_preprocessing.synthetic.command import write_synthetic
 from engine.commands.series import Child
 from engine.compare.wording import FIGURES
+from tests.command_line import refused, run
 from tests.faults.processes import ROOT, Fresh
 
 SMALL = ["--data", "data", "--model", "deep_emotion", "--epochs", "2", "-b", "4", "-j", "0", "--lr", "1e-3"]
-
-
-def run(*arguments: object) -> int:
-    return main.main([str(a) for a in arguments])
-
-
-def refused(capsys, *arguments: object) -> str:
-    """The one line that the command ends with."""
-    capsys.readouterr()
-    assert run(*arguments) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ") and error.count("\n") == 1, error
-    return error
 
 
 def result(name: str) -> dict:

@@ -8,30 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-import main
 from data_preprocessing.audit import command as audit
 from data_preprocessing.synthetic.command import write_synthetic
 from engine.checkpoints.format import load_checkpoint
 from models import create_model
+from tests.command_line import refused, run
 from tests.published import write_published_v1
 
 SMALL = ["--data", "few", "--pretrained", "none", "--epochs", 1, "-b", 3]
-
-
-def run(*arguments: object) -> int:
-    return main.main([str(a) for a in arguments])
-
-
-def refused(capsys, *arguments: object) -> str:
-    """The one line that the command ends with."""
-    capsys.readouterr()
-    try:
-        status = run(*arguments)
-    except SystemExit as stop:
-        status = stop.code
-    error = capsys.readouterr().err
-    assert status == 2 and error.startswith("error: ") and error.count("\n") == 1, error
-    return error
 
 
 def rows(name: str, table: str = "predictions") -> list[dict]:

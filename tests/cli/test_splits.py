@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-import main
 from engine.checkpoints.format import load_checkpoint
 from engine.commands.seeds import summarise
 from engine.run_folder import layout
 from models import create_model
+from tests.command_line import run
 
 FAST = ["--model", "deep_emotion", "--epochs", 1, "-b", 4, "--workers", 0, "--cache", "off"]
 COPIES = "2 of the 5 images of test (40.0 %) are also in train"
@@ -20,10 +20,6 @@ PAIRS = [
     {"split": "test", "other": "valid", "count": 1, "images": 5},
     {"split": "valid", "other": "train", "count": 1, "images": 4},
 ]
-
-
-def run(*arguments: object) -> int:
-    return main.main([str(a) for a in arguments])
 
 
 def kept(name: str, file: str) -> dict:

@@ -8,17 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-import main
 from data_preprocessing.synthetic.command import write_synthetic
 from engine.run_folder.layout import create_run
+from tests.command_line import run
 
 # the smallest network under the POSTERs' protocol: what is tested here is not the network
 SMALL = ["--model", "deep_emotion", "--rho", "0.05", "--lr-decay", "0.98", "--transform", "flip-erase"]
 SMALL += ["--epochs", "2", "-b", "4", "-p", "1", "--lr", "1e-4"]
-
-
-def run(*arguments: object) -> int:
-    return main.main([str(a) for a in arguments])
 
 
 def weights(path) -> dict[str, torch.Tensor]:

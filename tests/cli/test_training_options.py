@@ -5,16 +5,12 @@ import json
 import pytest
 import torch
 
-import main
 from data_preprocessing.synthetic.command import write_synthetic
+from tests.command_line import run
 
 SMALL = ["--model", "deep_emotion", "-b", "4", "-p", "1", "-j", "0", "--cache", "off"]
 # so small a rate that no epoch is better than the first: validation accuracy stays what it is
 STILL = [*SMALL, "--lr", "1e-30", "--epochs", "9"]
-
-
-def run(*arguments: object) -> int:
-    return main.main([str(a) for a in arguments])
 
 
 def stored(name: str) -> dict:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-import main
 from data_preprocessing.synthetic.command import write_synthetic
+from tests.command_line import run
 
 SMALL = ["--data", "data", "--model", "deep_emotion", "-b", "3", "-j", "0", "-p", "2", "--lr", "1e-3"]
 
@@ -54,10 +54,6 @@ def work(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", types.ModuleType("tensorboard"))
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
     return tmp_path
-
-
-def run(*arguments: object) -> int:
-    return main.main([str(a) for a in arguments])
 
 
 def test_scalars_and_pictures_are_written_and_the_training_is_the_same(work):
