@@ -115,6 +115,14 @@ def test_resuming_another_copy_starts_a_run_of_its_own_and_leaves_the_first_alon
         assert (work / f"checkpoint/branch-{name}/best.pth").is_file()
 
 
+def test_a_copy_that_is_resumed_without_a_name_leaves_the_first_run_alone_too(work):
+    before, runs = (work / "log/whole/metrics.csv").read_bytes(), set((work / "log").iterdir())
+    shutil.copy("checkpoint/whole/last.pth", "copy.pth")
+    assert run("--resume", "copy.pth", "--epochs", 3, "--rho", 0) == 0
+    assert (work / "log/whole/metrics.csv").read_bytes() == before
+    assert len(set((work / "log").iterdir()) - runs) == 1
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(work, capsys):
     assert run("--data", "data", *SMALL, "--optimizer", "sgd", "--rho", 0, "--run", "sgd", "-j", 0) == 0
     before = weights("checkpoint/sgd/last.pth")
