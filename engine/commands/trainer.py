@@ -132,14 +132,13 @@ class TrainingRun:
 
     def _answer_signals(self, save: bool = False) -> None:
         """Save and stop where that is due or asked for, of whichever process."""
-        self.requests.stop, save = self.group.max(self.requests.stop, self.requests.save or save)
-        self.requests.save = False
-        if save or self.requests.stop:
+        stop, save = self.requests.agreed(save, self.group.max)
+        if save or stop:
             self._save()
-        if self.requests.stop:
+        if stop:
             step = self.state.progress.step if self.state.progress else 0
             where = f"in epoch {self.state.epoch + 1} after step {step}" if step else f"after epoch {self.state.epoch}"
-            raise Interrupted(self.requests.stop, f"stopped {where}, saved in {self.last}; go on with --resume {self.last}")
+            raise Interrupted(stop, f"stopped {where}, saved in {self.last}; go on with --resume {self.last}")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

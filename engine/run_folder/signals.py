@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
@@ -56,6 +56,18 @@ class Requests:
             self._deferring = False
         if self.stop:
             raise Interrupted(self.stop)
+
+    def agreed(self, save: bool, largest: Callable[..., list[int]]) -> tuple[int, bool]:
+        """What was asked of any process until now: the signal that stops, 0 for none, and whether to save (so too with `save`).
+
+        largest: gives the largest of every process's numbers, place by place, as Group.max. A signal that comes while it waits
+        for the others stays for the next look.
+        """
+        asked, self.save = self.save, False
+        stop, save = largest(self.stop, asked or save)
+        if stop and not self.stop:  # another process had it first: this one's own is on its way, and no second request
+            self.stop, self._asked = stop, time.monotonic()
+        return stop, bool(save)
 
     def _stop(self, number: int, frame) -> None:
         if self._deferring and number == self.stop and time.monotonic() - self._asked < _ONE_REQUEST:

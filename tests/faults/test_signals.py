@@ -2,6 +2,7 @@
 
 import random
 import signal
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -99,6 +100,30 @@ def test_a_signal_waits_inside_deferred_and_a_second_one_does_not():
         requests.stop = 0
         with pytest.raises(Interrupted, match="stopped by SIGINT"):
             signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_that_comes_while_the_processes_agree_is_kept_for_the_next_look(number):
+    requests = Requests()
+
+    def largest(*values):
+        signal.raise_signal(number)
+        return list(values)
+
+    ends = pytest.raises(Interrupted) if number == signal.SIGTERM else nullcontext()
+    with requests.installed(), ends, requests.deferred():
+        assert requests.agreed(False, largest) == (0, False)
+        expected = (number, False) if number == signal.SIGTERM else (0, True)
+        assert requests.agreed(False, lambda *values: list(values)) == expected
+
+
+def test_the_signal_of_another_process_and_ones_own_are_one_request():
+    requests = Requests()
+    with requests.installed(), pytest.raises(Interrupted) as stopped, requests.deferred():
+        assert requests.agreed(False, lambda stop, save: [signal.SIGTERM, 0]) == (signal.SIGTERM, False)
+        signal.raise_signal(signal.SIGTERM)  # the launcher sends it to each
+        requests.stop = signal.SIGINT  # reached: the one above raised nothing
+    assert stopped.value.number == signal.SIGINT
 
 
 def test_the_same_signal_twice_at_once_is_one_request_and_later_a_second_one():
