@@ -106,9 +106,7 @@ def read_split(name: str, folder: Path, say: Callable[[str], None] = lambda text
         labels += [label] * len(pictures)
     if not paths:
         what = left_out_note(left_out)
-        raise DataError(
-            f"{folder}: no images in its class folders{f' ({what})' * bool(what)}; fill them, or remove the folder"
-        )
+        raise DataError(f"{folder}: no images in its class folders{f' ({what})' * bool(what)}; fill them, or remove the folder")
     classes = tuple(_class_name(p) for p in class_folders)
     if len(set(classes)) < len(classes):
         raise DataError(f"{folder}: two class folders have the same name in two Unicode forms; merge them")

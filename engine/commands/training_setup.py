@@ -141,9 +141,7 @@ def _optimizer(model: nn.Module, settings: Settings, device: torch.device) -> to
     )
 
 
-def _start(
-    model: nn.Module, settings: Settings, train: Split, source: Checkpoint | None, flags: dict, log: layout.Log
-) -> None:
+def _start(model: nn.Module, settings: Settings, train: Split, source: Checkpoint | None, flags: dict, log: layout.Log) -> None:
     """Give a new run its first weights: of --finetune's file, or at random with the pretrained backbones where they are."""
     start_from_scratch(model, settings.init)
     if source:
