@@ -16,7 +16,7 @@ from engine.config.flags import FLAGS
 from engine.errors import UsageError
 from models import create_model
 from models.files.checkpoint_content import CheckpointContent
-from models.files.stand_ins import ForeignArray, ForeignDtype, Recorder, recorder_history
+from models.files.stand_ins import ForeignArray, ForeignDtype, Inert, recorder_history
 from tests.fuzz.checkpoint_files import ARGS, ROW, signed, trained_content
 
 CONTENT = CheckpointContent(
@@ -195,7 +195,7 @@ def foreign(array: np.ndarray) -> ForeignArray:
 
 
 def test_recorder_becomes_history_and_an_unusable_one_becomes_none():
-    recorder = Recorder()
+    recorder = Inert()
     recorder.epoch_losses = foreign(np.array([[30, 60], [15, 45]], dtype="f4"))
     recorder.epoch_accuracy = foreign(np.array([[50, 40], [60, 55]], dtype="f4"))
     first, second = recorder_history(recorder, 2)
