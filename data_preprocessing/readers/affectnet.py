@@ -11,8 +11,9 @@ import numpy as np
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.readers import affectnet_original, affectnet_yolo
+from data_preprocessing.readers.layouts import wrong_layout
 from data_preprocessing.sources.kinds import is_image_name
-from data_preprocessing.sources.labels import count_of, few, folders_of, keyed, matched, read_list, stem, wrong_layout
+from data_preprocessing.sources.labels import count_of, few, folders_of, keyed, matched, read_list, stem
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.trees import Tree
 

@@ -4,8 +4,9 @@ import io
 import re
 
 from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.expressions import class_of
 from data_preprocessing.common.files import MOST_TEXT
-from data_preprocessing.readers.layouts import base_name, class_of
+from data_preprocessing.readers.layouts import base_name
 from data_preprocessing.sources.images import open_image
 from data_preprocessing.sources.kinds import is_image_name
 from data_preprocessing.sources.labels import count_of, few, folders_of, keyed, matched, stem

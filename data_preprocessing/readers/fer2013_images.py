@@ -3,7 +3,8 @@
 import re
 
 from data_preprocessing.common.errors import DataError
-from data_preprocessing.readers.layouts import class_of, pictures
+from data_preprocessing.common.expressions import class_of
+from data_preprocessing.readers.layouts import pictures
 from data_preprocessing.sources.fer2013 import CLASSES, USAGES
 from data_preprocessing.sources.labels import count_of, few, folders_of, left_out, stem
 from data_preprocessing.sources.records import Listing, Record

@@ -190,12 +190,6 @@ def few(names: Iterable[str], most: int = 3) -> str:
     return printable(first_of([name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..." for name in names], most))
 
 
-def wrong_layout(tree: Tree, expected: str) -> DataError:
-    """The error to raise about a tree of another layout: what a reader expected, and what was found."""
-    names = tree.names()
-    return DataError(f"{tree.root}: expected {expected}; found {few(names) if names else 'no files'}")
-
-
 def stem(name: str) -> str:
     """A file's name without its folders and its ending."""
     base = name.rpartition("/")[2]
