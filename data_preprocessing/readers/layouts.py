@@ -39,5 +39,5 @@ def without_copies(found: Iterable[tuple[Hashable, str]]) -> tuple[dict, list[st
 
 def wrong_layout(tree: Tree, expected: str) -> DataError:
     """The error to raise where `tree` is not what a reader reads: what was expected, and what was found."""
-    tops = list(dict.fromkeys(name.split("/")[0] + "/" * ("/" in name) for name in tree.names()))
+    tops = list(dict.fromkeys(name.split("/")[0] + ("/" if "/" in name else "") for name in tree.names()))
     return DataError(f"{tree.root}: expected {expected}; found {few(tops) if tops else 'no files'}")

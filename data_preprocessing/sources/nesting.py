@@ -37,7 +37,7 @@ def refuse_outer_folders(root: Path, source: Path, folders: Iterable[tuple[str, 
     outer, inner = outer_folders(folders)
     if not outer:
         return
-    several = f"{', '.join(outer[:3])}{' ...' * (len(outer) > 3)}"
+    several = ", ".join(outer[:3]) + (" ..." if len(outer) > 3 else "")
     if any(split_of(name) for name in inner):
         inside, first = ", ".join(inner[:3]), quoted(root / outer[0])
         raise DataError(f"{root}: its folders {several} each hold {inside}: several data sets; give one, as {first}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from data_preprocessing.common.words import only_if
 from models.export.errors import ExportError
 from models.files.checkpoint_network import NetworkFile
 from models.files.published_files import LABEL_ORDERS, find_published
@@ -83,7 +84,7 @@ def open_source(text: str, named: str | None) -> Source:
     classes, note = _classes(network, text, named, order)
     head = network.model_options.get("head", "linear")
     margin = f"head {head}: its plain logits (scale × cosine) are exported; the margin belongs to training alone"
-    notes = [note] * bool(note) + [margin] * (head != "linear")
+    notes = only_if(note, note) + only_if(head != "linear", margin)
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     drawn = "synthetic" if network.args.get("data_type") == "synthetic" and not network.args.get("data") else None

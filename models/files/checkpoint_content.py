@@ -21,7 +21,7 @@ DICTS = (dict, OrderedDict)
 def _of(*kinds: type | None, may_lack: bool = False) -> dict:
     """Metadata of a key. kinds: the types of its value in the file, None for none. may_lack: added to the format later."""
     known = [type(None) if kind is None else kind for kind in kinds]
-    return {"kinds": (*known, *[OrderedDict] * (dict in known)), "may_lack": may_lack}
+    return {"kinds": (*known, OrderedDict) if dict in known else tuple(known), "may_lack": may_lack}
 
 
 @dataclass(kw_only=True)
