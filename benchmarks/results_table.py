@@ -22,17 +22,16 @@ BEGIN = "<!-- recorded runs: begin (python -m benchmarks.results_table) -->"
 END = "<!-- recorded runs: end -->"
 
 
-def updated(document: Path | None = None, records: Path | None = None) -> str:
+def updated() -> str:
     """The text of the document with the table of the records between its two markers.
 
     Raises UsageError where a marker is missing or a record is damaged.
     """
-    document, records = document or DOCUMENT, records or RECORDS
-    text = document.read_text(encoding="utf-8")
+    text = DOCUMENT.read_text(encoding="utf-8")
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise UsageError(f"{document.name}: needs the lines {BEGIN} and {END}, once each")
+        raise UsageError(f"{DOCUMENT.name}: needs the lines {BEGIN} and {END}, once each")
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    return f"{before}{BEGIN}\n{results(records)}\n{END}{after}"
+    return f"{before}{BEGIN}\n{results(RECORDS)}\n{END}{after}"
 
 
 def results(records: Path) -> str:

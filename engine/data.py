@@ -183,10 +183,10 @@ def caching(
     return open_or_build
 
 
-def first_batch(loader: DataLoader, epoch: int, most: int = 32) -> tuple[Tensor, Tensor]:
-    """The first images (B, C, H, W) and labels (B,) of an epoch, as training will see them; starts no worker."""
+def first_batch(loader: DataLoader, epoch: int) -> tuple[Tensor, Tensor]:
+    """The first images (B, C, H, W), at most 32, and labels (B,) of an epoch, as training will see them; starts no worker."""
     loader.batch_sampler.set_epoch(epoch)
-    keys = next(iter(loader.batch_sampler))[:most]
+    keys = next(iter(loader.batch_sampler))[:32]
     images, labels, _ = zip(*(loader.dataset[key] for key in keys))
     return torch.stack(images), torch.tensor(labels)
 

@@ -86,13 +86,13 @@ def _require_free(name: str, runs: list[str]) -> None:
         raise UsageError(f"--run {name}: {taken[0]} exists; choose another name, or go on with --resume auto")
 
 
-def without_flag(command: list[str], flag: str) -> list[str]:
-    """`command` without `flag` and its value; the flags that are added behind win over those before."""
+def without_seeds(command: list[str]) -> list[str]:
+    """`command` without --seeds and its value; the flags that are added behind win over those before."""
     kept, rest = [str(Path(command[0]).resolve())], iter(command[1:])
     for word in rest:
-        if word == flag:
+        if word == "--seeds":
             next(rest, None)
-        elif not word.startswith(f"{flag}="):
+        elif not word.startswith("--seeds="):
             kept.append(word)
     return kept
 

@@ -54,13 +54,13 @@ def _forget_origins(graph) -> None:
             value.metadata_props.clear()
 
 
-def run_onnx(path: Path, threads: int | None = None) -> Run:
+def run_onnx(path: Path) -> Run:
     """The file in onnxruntime, on the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = threads or torch.get_num_threads()
+    options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return lambda images: session.run(None, {INPUT: images})[0]
 

@@ -27,6 +27,6 @@ def readable(text: str, most: int = 60) -> str:
     return shown if len(text) <= most else f"{shown}…"
 
 
-def some(names: list[str], most: int = 3) -> str:
-    """The first `most` of `names`, and how many more there are."""
-    return first_of([readable(name) for name in names], most)
+def some(names: list[str]) -> str:
+    """The first three of `names`, and how many more there are."""
+    return first_of([readable(name) for name in names])
