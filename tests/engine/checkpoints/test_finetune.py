@@ -25,9 +25,13 @@ def _trained(model: nn.Module, classes: tuple[str, ...], options: dict) -> Check
     )
 
 
+def _head(name: str, options: dict) -> _Head:
+    return _Head.of(*(create_model(name, number, **options) for number in (2, 3)))
+
+
 def test_the_head_of_every_network_is_found_by_its_shapes():
-    assert _Head.of("deep_emotion", {}).dimensions == {"fc2.weight": 0, "fc2.bias": 0}
-    assert _Head.of("poster_v1_small", {"head": "arcface"}).dimensions == {"head.kernel": 1}
+    assert _head("deep_emotion", {}).dimensions == {"fc2.weight": 0, "fc2.bias": 0}
+    assert _head("poster_v1_small", {"head": "arcface"}).dimensions == {"head.kernel": 1}
 
 
 @pytest.mark.parametrize("head", ("linear", "adaface"))
@@ -39,7 +43,7 @@ def test_a_poster_head_is_put_into_the_data_order(head):
     model = create_model("poster_v2", 3, **options)
     said = load(model, source, settings, SimpleNamespace(classes=("a", "b", "c")))
     assert "the head with them, its 3 classes put into the data's order: a, b, c" in said
-    wanted, head_keys = trained.state_dict(), _Head.of("poster_v2", options).dimensions
+    wanted, head_keys = trained.state_dict(), _head("poster_v2", options).dimensions
     for key, value in model.state_dict().items():
         expected = wanted[key]
         if key in head_keys:
