@@ -38,6 +38,9 @@ def without_copies(found: Iterable[tuple[Hashable, str]]) -> tuple[dict, list[st
 
 
 def wrong_layout(tree: Tree, expected: str) -> DataError:
-    """The error to raise where `tree` is not what a reader reads: what was expected, and what was found."""
-    tops = list(dict.fromkeys(name.split("/")[0] + ("/" if "/" in name else "") for name in tree.names()))
-    return DataError(f"{tree.root}: expected {expected}; found {few(tops) if tops else 'no files'}")
+    """The error to raise where `tree` is not what a reader reads: what was expected, and what was found at the top of the tree,
+    or in the one folder that is there."""
+    names = tree.names()
+    tops = list(dict.fromkeys(top + slash for top, slash, _ in (name.partition("/") for name in names)))
+    found = few(tops if len(tops) > 1 else names) if names else "no files"
+    return DataError(f"{tree.root}: expected {expected}; found {found}")

@@ -12,6 +12,7 @@ from engine.run_folder import layout
 from engine.seed import set_rng_state
 from engine.training.epoch import Progress
 from engine.training.loop import FitState
+from engine.training.loss_scaling import LossScaler
 from engine.training.optimizers import restore_optimizer
 
 # with another of these the rest of an epoch that was begun would repeat images, or leave some out
@@ -55,9 +56,14 @@ def say_changes(checkpoint: Checkpoint, flags: dict, say) -> None:
 
 
 def restore(
-    checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer, optimizer_name: str, log: layout.Log
+    checkpoint: Checkpoint,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: LossScaler,
+    optimizer_name: str,
+    log: layout.Log,
 ) -> FitState:
-    """Put a checkpoint's weights, moments and random state back; say what a published file lacks.
+    """Put a checkpoint's weights, moments, loss scale and random state back; say what a published file lacks.
 
     Raises UsageError where they do not fit.
     """
@@ -70,6 +76,8 @@ def restore(
             restore_optimizer(optimizer, checkpoint.optimizer)
         except (ValueError, KeyError) as error:
             raise UsageError(f"--resume {checkpoint.path}: its optimiser state does not fit ({error})") from None
+    if checkpoint.scaler:
+        scaler.load_state_dict(checkpoint.scaler)
     if checkpoint.rng is None:
         lacks.append("the random state")
     else:
