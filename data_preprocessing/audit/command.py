@@ -28,12 +28,12 @@ from data_preprocessing.audit.table import KEEP, Copied
 from data_preprocessing.common.command_line import OneLineParser, path
 from data_preprocessing.common.console import progress
 from data_preprocessing.common.errors import DataError, one_line, printable
-from data_preprocessing.common.files import MOST_TABLE, read_file, reason
+from data_preprocessing.common.files import MOST_TABLE, composed, read_file, reason
 from data_preprocessing.common.words import only_if
 from data_preprocessing.common.workers import run_tasks
 from data_preprocessing.sources.folders import read_split
 from data_preprocessing.sources.images import check_image, open_image
-from data_preprocessing.sources.manifest import MANIFEST, Row, composed, parse_manifest
+from data_preprocessing.sources.manifest import MANIFEST, Row, parse_manifest
 from data_preprocessing.sources.open_source import is_list, refuse_for_folders
 from data_preprocessing.sources.reading import USUAL, Reading
 from data_preprocessing.sources.records import compile_pattern

@@ -14,12 +14,12 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from data_preprocessing.common.class_names import with_classes_of
 from data_preprocessing.common.errors import DataError
-from data_preprocessing.common.files import MOST_TABLE, read_file
+from data_preprocessing.common.files import MOST_TABLE, composed, read_file
 from data_preprocessing.common.words import quantity
 from data_preprocessing.prepare.splitting import SPLITS, assign_splits
 from data_preprocessing.sources.folders import Split
 from data_preprocessing.sources.labels import few
-from data_preprocessing.sources.manifest import MANIFEST, Row, composed, parse_manifest
+from data_preprocessing.sources.manifest import MANIFEST, Row, parse_manifest
 from data_preprocessing.sources.reading import Reading
 from data_preprocessing.sources.records import Record, name_subjects
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from data_preprocessing.common.files import sync_folder
+from data_preprocessing.common.files import file_digest, sync_folder
 from engine.errors import TrainingStopped
 from models.files.checksum import checksum
 
@@ -64,12 +64,6 @@ def _write(file, content: dict) -> str:
     if hasattr(os, "posix_fadvise"):  # have it read back from the disk, not from memory
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     return target.digest.hexdigest()
-
-
-def file_digest(path: Path | str) -> str:
-    """SHA-256 of a file, 64 hex digits. Raises OSError."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def share_checkpoint(last: Path, best: Path) -> None:

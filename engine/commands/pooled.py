@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_preprocessing.common.files import replacing
+from data_preprocessing.common.files import read_json, replacing
 from data_preprocessing.common.words import only_if, quantity
 from data_preprocessing.sources.folders import Split
 from data_preprocessing.sources.folds import ALONE, Folds, part_of
@@ -60,7 +60,7 @@ def summarise(name: str, folds: Folds, runs: list[str], settings: Settings) -> s
     write_predictions(folder / layout.PREDICTIONS, pooled.predictions, pooled.split.paths, classes)
     _write_assignment(folder / ASSIGNMENT, folds)
     draw(folder, f"{model_title(settings)}, {len(runs)} folds", pooled.metrics, classes)
-    first = layout.read_json(layout.LOG_ROOT / runs[0] / layout.ARGUMENTS)
+    first = read_json(layout.LOG_ROOT / runs[0] / layout.ARGUMENTS)
     facts = {key: first[key] for key in _FACTS if key in first}
     facts |= {"run": name, "classes": classes, "fingerprints": {"folds": _fingerprint(runs)}, "warnings": warnings}
     layout.write_arguments(folder, vars(settings), **facts)

@@ -1,6 +1,5 @@
 """The checkpoint that is exported: its network, what its outputs are called, and all that the file's metadata says."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from data_preprocessing.common.files import file_digest
 from data_preprocessing.common.words import only_if
 from models.export.errors import ExportError
 from models.files.checkpoint_network import NetworkFile
@@ -85,11 +85,9 @@ def open_source(text: str, named: str | None) -> Source:
     head = network.model_options.get("head", "linear")
     margin = f"head {head}: its plain logits (scale × cosine) are exported; the margin belongs to training alone"
     notes = only_if(note, note) + only_if(head != "linear", margin)
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     drawn = "synthetic" if network.args.get("data_type") == "synthetic" and not network.args.get("data") else None
     trained_on = published.data_type if published else drawn
-    return Source(text, network, model.eval(), preparation(network), classes, digest, tuple(notes), trained_on)
+    return Source(text, network, model.eval(), preparation(network), classes, file_digest(path), tuple(notes), trained_on)
 
 
 def _classes(network: NetworkFile, text: str, named: str | None, order: tuple[str, ...] | None) -> tuple[tuple[str, ...], str]:
