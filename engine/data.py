@@ -58,7 +58,8 @@ def noting(say: Callable[[str], None]) -> tuple[Callable[[str], None], list[str]
 
     def say_and_note(text: str) -> None:
         say(text)
-        found.extend([text] * text.startswith(WARNING))
+        if text.startswith(WARNING):
+            found.append(text)
 
     return say_and_note, found
 
@@ -101,7 +102,7 @@ def absence(split: Split) -> str:
     present = len(set(split.labels))
     return (
         f"warning: {split.name} has no image of {', '.join(absent)}: no recall is given there, and balanced accuracy and macro "
-        f"F1 are means over the {present} class{'es' * (present != 1)} that it has"
+        f"F1 are means over the {present} class{'es' if present != 1 else ''} that it has"
     )
 
 

@@ -10,7 +10,6 @@ import torch
 
 from data_preprocessing.common.files import sync_folder
 from engine.errors import TrainingStopped
-from models.files.checkpoint_network import FORMAT, VERSION
 from models.files.checksum import checksum
 
 
@@ -30,13 +29,12 @@ class _Hashing:
 
 
 def save_checkpoint(path: Path, content: dict) -> str:
-    """Write `content` with the format's name, version and checksum to `path`; returns the file's SHA-256.
+    """Write `content`, as CheckpointContent.to_file gives it, with its checksum to `path`; returns the file's SHA-256.
 
     The file at `path` stays until the new one is on the disk and has been read back and found equal. Raises
     TrainingStopped naming the file where that fails; nothing of the new one is left then.
     """
-    content = {"format": FORMAT, "version": VERSION, "progress": None, "pictures": {}, **content}
-    content["checksum"] = checksum(content)
+    content = {**content, "checksum": checksum(content)}
     partial = path.with_name(path.name + ".partial")
     try:
         with open(partial, "wb") as file:

@@ -205,7 +205,7 @@ class _Run:
         if film is None or not film.summary.frames:
             self.progress.say(self.report.skipped(path, event.problem or "no frames in it"))
             return
-        problem = event.problem or f"{film.lost} frames cannot be decoded" * bool(film.lost)
+        problem = event.problem or (f"{film.lost} frames cannot be decoded" if film.lost else "")
         self.progress.say(self.report.video(film.summary, problem))
         if self.drawings:
             self.drawings.video(event.source, path, self.table, film.mark, film.crops, self.every, self.progress)

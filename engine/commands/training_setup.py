@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from data_preprocessing.common.words import only_if
 from data_preprocessing.faces import prepared_alignment
 from data_preprocessing.sources.folders import Checked, Split
 from engine import data, memory
@@ -124,7 +125,7 @@ def _prepare(
     prepared = Prepared(settings, log, device, precision, splits, warnings, checks, copies, classes, *training)
     if checkpoint and settings.start_epoch is None:
         require_same_order(checkpoint, settings, prepared.fingerprints, log.say)
-    for text in filter(None, (*said, without_effect(flags, group.size), BGR * (settings.channel_order == "bgr"))):
+    for text in filter(None, (*said, without_effect(flags, group.size), *only_if(settings.channel_order == "bgr", BGR))):
         log.say(text)
     return prepared
 
@@ -141,9 +142,7 @@ def _optimizer(model: nn.Module, settings: Settings, device: torch.device) -> to
     )
 
 
-def _start(
-    model: nn.Module, settings: Settings, train: Split, source: Checkpoint | None, flags: dict, log: layout.Log
-) -> None:
+def _start(model: nn.Module, settings: Settings, train: Split, source: Checkpoint | None, flags: dict, log: layout.Log) -> None:
     """Give a new run its first weights: of --finetune's file, or at random with the pretrained backbones where they are."""
     start_from_scratch(model, settings.init)
     if source:

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from data_preprocessing.common.words import only_if
 from engine.checkpoints.format import Checkpoint
 from engine.config.flags import Settings, flag_of
 from engine.errors import UsageError
@@ -75,10 +76,11 @@ def restore(
         device = next(model.parameters()).device
         lacks += filter(None, [set_rng_state(checkpoint.rng, device)])
     if checkpoint.is_foreign:
-        lacks += ["class names", "arguments", "its best epoch's weights"] + ["the history"] * (not checkpoint.history)
+        lacks += ["class names", "arguments", "its best epoch's weights"] + only_if(not checkpoint.history, "the history")
     progress = None
     if checkpoint.progress:
         progress = Progress.restored(checkpoint.progress)
     where = f"after epoch {checkpoint.epoch}" + (f" and {progress.step} steps of the next" if progress else "")
-    log.say(f"resuming {checkpoint.path} {where}{'; it lacks ' * bool(lacks)}{', '.join(lacks)}")
+    lacking = f"; it lacks {', '.join(lacks)}" if lacks else ""
+    log.say(f"resuming {checkpoint.path} {where}{lacking}")
     return FitState(checkpoint.epoch, list(checkpoint.history), checkpoint.best, progress)

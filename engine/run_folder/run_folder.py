@@ -125,8 +125,6 @@ def _newest(flags: dict, log: layout.Log) -> RunFolder:
             problems.append(str(error))
             log.say(f"warning: {error}")
     if problems:
-        raise UsageError(
-            f"{problems[0]}; no other checkpoint of {run.name} is whole: remove {run.name}'s files to start anew"
-        )
+        raise UsageError(f"{problems[0]}; no other checkpoint of {run.name} is whole: remove {run.name}'s files to start anew")
     log.say(f"{run.name}: no checkpoint was written yet, starting anew")
     return run

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from data_preprocessing.loading.datasets import mix_seed
+from engine.checkpoints.values import is_count, is_vector
 from engine.distributed import SINGLE, Group
 from engine.errors import TrainingStopped
 from engine.training.loss_scaling import LossScaler
@@ -49,15 +50,29 @@ class Progress:
         loss = float((self.losses.tensor().double() * weights).sum() / weights.sum())
         return loss, float(self.hits.tensor().sum()) / sum(self.sizes)
 
-    def state(self) -> dict:
-        """For a checkpoint."""
+    def state(self, batch_size: int) -> dict:
+        """For a checkpoint: losses is a float32 tensor (step,), hits and sizes are int64 tensors (step,)."""
         return {
             "step": self.step,
             "losses": self.losses.tensor().float(),
             "hits": self.hits.tensor().long(),
             "sizes": torch.tensor(self.sizes),
             "skipped": self.skipped,
+            "batch_size": batch_size,
         }
+
+    @staticmethod
+    def problem(state: dict) -> str:
+        """Why `state` is none that `restored` takes, "" where it is one."""
+        counts = {"step": 1, "batch_size": 1, "skipped": 0}  # and what each is at least
+        if state.keys() != {*counts, "losses", "hits", "sizes"} or not all(is_count(state[k], n) for k, n in counts.items()):
+            return "lacks a count"
+        losses, hits, sizes = (state[name] for name in ("losses", "hits", "sizes"))
+        fits = is_vector(losses, torch.float32) and is_vector(hits, torch.int64) and is_vector(sizes, torch.int64)
+        if not fits or not len(losses) == len(hits) == len(sizes) == state["step"]:
+            return "is not of as many steps"
+        fits = bool((hits >= 0).all() and (hits <= sizes).all()) and state["skipped"] <= state["step"]
+        return "" if fits else "counts more than there was"
 
     @classmethod
     def restored(cls, state: dict) -> "Progress":

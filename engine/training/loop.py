@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch.utils.data import DataLoader
 
-from data_preprocessing.common.words import quantity
+from data_preprocessing.common.words import only_if, quantity
 from engine.errors import TrainingStopped
 from engine.evaluation.predictions import Predictions, predict
 from engine.training.epoch import Progress, Training, train_one_epoch
@@ -104,11 +104,12 @@ def fit(
         skipped, state.progress = state.progress.skipped, None
         is_best = state.add(rate, trained, predictions)
         row, left = state.history[-1], remaining.epoch(epoch + 1)
+        notes = [*only_if(skipped, f"{skipped} steps skipped"), *only_if(left, left)]
         training.say(
             f"epoch {epoch + 1}/{epochs}: train loss {row['train_loss']:.4f}, accuracy {100 * row['train_accuracy']:.2f} %; "
             f"{valid_loader.dataset.split.name} loss {row['valid_loss']:.4f}, accuracy {100 * row['valid_accuracy']:.2f} %"
             f"{' (best)' if is_best else ''}; lr {rate:.3g}, {trained['pictures_per_s']:.1f} images/s"
-            f"{f'; {skipped} steps skipped' * bool(skipped)}{f'; {left}' * bool(left)}"
+            + "".join(f"; {note}" for note in notes)
         )
         on_epoch(state, is_best, predictions)
     if state.is_exhausted(patience) and state.epoch < epochs:

@@ -31,9 +31,8 @@ def find_evidence(source: Source) -> Evidence:
             continue
         data = Path(str(record.get("arguments", {}).get("data") or "drawn faces")).name
         found.append({**result, "data": data, "leakage": record.get("audit") or _NO_AUDIT})
-    run = source.network.content.get("run") if source.network.classes else None
-    if run:
-        trained = _read(LOG_ROOT / run / "args.json").get("audit") or ""
+    if source.network.run:
+        trained = _read(LOG_ROOT / source.network.run / "args.json").get("audit") or ""
     return Evidence(tuple(sorted(found, key=lambda one: one["split"] != "test")), trained or _NO_AUDIT)
 
 

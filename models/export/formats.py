@@ -100,7 +100,7 @@ def write_weights(path: Path, model: nn.Module, half: bool, metadata: dict[str, 
 def run_weights(path: Path, source: Source) -> Run:
     """The weights loaded into a new network, computed in float32."""
     tensors = read_untrusted(path)
-    model = create_model(source.network.model, source.network.num_outputs, **source.network.options)
+    model = create_model(source.network.model, source.network.num_outputs, **source.network.model_options)
     load_exact(model, {key: value.float() if value.dtype == torch.float16 else value for key, value in tensors.items()})
     return run_model(model.eval())
 

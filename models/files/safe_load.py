@@ -142,20 +142,9 @@ def _check_entries(entries: list[zipfile.ZipInfo], root: str, size: int) -> None
             raise WeightsError(about_archive([entry.filename for entry in entries]))
 
 
-class _Bounded:
-    """A file whose read asks for no more memory than is left to read."""
-
-    def __init__(self, file: BinaryIO, size: int):
-        self.file, self.size = file, size
-        self.readline, self.tell = file.readline, file.tell
-
-    def read(self, count: int) -> bytes:
-        return self.file.read(min(count, self.size - self.file.tell()))
-
-
 def _check_legacy(file: BinaryIO, size: int, scan: Scan) -> None:
     """The format before torch 1.6: five pickles, then each storage behind its length."""
-    stream = _Bounded(file, size)
+    stream = io.BytesIO(file.read())  # whose read makes room for no more than is left
     start = scan.play(stream), scan.play(stream)
     if start != (_MAGIC, _PROTOCOL):
         raise Refused()
@@ -168,9 +157,9 @@ def _check_legacy(file: BinaryIO, size: int, scan: Scan) -> None:
         raise _damaged("it lists other tensor data than it uses")
     for key in keys:
         storage = scan.storages[key]
-        if file.read(8) != storage.numel.to_bytes(8, "little") or storage.nbytes > size - file.tell():
+        if stream.read(8) != storage.numel.to_bytes(8, "little") or storage.nbytes > size - stream.tell():
             raise _damaged("tensor data are missing")
-        file.seek(storage.nbytes, os.SEEK_CUR)
+        stream.seek(storage.nbytes, os.SEEK_CUR)
 
 
 def _check_content(content: object, kinds: tuple[type, ...], most_bytes: int) -> None:

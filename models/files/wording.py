@@ -3,6 +3,7 @@
 from data_preprocessing.common.words import first_of
 
 LONGEST_TEXT = 4096  # characters and bytes of what a file may hold as a name or path
+_LONGEST_NAME = 1024  # of a class, a split, a setting
 
 
 def is_text(value: object, most: int = LONGEST_TEXT) -> bool:
@@ -13,6 +14,11 @@ def is_text(value: object, most: int = LONGEST_TEXT) -> bool:
         return len(value.encode("utf-8", "surrogateescape")) <= most
     except UnicodeEncodeError:
         return False
+
+
+def is_name(value: object) -> bool:
+    """Text as a class, a split or a setting may be called."""
+    return is_text(value, _LONGEST_NAME) and value != ""
 
 
 def readable(text: str, most: int = 60) -> str:

@@ -1,15 +1,28 @@
 """Starting from a trained file: heads of every kind, and what --freeze keeps."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
 
 from engine.checkpoints.finetune import _Head, load, settings_of
 from engine.checkpoints.format import Checkpoint
 from engine.config.settings import resolve
 from engine.network import feature_layers, freeze_features
 from models import create_model
+
+
+def _trained(model: nn.Module, classes: tuple[str, ...], options: dict) -> Checkpoint:
+    return Checkpoint(
+        path=Path("x.pth"),
+        state_dict=model.state_dict(),
+        num_outputs=3,
+        model="poster_v2",
+        classes=classes,
+        model_options=options,
+    )
 
 
 def test_the_head_of_every_network_is_found_by_its_shapes():
@@ -21,7 +34,7 @@ def test_the_head_of_every_network_is_found_by_its_shapes():
 def test_a_poster_head_is_put_into_the_data_order(head):
     options = {"head": head}
     trained = create_model("poster_v2", 3, **options)
-    source = Checkpoint("x.pth", trained.state_dict(), 3, "poster_v2", ("c", "a", "b"), options)
+    source = _trained(trained, ("c", "a", "b"), options)
     settings = resolve({"data": "d"}, settings_of(source, {}))
     model = create_model("poster_v2", 3, **options)
     said = load(model, source, settings, SimpleNamespace(classes=("a", "b", "c")))
@@ -36,7 +49,7 @@ def test_a_poster_head_is_put_into_the_data_order(head):
 
 def test_another_kind_of_head_starts_anew_on_the_same_features():
     trained = create_model("poster_v2", 3)
-    source = Checkpoint("x.pth", trained.state_dict(), 3, "poster_v2", ("a", "b", "c"), {"head": "linear"})
+    source = _trained(trained, ("a", "b", "c"), {"head": "linear"})
     flags = {"data": "d", "head": "cosface"}
     settings = resolve(flags, settings_of(source, flags))
     model = create_model("poster_v2", 3, head="cosface")
