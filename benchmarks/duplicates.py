@@ -24,17 +24,18 @@ def copies_of_training(audit: Path, split: str) -> tuple[set[str], set[str]]:
 
     Raises UsageError where `audit` cannot be read or is no audit.csv.
     """
-    found = {"exact": set(), "near": set()}
     try:
         with open(audit, newline="", encoding="utf-8", errors="surrogateescape") as file:
-            for row in csv.DictReader(file):
-                if row["split"] == split and row["copy_split"] == "train":
-                    found[row["kind"]].add(row["image"].removeprefix(f"{split}/"))
+            rows = list(csv.DictReader(file))
+        trained = {row["group"] for row in rows if row["kind"] == "exact" and "train" in (row["split"], row["copy_split"])}
+        exact = {row["image"] for row in rows if row["kind"] == "exact" and row["split"] == split and row["group"] in trained}
+        near = {row["image"] for row in rows if row["split"] == split and row["copy_split"] == "train"}
+        near |= {row["copy"] for row in rows if row["copy_split"] == split and row["split"] == "train"}
     except OSError as error:
         raise UsageError(f"{audit}: {reason(error)}") from None
     except (KeyError, csv.Error):
         raise UsageError(f"{audit}: is no audit.csv; python -m data_preprocessing.audit writes one") from None
-    return found["exact"], found["near"] - found["exact"]
+    return tuple({name.removeprefix(f"{split}/") for name in names} for names in (exact, near - exact))
 
 
 def accuracies(run: Run, exact: set[str], near: set[str]) -> dict[str, str]:

@@ -13,17 +13,26 @@ COLUMNS = ["image", "split", "class", "kind", "group", "copy", "copy_split", "co
 
 @pytest.fixture
 def folder(tmp_path):
-    """Run log/r of six test images, of which 0 to 3 are right, and audit.csv: 0 an exact copy, 1 near, 2 a copy in valid."""
+    """Run log/r of six test images, of which 0 to 3 are right, and audit.csv: 0 an exact copy of one in train, which
+    another row of the group says, 1 a near one, 2 a copy of one in valid."""
     labels = np.arange(6) % 3
     write_run(tmp_path / "log/r", labels, np.where(np.arange(6) < 4, labels, (labels + 1) % 3))
     with open(tmp_path / "audit.csv", "w", newline="") as file:
         table = csv.DictWriter(file, COLUMNS)
         table.writeheader()
-        rows = (0, "exact", "train"), (0, "near", "train"), (1, "near", "train"), (2, "exact", "valid"), (2, "near", "test")
+        rows = (
+            (0, "exact", "valid"),
+            (0, "near", "train"),
+            (1, "near, mirrored", "train"),
+            (2, "exact", "valid"),
+            (2, "near", "test"),
+        )
         for k, kind, split in rows:
             image = f"test/{CLASSES[k % 3]}/{k}.png"
-            table.writerow({"image": image, "split": "test", "kind": kind, "copy": f"{split}/x/9.png", "copy_split": split})
-        table.writerow({"image": "train/x/9.png", "split": "train", "kind": "exact", "copy": "test/x", "copy_split": "test"})
+            table.writerow(
+                {"image": image, "split": "test", "kind": kind, "copy": f"{split}/x/9.png", "copy_split": split, "group": k}
+            )
+        table.writerow({"image": "train/x/9.png", "split": "train", "kind": "exact", "copy": "valid/x", "group": 0})
     return tmp_path
 
 
