@@ -134,9 +134,7 @@ def selection(args: argparse.Namespace) -> None:
     """Defect 2: over the same runs, the best epoch on test against the one chosen on valid, and the last ten's mean."""
     gains, chosen = [], []
     for seed in args.seeds:
-        curve = train(
-            data=args.data, model="deep_emotion", seed=seed, lr=1e-3, batch_size=32, workers=0, epochs=args.epochs or 60
-        )
+        curve = trained_by(args, seed, args.epochs or 60)
         test = [metrics.accuracy for metrics in curve.test]
         best, honest = max(test), test[curve.best_epoch]
         print(
@@ -154,7 +152,7 @@ def selection(args: argparse.Namespace) -> None:
 def repeat(args: argparse.Namespace) -> None:
     """Defects 3 and 15: one Deep-Emotion, tested again and again with what the published evaluations leave random."""
     for seed in [None] if args.checkpoint else args.seeds:
-        curve = tested(args.data, args.checkpoint) if args.checkpoint else trained_by(args, seed)
+        curve = tested(args.data, args.checkpoint) if args.checkpoint else trained_by(args, seed, args.epochs or 30)
         network, run = curve.chosen, curve.run
         right = curve.evaluate(network=network)
         print(f"{args.checkpoint or f'seed {seed}'}: as it should be {shown(right.metrics())}", flush=True)
@@ -176,9 +174,10 @@ def repeat(args: argparse.Namespace) -> None:
         print(f"  dropout left on: {spread(live)}", flush=True)
 
 
-def trained_by(args: argparse.Namespace, seed: int) -> Curve:
-    """Deep-Emotion, trained for `repeat`."""
-    return train(data=args.data, model="deep_emotion", seed=seed, lr=1e-3, batch_size=32, workers=0, epochs=args.epochs or 30)
+def trained_by(args: argparse.Namespace, seed: int, epochs: int) -> Curve:
+    """Deep-Emotion, trained as the flags say."""
+    size = args.batch_size
+    return train(data=args.data, model="deep_emotion", seed=seed, lr=1e-3, batch_size=size, workers=0, epochs=epochs)
 
 
 def tested(data_folder: str, file: str) -> Curve:
@@ -200,6 +199,9 @@ def main() -> None:
     parser.add_argument("--data", required=True, metavar="DIR", help="images with train/, valid/ and test/")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="N", help="(default: 0 1 2)")
     parser.add_argument("--epochs", type=int, metavar="N", help="(default: margin 2, selection 60, repeat 30)")
+    parser.add_argument(
+        "--batch-size", type=int, default=32, metavar="N", help="of selection and repeat (default: %(default)s)"
+    )
     parser.add_argument("--checkpoint", metavar="FILE", help="of repeat: a Deep-Emotion that is trained already")
     parser.add_argument("--repeats", type=int, default=20, metavar="N", help="of repeat (default: %(default)s)")
     args = parser.parse_args()
