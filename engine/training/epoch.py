@@ -17,6 +17,7 @@ from engine.distributed import SINGLE, Group
 from engine.errors import TrainingStopped
 from engine.training.loss_scaling import LossScaler
 from engine.training.not_finite import FiniteGuard
+from engine.training.scalars import Scalars
 from engine.training.step import Step, train_step
 
 
@@ -24,8 +25,8 @@ from engine.training.step import Step, train_step
 class Progress:
     """How far an epoch has come: of each step done the loss, the correct predictions and the images, 0 if skipped."""
 
-    losses: list[Tensor] = field(default_factory=list)
-    hits: list[Tensor] = field(default_factory=list)
+    losses: Scalars = field(default_factory=Scalars)
+    hits: Scalars = field(default_factory=Scalars)
     sizes: list[int] = field(default_factory=list)
     skipped: int = 0
 
@@ -46,15 +47,15 @@ class Progress:
         if not any(self.sizes):
             return math.nan, math.nan
         weights = torch.tensor(self.sizes, dtype=torch.float64)
-        loss = float((_gathered(self.losses).double() * weights).sum() / weights.sum())
-        return loss, float(_gathered(self.hits).sum()) / sum(self.sizes)
+        loss = float((self.losses.tensor().double() * weights).sum() / weights.sum())
+        return loss, float(self.hits.tensor().sum()) / sum(self.sizes)
 
     def state(self, batch_size: int) -> dict:
         """For a checkpoint: losses is a float32 tensor (step,), hits and sizes are int64 tensors (step,)."""
         return {
             "step": self.step,
-            "losses": _gathered(self.losses).float(),
-            "hits": _gathered(self.hits).long(),
+            "losses": self.losses.tensor().float(),
+            "hits": self.hits.tensor().long(),
             "sizes": torch.tensor(self.sizes),
             "skipped": self.skipped,
             "batch_size": batch_size,
@@ -76,15 +77,7 @@ class Progress:
     @classmethod
     def restored(cls, state: dict) -> "Progress":
         """What `state` gave, on the host; the steps that follow may leave their values on another device."""
-        losses, hits = (list(state[name].unbind()) for name in ("losses", "hits"))
-        return cls(losses, hits, state["sizes"].tolist(), state["skipped"])
-
-
-def _gathered(values: list[Tensor]) -> Tensor:
-    """Scalars of any devices -> (N,) on the host, in order: restored ones lie there, new ones where the step ran. One copy
-    per device, since each copy waits for it."""
-    devices = dict.fromkeys(value.device for value in values)
-    return torch.cat([torch.stack([value for value in values if value.device == device]).cpu() for device in devices])
+        return cls(Scalars(state["losses"]), Scalars(state["hits"]), state["sizes"].tolist(), state["skipped"])
 
 
 @dataclass
