@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from data_preprocessing.common.class_names import with_classes_of
 from data_preprocessing.common.errors import DataError
@@ -22,6 +22,9 @@ from data_preprocessing.sources.labels import few
 from data_preprocessing.sources.manifest import MANIFEST, Row, parse_manifest
 from data_preprocessing.sources.reading import Reading
 from data_preprocessing.sources.records import Record, name_subjects
+
+if TYPE_CHECKING:
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 SUBJECTS = "subjects"  # of --folds: one fold a person
 _LEAST_PERSONS = 3  # one to test, one to choose the epoch on, one to train on
@@ -223,9 +226,11 @@ def cut(pool: Pool, reading: Reading) -> Folds:
     return Folds(pool, test, tuple(str(fold + 1) for fold in range(number)), grouped, reading.seed)
 
 
-def _dealer(number: int, grouped: bool, seed: int) -> StratifiedGroupKFold | StratifiedKFold:
+def _dealer(number: int, grouped: bool, seed: int) -> "StratifiedGroupKFold | StratifiedKFold":
     """Without scikit-learn's own shuffling of groups: it shuffles their class counts alone, so that each group is dealt out by
     the counts of another (StratifiedGroupKFold._iter_test_indices of 1.7.2), and folds come out unlike."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # a second: not for runs without --folds
+
     return StratifiedGroupKFold(number) if grouped else StratifiedKFold(number, shuffle=True, random_state=seed)
 
 
