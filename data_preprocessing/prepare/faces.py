@@ -14,9 +14,9 @@ from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.words import quantity
 from data_preprocessing.common.workers import run_tasks
 from data_preprocessing.faces.alignment import placed, warped
+from data_preprocessing.faces.boxes import overlap
 from data_preprocessing.faces.face import Face, main_face
 from data_preprocessing.faces.finders import DEFAULT_FINDER, Finder, make_finder
-from data_preprocessing.faces.search import overlap
 from data_preprocessing.prepare.crops import Box, Form, encode
 from data_preprocessing.sources.images import draft, open_image, to_rgb
 from data_preprocessing.sources.labels import few
