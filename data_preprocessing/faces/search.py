@@ -11,8 +11,9 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from data_preprocessing.faces.alignment import warped
+from data_preprocessing.faces.alignment import TEMPLATE, fits, similarity, warped
 from data_preprocessing.faces.boxes import overlap, overlaps
+from data_preprocessing.faces.eyes import SIDE, are_hidden
 from data_preprocessing.faces.face import Face
 
 LONGEST = 1280  # pixels of the longer side that an image is searched at, and not enlarged more than _ENLARGE times
@@ -39,7 +40,7 @@ def search(image: Image.Image, detect: Detect, sure: float, tells_tilt: bool = T
     candidates = [face for scaled in sizes for face in _in_whole(scaled, image.size, detect)]
     copies = _Copies(image)
     faces = [_looked_at(copies, face, detect, tells_tilt) for face in without_doubles(candidates)]
-    return without_doubles([face for face in faces if face.score >= sure])
+    return [_judged(copies, face) for face in without_doubles([face for face in faces if face.score >= sure])]
 
 
 def follow(image: Image.Image, last: Sequence[Face], detect: Detect, sure: float) -> list[Face] | None:
@@ -53,7 +54,7 @@ def follow(image: Image.Image, last: Sequence[Face], detect: Detect, sure: float
         here = _seen(copies.warped(matrix, _CROP), matrix, detect, mirrored=True)
         if here is None or here.score < sure:
             return None
-        found.append(here)
+        found.append(replace(here, is_guessed=face.is_guessed))
     return found if len(without_doubles(found)) == len(found) else None
 
 
@@ -121,6 +122,13 @@ def _looked_at(copies: _Copies, face: Face, detect: Detect, tells_tilt: bool) ->
     matrix = _onto(best, best.roll if tells_tilt else _middle_of(looks), _CROP)
     closer = _seen(copies.warped(matrix, _CROP), matrix, detect, mirrored=True) or best
     return replace(closer, score=max(closer.score, best.score, face.score))
+
+
+def _judged(copies: _Copies, face: Face) -> Face:
+    """The face with is_guessed; points that lie as those of no face are not judged."""
+    if not fits(face.points):
+        return face
+    return replace(face, is_guessed=are_hidden(copies.warped(similarity(face.points, TEMPLATE), SIDE), face.score))
 
 
 def _swept(look: Callable[[float], Face | None]) -> dict[float, Face | None]:

@@ -203,5 +203,5 @@ def _notes(wish: Wish, found: Iterable[Found], kept: Sequence[Record], without: 
     aligned = [record for record in kept if isinstance(record, AlignedRecord)]
     by_box = [record.source for record in aligned if record.align != wish.align]
     if by_box:
-        yield f"{quantity(len(by_box), 'face')} cropped by the box, no five points fit: {few(by_box)}"
+        yield f"{quantity(len(by_box), 'face')} cropped by the box, eyes covered or no five points that fit: {few(by_box)}"
     yield f"--align {wish.align}: {quantity(len(aligned), 'face')} of {quantity(len({r.source for r in aligned}), 'image')}"

@@ -184,7 +184,7 @@ class _Run:
         for number, (crop, row) in enumerate(zip(view.found, probabilities), 1):
             track = tracks[number - 1] if tracks else None
             is_drawn = self.drawings and (self.film is None or self.film.crops.wants(track, view.time))
-            self.report.note_crop(crop.how == self.cropper.align)
+            self.report.note_crop(crop, self.cropper.align)
             place = path, view.frame, view.time, number, track, crop.face.box, crop.face.score
             yield FaceRow(*place, row, crop.image if is_drawn else None)
 

@@ -69,6 +69,23 @@ def test_a_face_that_is_not_seen_near_its_place_is_lost(square, score):
     assert follow(scene((640, 480), square), last, bright_square([], score), 0.6) is None
 
 
+def test_what_was_guessed_stays_guessed_while_it_is_followed():
+    last = [Face((100.0, 100.0, 80.0, 80.0), 0.9, TEMPLATE * (80 / TEMPLATE_SIDE) + 100, is_guessed=True)]
+    assert follow(scene((640, 480), (102, 100, 80)), last, bright_square([]), 0.6)[0].is_guessed
+
+
+@pytest.mark.parametrize(
+    "covered, score, guessed", [((), 0.95, False), ((30, 70), 0.95, True), ((78, 112), 0.95, False), ((), 0.8, True)]
+)
+def test_points_below_a_headset_are_guessed(covered, score, guessed):
+    face = np.random.default_rng(0).integers(140, 256, (112, 112, 3)).astype(np.uint8)
+    face[slice(*covered) if covered else slice(0)] = 200
+    image = Image.new("RGB", (640, 480))
+    image.paste(Image.fromarray(face).resize((224, 224), Image.Resampling.BICUBIC), (200, 100))
+    (found,) = search(image, bright_square([], score), 0.6)
+    assert found.is_guessed == guessed
+
+
 def test_two_followed_faces_are_not_one():
     last = [Face((x, 100.0, 80.0, 80.0), 0.9, TEMPLATE * (80 / TEMPLATE_SIDE) + (x, 100)) for x in (85.0, 115.0)]
     assert follow(scene((640, 480), (100, 100, 80)), last, bright_square([]), 0.6) is None
