@@ -8,6 +8,7 @@ import numpy as np
 from data_preprocessing.common.errors import printable
 from data_preprocessing.common.words import first_of, only_if
 from engine.prediction.faces.rows import FaceRow
+from models.faces import Crop
 
 _SHOWN = 6  # faces or tracks that a line tells of
 _MOST_TRACKS = 200  # kept of a video; of more, those that were seen longest
@@ -78,6 +79,7 @@ class FaceReport:
     faces: int = 0
     frames_with_faces: int = 0
     by_box: int = 0
+    guessed: int = 0
     without_face: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     incomplete: list[str] = field(default_factory=list)
@@ -87,9 +89,10 @@ class FaceReport:
         """Whether every file was read to its end."""
         return not (self.unreadable or self.incomplete)
 
-    def note_crop(self, is_as_wanted: bool) -> None:
+    def note_crop(self, crop: Crop, wanted: str) -> None:
         """Count a face that was cropped by its box in place of its points."""
-        self.by_box += not is_as_wanted
+        self.by_box += crop.how != wanted
+        self.guessed += crop.how != wanted and crop.face.is_guessed
 
     def photograph(self, path: str, rows: Sequence[FaceRow]) -> str:
         """Count a photograph; returns its line."""
@@ -128,9 +131,8 @@ class FaceReport:
         how = "finding, predicting and drawing" if is_drawn else "finding and predicting"
         lines = [f"{self.faces} faces in {' and '.join(places)}; {seconds:.1f} s, {rates} ({how})"]
         if self.by_box:
-            lines.append(
-                f"{self.by_box} of {self.faces} faces were cropped by their boxes, as their points are those of no face"
-            )
+            why = f"{self.guessed} with eyes that seem covered, {self.by_box - self.guessed} with points of no face"
+            lines.append(f"{self.by_box} of {self.faces} faces were cropped by their boxes: {why}")
         if self.without_face:
             count = f"no face found in {len(self.without_face)} of {self.photographs} photographs"
             shown = first_of(self.without_face, 10)
