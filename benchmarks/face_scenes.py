@@ -10,6 +10,7 @@ import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from data_preprocessing.sources.images import load_image
 from data_preprocessing.sources.kinds import is_image_name
 
 WIDTH, HEIGHT = 640, 480
-_FACE_OF_CROP = 0.65  # side of the face's box as a share of the pasted photograph's longer side, about
+FACE_OF_CROP = 0.65  # side of the face's box as a share of the pasted photograph's longer side, about
+_PIECES = 5  # of a photograph's side, where it is scrambled
 _FEATHER = 0.03  # of the pasted photograph's edge
 
 
@@ -84,31 +86,43 @@ def background(rng: np.random.Generator, photos: Sequence[Image.Image]) -> Image
     return part.point([min(255, round(value * light)) for light in (rng.uniform(0.5, 1.2),) * 3 for value in range(256)])
 
 
+def scrambled(rng: np.random.Generator, images: Sequence[Image.Image]) -> Image.Image:
+    """Pieces of `images` in random places, each a 25th of one, turned by quarters: skin, hair, eyes and no face."""
+    scene, side = Image.new("RGB", (WIDTH, HEIGHT)), int(rng.integers(24, 65))
+    for left, top in product(range(0, WIDTH, side), range(0, HEIGHT, side)):
+        image, (x, y), turns = images[rng.integers(len(images))], rng.integers(_PIECES, size=2), int(rng.integers(4))
+        across, down = image.width / _PIECES, image.height / _PIECES
+        box = (x * across, y * down, (x + 1) * across, (y + 1) * down)
+        scene.paste(image.resize((side, side), Image.Resampling.BICUBIC, box=box).rotate(90 * turns), (left, top))
+    return scene
+
+
 def make_scene(rng: np.random.Generator, photos: Sequence[Image.Image], faces: Sequence[tuple[Path, Image.Image]], kind: Kind):
     """A Scene of one background with those of `faces` (file, RGB photograph) that find a free place."""
     scene, pasted = background(rng, photos), []
     for source, image in faces:
         side = math.exp(rng.uniform(*np.log(kind.sides)))
-        scale, angle = side / _FACE_OF_CROP / max(image.size), math.radians(rng.uniform(*kind.tilts) * rng.choice((-1, 1)))
+        scale, angle = side / FACE_OF_CROP / max(image.size), math.radians(rng.uniform(*kind.tilts) * rng.choice((-1, 1)))
         reach = scale * (abs(math.cos(angle)) + abs(math.sin(angle))) * max(image.size) / 2
         for _ in range(20):
             if 2 * reach > HEIGHT:
                 break
             centre = rng.uniform(reach, WIDTH - reach), rng.uniform(reach, HEIGHT - reach)
             if all(math.dist(centre, other.centre) > 1.5 * (reach + other.side) for other in pasted):
-                matrix = _matrix(image.size, scale, angle, centre)
-                _paste(scene, image.convert("L").convert("RGB") if kind.grey else image, matrix, scale)
+                matrix = placing(image.size, scale, angle, centre)
+                paste(scene, image.convert("L").convert("RGB") if kind.grey else image, matrix, scale)
                 pasted.append(Pasted(source, matrix, centre, side))
                 break
     return Scene(scene.convert("L").convert("RGB") if kind.grey else scene, tuple(pasted))
 
 
-def _matrix(size: tuple[int, int], scale: float, angle: float, centre: tuple[float, float]) -> np.ndarray:
+def placing(size: tuple[int, int], scale: float, angle: float, centre: tuple[float, float]) -> np.ndarray:
+    """Pasted.matrix of a photograph of `size` that is scaled, and turned by `angle` (radians) around its centre."""
     turn = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     return np.column_stack([turn, np.array(centre) - turn @ (np.array(size) / 2)])
 
 
-def _paste(scene: Image.Image, image: Image.Image, matrix: np.ndarray, scale: float) -> None:
+def paste(scene: Image.Image, image: Image.Image, matrix: np.ndarray, scale: float) -> None:
     """Onto `scene`, with a soft edge."""
     edge = max(1, round(_FEATHER * max(image.size)))
     mask = Image.new("L", image.size)

@@ -19,13 +19,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.face_scenes import HEIGHT, KINDS, WIDTH, Kind, Pasted, Scene, background, make_scene, photographs
+from benchmarks.face_scenes import HEIGHT, KINDS, WIDTH, Kind, Pasted, Scene, background, make_scene, photographs, scrambled
 from data_preprocessing.common.command_line import path
 from data_preprocessing.faces import FINDERS, Face, Finder, main_face, make_finder, placed
 from data_preprocessing.loading.occlusion import HeadsetOcclusion
 from data_preprocessing.sources.images import load_image
 from data_preprocessing.sources.kinds import is_image_name
 
+_EMPTY = 100  # images without a face, of each kind
 _ENLARGED = 2  # times, of the photographs that the reference points are found in
 _EYES_OF_FRAME = (0.33, 0.40)  # x and y of the left eye in the frame that a headset is drawn in
 
@@ -135,11 +136,17 @@ def main() -> None:
                 flush=True,
             )
     scene = scenes_of(KINDS["upright"], faces[:1], {}, args.seed)[0].image
+    rng, images = np.random.default_rng(args.seed), [image for _, image in faces]
+    empty = {
+        "backgrounds": [background(np.random.default_rng(k), photographs()) for k in range(_EMPTY)],
+        "scrambled photographs": [
+            scrambled(rng, [images[k] for k in rng.integers(len(images), size=4)]) for _ in range(_EMPTY)
+        ],
+    }
+    large = scene.resize((4000, 3000), Image.Resampling.BICUBIC)
     for name, finder in finders.items():
-        empty = [background(np.random.default_rng(k), photographs()) for k in range(100)]
-        false = sum(len(finder.find(image)) for image in empty)
-        large = scene.resize((4000, 3000), Image.Resampling.BICUBIC)
-        print(f"{name}: {false} boxes in 100 backgrounds without a face; CPU of an image with one face:")
+        false = [f"{sum(len(finder.find(image)) for image in each)} boxes in {_EMPTY} {what}" for what, each in empty.items()]
+        print(f"{name}: {', '.join(false)} without a face; CPU of an image with one face:")
         print(f"  {cpu_ms(finder, scene, 20):.0f} ms at {WIDTH} × {HEIGHT}, {cpu_ms(finder, large, 5):.0f} ms at 4000 × 3000")
 
 

@@ -58,7 +58,8 @@ def noting(say: Callable[[str], None]) -> tuple[Callable[[str], None], list[str]
 
     def say_and_note(text: str) -> None:
         say(text)
-        found.extend([text] * text.startswith(WARNING))
+        if text.startswith(WARNING):
+            found.append(text)
 
     return say_and_note, found
 
@@ -101,7 +102,7 @@ def absence(split: Split) -> str:
     present = len(set(split.labels))
     return (
         f"warning: {split.name} has no image of {', '.join(absent)}: no recall is given there, and balanced accuracy and macro "
-        f"F1 are means over the {present} class{'es' * (present != 1)} that it has"
+        f"F1 are means over the {present} class{'es' if present != 1 else ''} that it has"
     )
 
 
@@ -182,10 +183,10 @@ def caching(
     return open_or_build
 
 
-def first_batch(loader: DataLoader, epoch: int, most: int = 32) -> tuple[Tensor, Tensor]:
-    """The first images (B, C, H, W) and labels (B,) of an epoch, as training will see them; starts no worker."""
+def first_batch(loader: DataLoader, epoch: int) -> tuple[Tensor, Tensor]:
+    """The first images (B, C, H, W), at most 32, and labels (B,) of an epoch, as training will see them; starts no worker."""
     loader.batch_sampler.set_epoch(epoch)
-    keys = next(iter(loader.batch_sampler))[:most]
+    keys = next(iter(loader.batch_sampler))[:32]
     images, labels, _ = zip(*(loader.dataset[key] for key in keys))
     return torch.stack(images), torch.tensor(labels)
 

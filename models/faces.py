@@ -1,6 +1,7 @@
 """The faces in an image, cropped as a checkpoint's training images were. `models.predict(faces=True)` is its door."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,10 +56,14 @@ class FaceCropper:
             self._of_thread.finder = make_finder(self.finder, self.model_file, threads=1)
         return self._of_thread.finder
 
-    def __call__(self, image: Image.Image) -> list[Crop]:
-        """The faces of an upright RGB image, from left to right, with crops of `size` pixels per side."""
-        found = []
-        for face in sorted(self._finder().find(image), key=lambda face: face.box[:2]):
+    def __call__(self, image: Image.Image, last: Sequence[Face] = ()) -> list[Crop]:
+        """The faces of an upright RGB image, from left to right, with crops of `size` pixels per side.
+
+        last: those of a video's frame before. Where each is found near its last place, nothing else is searched for.
+        """
+        finder, found = self._finder(), []
+        faces = finder.follow(image, last) if last else None
+        for face in sorted(finder.find(image) if faces is None else faces, key=lambda face: face.box[:2]):
             matrix, how = placed(face, self.align, self.size, image.size)
             found.append(Crop(face, warped(image, matrix, self.size), how))
         return found

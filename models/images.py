@@ -46,7 +46,7 @@ def open_checkpoint(path: Path) -> tuple[NetworkFile, nn.Module]:
     """What a checkpoint says of its network, and the network with its weights and .prepare. Raises WeightsError."""
     try:
         network = read_network(path)
-        model = create_model(network.model, network.num_outputs, **network.options)
+        model = create_model(network.model, network.num_outputs, **network.model_options)
         load_exact(model, network.state_dict, network.dead_keys)
         prepared = preparation(network)
     except WeightsError as error:

@@ -1,58 +1,72 @@
-"""A face finder for tests that needs no package: it finds squares with a red corner, which `marked` draws."""
+"""A face finder for tests that needs no package: it finds the squares with a coloured corner that `marked` draws."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from data_preprocessing.faces import Face
-from models.faces import Crop
+from data_preprocessing.faces import FINDERS, Face
+from data_preprocessing.faces.alignment import TEMPLATE, TEMPLATE_SIDE
+from data_preprocessing.faces.finders import Packaged
 
-CORNER = 8  # pixels of the red mark: enough to survive a video's colours
-SIDE = 48  # pixels of a face
+RED, GREEN, PLAIN = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+SIDE = 48  # pixels of a face where nothing else is said
+CORNER = 6  # times the mark's side is the face's; 8 pixels of SIDE survive a video's colours
 
 
-def marked(faces: Sequence[np.ndarray], places: Sequence[tuple[int, int]], size: tuple[int, int] = (320, 240)) -> np.ndarray:
-    """A dark image (H, W, 3) of `size` (width, height) with `faces`, each (SIDE, SIDE, 3), at `places` (x, y), marked."""
+def marked(
+    faces: Sequence[np.ndarray], places: Sequence[tuple[int, int]], size: tuple[int, int] = (320, 240), colour=GREEN
+) -> np.ndarray:
+    """A dark image (H, W, 3) of `size` (width, height) with `faces`, each square, at `places` (x, y), marked."""
     image = np.full((size[1], size[0], 3), 40, np.uint8)
     for face, (x, y) in zip(faces, places):
-        image[y : y + SIDE, x : x + SIDE] = face
-        image[y : y + CORNER, x : x + CORNER] = 255, 0, 0
+        side = len(face)
+        image[y : y + side, x : x + side] = face
+        image[y : y + side // CORNER, x : x + side // CORNER] = colour
     return image
 
 
+def plain_squares(*squares: tuple[int, int, int], size: tuple[int, int] = (200, 150), colour=RED) -> Image.Image:
+    """An image of `size` with a marked square of the colour PLAIN at x, y, of that side (a multiple of CORNER), for each."""
+    faces = [np.full((side, side, 3), PLAIN, np.uint8) for _, _, side in squares]
+    return Image.fromarray(marked(faces, [square[:2] for square in squares], size, colour))
+
+
 def some_faces(count: int) -> list[np.ndarray]:
-    """Smooth random squares without red."""
+    """Smooth random squares (SIDE, SIDE, 3) without red or green."""
     generator = np.random.default_rng(3)
     patches = generator.integers(0, 120, (count, 4, 4), dtype=np.uint8)
     return [np.asarray(Image.fromarray(patch).resize((SIDE, SIDE)).convert("RGB")) for patch in patches]
 
 
 class MarkFinder:
-    """Finds the marked squares. The arguments are those of every finder."""
+    """Finds the marked squares: with the template's points where the mark is red, without points where it is green."""
 
     name = "marks"
 
-    def __init__(self, model_file: object = None, threads: int = 0):
-        self.model_file = model_file
+    def __init__(self, model_file: Path | None = None, threads: int = 0):
+        pass
 
     def find(self, image: Image.Image) -> list[Face]:
-        """As every finder, without points."""
-        values = np.asarray(image).astype(int)
-        red = (values[..., 0] > 150) & (values[..., 1:].max(axis=2) < 110)
-        found = []
-        for y, x in np.argwhere(red):
-            if not any(abs(y - box[1]) < CORNER + 4 and abs(x - box[0]) < CORNER + 4 for box in found):
-                found.append((float(x), float(y), float(SIDE), float(SIDE)))
-        return [Face(box, 0.9) for box in found]
+        """As Finder.find."""
+        values, found = np.asarray(image).astype(int), []
+        for colour in (RED, GREEN):
+            marks = (values[..., np.argmax(colour)] > 150) & ((values > 110).sum(axis=2) == 1)
+            while marks.any():
+                y, x = np.argwhere(marks)[0]
+                part = int(np.argmin(np.append(marks[y, x:], False)))
+                marks[max(y - 4, 0) : y + part + 4, max(x - 4, 0) : x + part + 4] = False
+                side = CORNER * part
+                points = TEMPLATE * (side / TEMPLATE_SIDE) + (x, y) if colour == RED else None
+                found.append(Face((float(x), float(y), float(side), float(side)), 0.9, points))
+        return found
+
+    def follow(self, image: Image.Image, last: Sequence[Face]) -> None:
+        """As Finder.follow: every frame is searched."""
 
 
-def square(image: Image.Image, face: Face) -> Image.Image:
-    """The face's own pixels, (SIDE, SIDE)."""
-    x, y = map(int, face.box[:2])
-    return image.crop((x, y, x + SIDE, y + SIDE))
-
-
-def look(image: Image.Image) -> list[Crop]:
-    """The marked faces with their own pixels as crops."""
-    return [Crop(face, square(image, face), "box") for face in MarkFinder().find(image)]
+def use_marks(monkeypatch: pytest.MonkeyPatch, name: str = "yunet") -> None:
+    """Have --finder `name` find marked squares."""
+    monkeypatch.setitem(FINDERS, name, Packaged("tests.fake_faces", "MarkFinder", (), "numpy", ""))

@@ -203,5 +203,6 @@ def _leaking(listed: Listed, groups: list[Group], with_near: bool) -> dict[str, 
         around = group.splits | ({split for split, _ in group.near} if with_near else set())
         for (name, _), members in group.places.items():
             earlier = listed.split_names[: listed.split_names.index(name)]
-            result[name] += len(members) * any(split in around for split in earlier)
+            if any(split in around for split in earlier):
+                result[name] += len(members)
     return {name: result[name] for name in listed.split_names[1:]}

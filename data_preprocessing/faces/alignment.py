@@ -29,24 +29,24 @@ class Placed(NamedTuple):
     how: str
 
 
-def aligned(image: Image.Image, face: Face | None, how: str, size: int, margin: float = MARGIN) -> Image.Image:
+def aligned(image: Image.Image, face: Face | None, how: str, size: int) -> Image.Image:
     """The crop (size × size, RGB) of `face` out of `image`, the one that was searched, in full resolution.
 
     how: see `placed`. What lies beyond the image's edges is black.
     """
-    return warped(image, placed(face, how, size, image.size, margin).matrix, size)
+    return warped(image, placed(face, how, size, image.size).matrix, size)
 
 
 def placed(face: Face | None, how: str, size: int, image_size: tuple[int, int], margin: float = MARGIN) -> Placed:
     """Where `face` comes to lie in a crop of `size` pixels per side.
 
     how: "points": the five points onto the template of face recognition, by the best similarity transform; by the box where the
-    finder gave no points or they lie as those of no face do. "box": a square around the box with `margin`
+    finder gave no points, guessed them, or they lie as those of no face do. "box": a square around the box with `margin`
     of its longer side on each side, not turned. "none": the whole image fitted into the square; so also where `face` is None.
     """
     if face is None or how == NONE:
         return Placed(_onto_square((0.0, 0.0, *map(float, image_size)), 0.0, size), NONE)
-    if how == POINTS and face.points is not None and fits(face.points):
+    if how == POINTS and face.points is not None and not face.is_guessed and fits(face.points):
         return Placed(similarity(face.points, TEMPLATE * (size / TEMPLATE_SIDE)), POINTS)
     return Placed(_onto_square(face.box, margin, size), BOX)
 

@@ -13,12 +13,14 @@ class Face:
 
     box: x, y of the upper left corner, width, height. score: from 0 to 1, how sure the finder is.
     points: (5, 2), x and y of the eye on the left side of an upright face as a viewer sees it, the eye on the right, the tip of
-    the nose, the corner of the mouth on the left, the one on the right; None where a finder gives none.
+    the nose, the corner of the mouth on the left, the one on the right; None where a finder gives none. is_guessed: whether the
+    points only stand where a face has them, because its eyes are covered.
     """
 
     box: tuple[float, float, float, float]
     score: float
     points: np.ndarray | None = None
+    is_guessed: bool = False
 
     @property
     def roll(self) -> float:

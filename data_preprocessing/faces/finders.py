@@ -1,6 +1,6 @@
 """The face finders by name. Another is one module with a class like those here, and a line in FINDERS."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -21,6 +21,10 @@ class Finder(Protocol):
 
     def find(self, image: Image.Image) -> list[Face]:
         """The faces of an upright RGB image of any size, in its pixels, the surest first."""
+
+    def follow(self, image: Image.Image, last: Sequence[Face]) -> list[Face] | None:
+        """Where the faces `last` of the video's frame before are in this one, in their order; None where one is not found
+        near its last place, so that the whole image is to be searched."""
 
 
 class Packaged(NamedTuple):

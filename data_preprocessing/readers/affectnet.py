@@ -10,9 +10,11 @@ from types import SimpleNamespace
 import numpy as np
 
 from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.words import only_if
 from data_preprocessing.readers import affectnet_original, affectnet_yolo
+from data_preprocessing.readers.layouts import wrong_layout
 from data_preprocessing.sources.kinds import is_image_name
-from data_preprocessing.sources.labels import count_of, few, folders_of, keyed, matched, read_list, stem, wrong_layout
+from data_preprocessing.sources.labels import count_of, few, folders_of, keyed, matched, read_list, stem
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.trees import Tree
 
@@ -154,8 +156,8 @@ def _parse(data: bytes) -> int:
 def _dropped(name: str, pairs: list[tuple[str, int]], num_classes: int) -> list[str]:
     contempt = [picture for picture, label in pairs if num_classes <= label < len(CLASSES)]
     unclear = [picture for picture, label in pairs if label >= len(CLASSES)]
-    notes = [f"{count_of(contempt, 'image')} of contempt in {name}/, left out: not one of 7 classes"] * bool(contempt)
-    return notes + [f"{count_of(unclear, 'image')} of no expression (labels 8 to 10) in {name}/, left out"] * bool(unclear)
+    notes = only_if(contempt, f"{count_of(contempt, 'image')} of contempt in {name}/, left out: not one of 7 classes")
+    return notes + only_if(unclear, f"{count_of(unclear, 'image')} of no expression (labels 8 to 10) in {name}/, left out")
 
 
 def _set_of(name: str) -> str | None:

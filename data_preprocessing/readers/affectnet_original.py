@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import MOST_TABLE
-from data_preprocessing.common.words import quantity
+from data_preprocessing.common.words import only_if, quantity
 from data_preprocessing.readers.layouts import base_name, counted
 from data_preprocessing.sources.kinds import is_image_name
 from data_preprocessing.sources.labels import few, folders_of, keyed, stem
@@ -43,7 +43,7 @@ def read(tree: Tree, classes: tuple[str, ...], num_classes: int) -> Listing:
         raise DataError(f"{tree.root}: no image with an expression is there; {'; '.join(notes)}")
     notes += counted("images in no list, left out", [name for key, name in pictures.items() if key not in faces.listed])
     automatic = [name for name in tree.names() if base_name(name).lower() == f"{_AUTOMATIC}.csv"]
-    notes += [f"{few(automatic)} is not read: a network gave its labels"] * bool(automatic)
+    notes += only_if(automatic, f"{few(automatic)} is not read: a network gave its labels")
     return Listing(tree, tuple(faces.found.values()), tuple(notes))
 
 

@@ -4,8 +4,10 @@ import io
 import re
 
 from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.expressions import class_of
 from data_preprocessing.common.files import MOST_TEXT
-from data_preprocessing.readers.layouts import base_name, class_of
+from data_preprocessing.common.words import only_if
+from data_preprocessing.readers.layouts import base_name
 from data_preprocessing.sources.images import open_image
 from data_preprocessing.sources.kinds import is_image_name
 from data_preprocessing.sources.labels import count_of, few, folders_of, keyed, matched, stem
@@ -43,7 +45,8 @@ def read(tree: Tree, classes: tuple[str, ...], num_classes: int) -> Listing:
     for picture, file in pairs:
         lines = _lines(tree, file, by_number)
         faces = dict.fromkeys(lines)
-        empty += [picture] * (not lines)
+        if not lines:
+            empty.append(picture)
         twice += [file] * (len(lines) - len(faces))
         for label, box in faces:
             if label in classes[:num_classes]:
@@ -51,9 +54,9 @@ def read(tree: Tree, classes: tuple[str, ...], num_classes: int) -> Listing:
             else:
                 contempt.append(picture)
     notes += unmatched
-    notes += [f"{count_of(empty, 'image')} without a line in the label file, left out: {few(empty)}"] * bool(empty)
-    notes += [f"{count_of(twice, 'line')} there more than once, counted once: {few(twice)}"] * bool(twice)
-    notes += [f"{count_of(contempt, 'face')} of contempt left out: not one of 7 classes"] * bool(contempt)
+    notes += only_if(empty, f"{count_of(empty, 'image')} without a line in the label file, left out: {few(empty)}")
+    notes += only_if(twice, f"{count_of(twice, 'line')} there more than once, counted once: {few(twice)}")
+    notes += only_if(contempt, f"{count_of(contempt, 'face')} of contempt left out: not one of 7 classes")
     _require_one_label(tree, records)
     if not records:
         raise DataError(f"{tree.root}: no image in images/ has a label in labels/; {'; '.join(notes)}")

@@ -6,7 +6,6 @@ annotators, the emotion each saw and a box around the face. Lists and images may
 
 import json
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
@@ -14,7 +13,7 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 from data_preprocessing.common.errors import DataError
-from data_preprocessing.common.files import MOST_TABLE, reason
+from data_preprocessing.common.files import MOST_TABLE, composed, reason
 from data_preprocessing.readers.layouts import base_name, counted, pictures, wrong_layout
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.trees import Tree
@@ -211,12 +210,12 @@ def _entry(entry: object) -> _Entry:
             box = _box(annotation["boxes"])
             boxes += [box] if box else []
             wrong += box is None
-    file = base_name(_nfc(file.strip()).replace("\\", "/"))
+    file = base_name(composed(file.strip()).replace("\\", "/"))
     return _Entry(file, _emotion(entry.get("faceExp_uploader")), votes, boxes, wrong)
 
 
 def _emotion(text: object) -> str | None:
-    return EMOTIONS.get(_nfc(text.strip())) if isinstance(text, str) else None
+    return EMOTIONS.get(composed(text.strip())) if isinstance(text, str) else None
 
 
 def _box(corners: object) -> tuple[float, ...] | None:
@@ -231,7 +230,3 @@ def _box(corners: object) -> tuple[float, ...] | None:
 def _median(values: tuple[float, ...]) -> float:
     ordered = sorted(values)
     return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
-
-
-def _nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)

@@ -3,7 +3,9 @@
 import re
 
 from data_preprocessing.common.errors import DataError
-from data_preprocessing.readers.layouts import class_of, pictures
+from data_preprocessing.common.expressions import class_of
+from data_preprocessing.common.words import only_if
+from data_preprocessing.readers.layouts import pictures
 from data_preprocessing.sources.fer2013 import CLASSES, USAGES
 from data_preprocessing.sources.labels import count_of, few, folders_of, left_out, stem
 from data_preprocessing.sources.records import Listing, Record
@@ -42,7 +44,7 @@ def read(tree: Tree) -> Listing:
         f"{count_of(files, 'image')} called {usage}_N in a folder of {folder}, taken into {split} as called: {few(files)}"
         for (folder, usage, split), files in sorted(moved.items())
     ]
-    notes += [f"{count_of(copies, 'image')} there more than once, left out: {few(copies)}"] * bool(copies)
+    notes += only_if(copies, f"{count_of(copies, 'image')} there more than once, left out: {few(copies)}")
     used = [*found.values(), *(Record(name, "") for name in copies)]
     notes += left_out(names, used, "not called Training_N, PublicTest_N or PrivateTest_N")
     return Listing(tree, tuple(found.values()), tuple(notes))

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.words import only_if
 from data_preprocessing.sources.kinds import is_image_name
 from data_preprocessing.sources.labels import below_shared, few, folders_of, images_of
 from data_preprocessing.sources.nesting import outer_folders, refuse_outer_folders
@@ -75,8 +76,8 @@ def _other_splits(root: Path) -> list[str]:
     except OSError:
         splits = {}
     beside = [f"{folder.name}/" for found in splits.values() for folder in found if folder.name != root.resolve().name]
-    return [f"warning: {root} is one split: {', '.join(beside)} beside it not read; --source {root.parent} has all"] * bool(
-        beside
+    return only_if(
+        beside, f"warning: {root} is one split: {', '.join(beside)} beside it not read; --source {root.parent} has all"
     )
 
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import MOST_TEXT
+from data_preprocessing.readers.layouts import wrong_layout
 from data_preprocessing.sources.kinds import is_image_name
 from data_preprocessing.sources.labels import (
     SPLITS,
@@ -15,7 +16,6 @@ from data_preprocessing.sources.labels import (
     matched,
     read_list,
     stem,
-    wrong_layout,
 )
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.trees import Tree

@@ -4,8 +4,9 @@ import re
 from types import SimpleNamespace
 
 from data_preprocessing.common.errors import DataError
+from data_preprocessing.readers.layouts import wrong_layout
 from data_preprocessing.sources.kinds import is_image_name
-from data_preprocessing.sources.labels import SPLITS, below_shared, few, folders_of, left_out, wrong_layout
+from data_preprocessing.sources.labels import SPLITS, below_shared, few, folders_of, left_out
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.trees import Tree
 

@@ -17,7 +17,7 @@ from PIL import Image
 from data_preprocessing.common.commands import prepare_command
 from data_preprocessing.common.errors import DataError, printable
 from data_preprocessing.common.files import files_below, is_dead_link, is_hidden, read_file, read_start, readable, reason
-from data_preprocessing.common.words import first_of
+from data_preprocessing.common.words import first_of, in_brackets
 from data_preprocessing.sources.images import check_image, load_image
 from data_preprocessing.sources.kinds import START, choose_images, is_image_name, left_out_note
 from data_preprocessing.sources.nesting import refuse_outer_folders
@@ -97,18 +97,13 @@ def read_split(name: str, folder: Path, say: Callable[[str], None] = lambda text
         for kind, files in others.items():
             left_out.setdefault(kind, []).extend(file[above:] for file in files)
         if not pictures and name == "train":
-            what = left_out_note(others)
-            raise DataError(
-                f"{class_folder}: no images in this class folder{f' ({what})' * bool(what)}; "
-                "fill it or remove it from every split"
-            )
+            what = in_brackets(left_out_note(others))
+            raise DataError(f"{class_folder}: no images in this class folder{what}; fill it or remove it from every split")
         paths += [path[above:].replace(os.sep, "/") for path in pictures]
         labels += [label] * len(pictures)
     if not paths:
-        what = left_out_note(left_out)
-        raise DataError(
-            f"{folder}: no images in its class folders{f' ({what})' * bool(what)}; fill them, or remove the folder"
-        )
+        what = in_brackets(left_out_note(left_out))
+        raise DataError(f"{folder}: no images in its class folders{what}; fill them, or remove the folder")
     classes = tuple(_class_name(p) for p in class_folders)
     if len(set(classes)) < len(classes):
         raise DataError(f"{folder}: two class folders have the same name in two Unicode forms; merge them")
@@ -226,7 +221,7 @@ def told(place: str) -> Iterator[None]:
 
 
 def contents(folder: Path, most: int = 3) -> str:
-    names = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir())
+    names = sorted(p.name + ("/" if p.is_dir() else "") for p in folder.iterdir())
     if not names:
         return "it is empty"
     return f"found {first_of(names, most)}"

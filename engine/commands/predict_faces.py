@@ -18,7 +18,7 @@ from engine.prediction.faces.finding import fit_to, open_cropper
 from engine.prediction.faces.progress import Progress
 from engine.prediction.faces.report import FaceReport, VideoSummary
 from engine.prediction.faces.rows import FaceRow, Smoother
-from engine.prediction.faces.sources import Begin, End, View, is_video, views
+from engine.prediction.faces.sources import WHOLE, Begin, End, View, is_video, views
 from engine.prediction.faces.table import FaceTable
 from engine.prediction.faces.tracks import Tracker
 from engine.prediction.images import find_pictures
@@ -41,11 +41,16 @@ def predict_faces(flags: dict) -> int:
     log = layout.Log()
     layout.require_place(flags.get("out"))
     split, _ = find_pictures(flags["predict"], log.say, videos=True)
-    if any(map(is_video, split.paths)):
+    has_videos = any(map(is_video, split.paths))
+    if has_videos:
         require_reader("--predict VIDEO --faces")
     cropper = open_cropper(flags)
     session = open_session(flags, log)
     fit_to(cropper, session.checkpoint, session.settings, log.say)
+    if has_videos:
+        log.say(
+            f"videos: whole frames are searched for faces every {WHOLE} s and where a face is lost; between, faces are followed"
+        )
     with memory.explained(session.device, session.settings.batch_size, session.settings.workers), ExitStack() as stack:
         seed_everything(session.settings.seed)
         if "batch_size" not in flags:
@@ -179,7 +184,7 @@ class _Run:
         for number, (crop, row) in enumerate(zip(view.found, probabilities), 1):
             track = tracks[number - 1] if tracks else None
             is_drawn = self.drawings and (self.film is None or self.film.crops.wants(track, view.time))
-            self.report.note_crop(crop.how == self.cropper.align)
+            self.report.note_crop(crop, self.cropper.align)
             place = path, view.frame, view.time, number, track, crop.face.box, crop.face.score
             yield FaceRow(*place, row, crop.image if is_drawn else None)
 
@@ -205,7 +210,7 @@ class _Run:
         if film is None or not film.summary.frames:
             self.progress.say(self.report.skipped(path, event.problem or "no frames in it"))
             return
-        problem = event.problem or f"{film.lost} frames cannot be decoded" * bool(film.lost)
+        problem = event.problem or (f"{film.lost} frames cannot be decoded" if film.lost else "")
         self.progress.say(self.report.video(film.summary, problem))
         if self.drawings:
             self.drawings.video(event.source, path, self.table, film.mark, film.crops, self.every, self.progress)

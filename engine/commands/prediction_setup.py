@@ -74,7 +74,9 @@ class Session:
 
     def written(self) -> str:
         """The last line: what lies in the folder."""
-        names = sorted(file.name + "/" * file.is_dir() for file in self.folder.iterdir() if not file.name.startswith("."))
+        names = sorted(
+            file.name + ("/" if file.is_dir() else "") for file in self.folder.iterdir() if not file.name.startswith(".")
+        )
         return f"written: {self.folder}/ ({', '.join(names)})"
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from torch import Tensor
 
+from data_preprocessing.common.files import file_digest
 from data_preprocessing.sources.folders import Split
 from engine.checkpoints.format import Checkpoint
-from engine.checkpoints.writing import file_digest
 from engine.config.flags import Settings
 from engine.evaluation.metrics import Metrics, displayed, format_table
 from engine.evaluation.predictions import Predictions, write_predictions

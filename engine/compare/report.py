@@ -6,6 +6,7 @@ from pathlib import Path
 
 from data_preprocessing.common.errors import printable
 from data_preprocessing.common.html import data_address, document, render_template
+from data_preprocessing.common.words import only_if
 from engine.compare.comparison import Comparison, Configuration, ConfigurationPair, Pair
 from engine.compare.statistics import LEVEL, RESAMPLES
 from engine.compare.wording import FIGURES, shown, shown_difference, shown_interval, shown_p, title
@@ -84,10 +85,10 @@ def _configuration_sentence(pair: ConfigurationPair) -> str:
     if test is None:
         return f"{names}: no seed differs from another, so there is nothing to measure a difference by."
     unit = " points" if pair.figure != "macro_f1" else ""
+    corrected = f", {shown_p(pair.p)} after Holm" if pair.p != test.p else ""
     return (
         f"{names}: differs by {shown_difference(pair.figure, test.difference)}{unit} "
-        f"({shown_interval(pair.figure, test.interval, '+')}), {_chance(pair.p)} (Welch's t, p = {shown_p(test.p)}"
-        f"{f', {shown_p(pair.p)} after Holm' * (pair.p != test.p)})."
+        f"({shown_interval(pair.figure, test.interval, '+')}), {_chance(pair.p)} (Welch's t, p = {shown_p(test.p)}{corrected})."
     )
 
 
@@ -168,7 +169,7 @@ def markdown(parts: list[Section], heading: str, picture: str = "") -> str:
     for part in parts:
         lines += [f"## {part.heading}", ""]
         bullet = "- " if part.is_verdict else ""
-        lines += [*(bullet + _plain(sentence) for sentence in part.sentences), *[""] * bool(part.sentences)]
+        lines += [*(bullet + _plain(sentence) for sentence in part.sentences), *only_if(part.sentences, "")]
         lines += [*table(part.header, part.rows), ""] if part.rows else []
     return "\n".join([*lines, f"![learning curves]({picture})\n"] if picture else lines)
 

@@ -44,7 +44,7 @@ class Watch:
         sizes = torch.tensor(done.sizes[part], dtype=torch.float64)
         self._told = done.step % self._steps
         if sizes.sum() > 0:  # not every one was skipped
-            losses, hits = (torch.stack(values[part]).double().cpu() for values in (done.losses, done.hits))
+            losses, hits = (values.tensor()[part].double() for values in (done.losses, done.hits))
             self._add("step/loss", float((losses * sizes).sum() / sizes.sum()), self._now(state))
             self._add("step/accuracy", float(hits.sum() / sizes.sum()), self._now(state))
         self._add("step/learning_rate", self._rate(state.epoch), self._now(state))

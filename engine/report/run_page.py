@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from data_preprocessing.common.files import reason, replacing
+from data_preprocessing.common.files import read_json, reason, replacing
 from data_preprocessing.sources.folders import Split
 from engine.evaluation.predictions import Predictions
 from engine.report import timing
@@ -95,7 +95,7 @@ class RunPage:
         return Content(
             title=self._folder.name,
             status=status,
-            record=layout.read_json(self._folder / layout.ARGUMENTS),
+            record=read_json(self._folder / layout.ARGUMENTS),
             weights=weights,
             warnings=layout.unmarked([*self._warnings.read(), *warnings]),
             history=state.history if state else (),

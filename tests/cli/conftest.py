@@ -6,11 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
-from data_preprocessing.faces import FINDERS
-from data_preprocessing.faces.finders import Packaged
 from data_preprocessing.sources import videos
 from models import create_model
-from tests.fake_faces import marked, some_faces
+from tests.fake_faces import marked, some_faces, use_marks
 from tests.video_files import write_video
 
 
@@ -41,5 +39,5 @@ def face_work(tmp_path_factory):
 def in_face_work(face_work, monkeypatch):
     """The test runs in that folder, and faces are found by their marks. Returns the folder."""
     monkeypatch.chdir(face_work)
-    monkeypatch.setitem(FINDERS, "yunet", Packaged("tests.fake_faces", "MarkFinder", (), "numpy", ""))
+    use_marks(monkeypatch)
     return face_work

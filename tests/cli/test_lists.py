@@ -123,9 +123,7 @@ def test_what_is_wrong_ends_in_one_line_and_writes_nothing(odd, capsys, argument
 def test_missing_images_stop_the_run_or_are_dropped_and_counted(odd, capsys):
     Path("faces/0.png").unlink()
     assert run("--data", odd, *TOLD, *SMALL, "--epochs", 1, "--run", "a") == 2
-    assert (
-        "faces/0.png: unreadable image (No such file or directory); mend it, or --skip-bad-images" in capsys.readouterr().err
-    )
+    assert "faces/0.png: unreadable image (No such file or directory); mend it, or --skip-bad-images" in capsys.readouterr().err
     assert run("--data", odd, *TOLD, *SMALL, "--epochs", 1, "--run", "a", "--skip-bad-images") == 0
     out = capsys.readouterr().out
     assert "warning: odd.csv: 1 of its 40 images missing in faces: 0.png" in out and "1 unreadable images dropped" in out

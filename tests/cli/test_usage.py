@@ -13,6 +13,7 @@ import main
 import main_no_augmentation
 from engine.checkpoints.writing import save_checkpoint
 from models import create_model
+from models.files.checkpoint_content import CheckpointContent
 
 ROOT = Path(main.__file__).parent
 SPLITS = ("train", "valid", "test")
@@ -151,10 +152,7 @@ def test_flags_that_change_nothing_are_said_once(tmp_path, capsys):
 def test_checkpoint_of_other_classes_outputs_or_format(tmp_path, capsys):
     tree(tmp_path / "d")
     state = create_model("deep_emotion", 2).state_dict()
-    content = dict(
-        run="r", model="deep_emotion", model_options={}, classes=["a", "z"], state_dict=state, optimizer=None, epoch=1,
-        best=None, history=[], rng=None, args={}, fingerprints={},
-    )  # fmt: skip
+    content = CheckpointContent(run="r", model="deep_emotion", classes=("a", "z"), state_dict=state, epoch=1).to_file()
     save_checkpoint(tmp_path / "other.pth", content)
     save_checkpoint(tmp_path / "three.pth", content | {"classes": ["a", "b", "c"]})
     save_checkpoint(tmp_path / "short.pth", content | {"classes": ["a", "b"], "state_dict": dict(list(state.items())[5:])})

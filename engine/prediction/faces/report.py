@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from data_preprocessing.common.errors import printable
-from data_preprocessing.common.words import first_of
+from data_preprocessing.common.words import first_of, only_if
 from engine.prediction.faces.rows import FaceRow
+from models.faces import Crop
 
 _SHOWN = 6  # faces or tracks that a line tells of
 _MOST_TRACKS = 200  # kept of a video; of more, those that were seen longest
@@ -61,8 +62,8 @@ class VideoSummary:
             mean = track.total / track.frames
             best = int(mean.argmax())
             told.append(f"{number} ({track.first:.1f}–{track.last:.1f} s) {printable(classes[best])} {mean[best]:.3f}")
-        tracks = f"{self.tracks} track{'s' * (self.tracks != 1)}: {', '.join(told)}"
-        more = f" and {self.tracks - len(shown)} more" * (self.tracks > len(shown))
+        tracks = f"{self.tracks} track{'s' if self.tracks != 1 else ''}: {', '.join(told)}"
+        more = f" and {self.tracks - len(shown)} more" if self.tracks > len(shown) else ""
         return f"{begin}, faces in {self.with_faces}; {tracks}{more}"
 
 
@@ -78,6 +79,7 @@ class FaceReport:
     faces: int = 0
     frames_with_faces: int = 0
     by_box: int = 0
+    guessed: int = 0
     without_face: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     incomplete: list[str] = field(default_factory=list)
@@ -87,9 +89,10 @@ class FaceReport:
         """Whether every file was read to its end."""
         return not (self.unreadable or self.incomplete)
 
-    def note_crop(self, is_as_wanted: bool) -> None:
+    def note_crop(self, crop: Crop, wanted: str) -> None:
         """Count a face that was cropped by its box in place of its points."""
-        self.by_box += not is_as_wanted
+        self.by_box += crop.how != wanted
+        self.guessed += crop.how != wanted and crop.face.is_guessed
 
     def photograph(self, path: str, rows: Sequence[FaceRow]) -> str:
         """Count a photograph; returns its line."""
@@ -100,7 +103,7 @@ class FaceReport:
             self.without_face.append(path)
             return f"{path}: no face found"
         told = [f"{row.face} {printable(self.classes[row.best])} {row.probabilities[row.best]:.3f}" for row in rows]
-        return f"{path}: {len(rows)} face{'s' * (len(rows) != 1)}: {first_of(told, _SHOWN)}"
+        return f"{path}: {len(rows)} face{'s' if len(rows) != 1 else ''}: {first_of(told, _SHOWN)}"
 
     def video(self, summary: VideoSummary, problem: str) -> str:
         """Count a video that has ended; returns its line. problem: why not all of it was had."""
@@ -121,16 +124,15 @@ class FaceReport:
     def about_all(self, seconds: float, is_drawn: bool) -> list[str]:
         """The last lines: what was found where, where nothing was, and what could not be read."""
         seen = self.photographs - len(self.without_face)
-        places = [f"{seen} of {self.photographs} photographs"] * bool(self.photographs)
-        films = f"{self.videos} video{'s' * (self.videos != 1)}"
-        places += [f"{self.frames_with_faces} of {self.frames} frames of {films}"] * bool(self.videos)
+        places = only_if(self.photographs, f"{seen} of {self.photographs} photographs")
+        films = f"{self.videos} video{'s' if self.videos != 1 else ''}"
+        places += only_if(self.videos, f"{self.frames_with_faces} of {self.frames} frames of {films}")
         rates = f"{self.faces / seconds:.1f} faces/s, {(self.photographs + self.frames) / seconds:.1f} images/s"
         how = "finding, predicting and drawing" if is_drawn else "finding and predicting"
         lines = [f"{self.faces} faces in {' and '.join(places)}; {seconds:.1f} s, {rates} ({how})"]
         if self.by_box:
-            lines.append(
-                f"{self.by_box} of {self.faces} faces were cropped by their boxes, as their points are those of no face"
-            )
+            why = f"{self.guessed} with eyes that seem covered, {self.by_box - self.guessed} with points of no face"
+            lines.append(f"{self.by_box} of {self.faces} faces were cropped by their boxes: {why}")
         if self.without_face:
             count = f"no face found in {len(self.without_face)} of {self.photographs} photographs"
             shown = first_of(self.without_face, 10)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from data_preprocessing.faces.boxes import overlaps
+
 _LEAST = 0.3  # of intersection over union: as the IoU tracker of Bochinski et al. (2017, doi:10.1109/AVSS.2017.8078516) needs
 _GAP = 0.5  # seconds that a face may be lost for, behind a hand or by a missed detection
 _STEPS = 2.5  # frames that are looked at, where these are further apart than _GAP
@@ -26,11 +28,11 @@ class Tracker:
         self._boxes = {number: last for number, last in self._boxes.items() if time - last[1] <= self._gap}
         found = np.asarray(boxes, float).reshape(-1, 4)
         numbers = list(self._boxes)
-        overlaps = overlap(found, np.array([self._boxes[number][0] for number in numbers]).reshape(-1, 4))
+        shared = overlaps(found, np.array([self._boxes[number][0] for number in numbers]).reshape(-1, 4))
         tracks = [0] * len(found)
-        for place in np.argsort(-overlaps, axis=None, kind="stable"):
-            face, track = np.unravel_index(place, overlaps.shape)
-            if overlaps[face, track] < _LEAST:
+        for place in np.argsort(-shared, axis=None, kind="stable"):
+            face, track = np.unravel_index(place, shared.shape)
+            if shared[face, track] < _LEAST:
                 break
             if not tracks[face] and numbers[track] not in tracks:
                 tracks[face] = numbers[track]
@@ -40,12 +42,3 @@ class Tracker:
                 tracks[face] = self._count
             self._boxes[tracks[face]] = found[face], time
         return tracks
-
-
-def overlap(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Intersection over union (N, M) of boxes (N, 4) and (M, 4), each x, y, width, height."""
-    a, b = first[:, None], second[None]
-    sides = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    shared = sides.clip(min=0).prod(axis=-1)
-    union = a[..., 2:].prod(axis=-1) + b[..., 2:].prod(axis=-1) - shared
-    return shared / np.maximum(union, 1e-9)

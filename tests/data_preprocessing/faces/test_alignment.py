@@ -82,6 +82,10 @@ def test_without_points_of_a_face_the_box_is_taken(points):
     assert placed(Face(BOX, 1.0, points), "points", 112, (100, 100)).how == "box"
 
 
+def test_guessed_points_are_not_taken():
+    assert placed(Face(BOX, 1.0, TEMPLATE, is_guessed=True), "points", 112, (100, 100)).how == "box"
+
+
 def test_points_somewhat_off_are_taken():
     noise = np.random.default_rng(0).normal(0, 3, (5, 2))
     assert placed(Face(BOX, 1.0, TEMPLATE + noise), "points", 112, (100, 100)).how == "points"

@@ -11,26 +11,26 @@ from data_preprocessing.faces import prepared_alignment, warped
 from data_preprocessing.prepare.command import main
 from data_preprocessing.prepare.faces import _upright_box
 from tests.data_preprocessing.prepare.prepare_files import content, files_below, write_files
-from tests.fake_finder import GREEN, marked, use
+from tests.fake_faces import GREEN, PLAIN, plain_squares, use_marks
 
-SQUARE = (60, 40, 56)
+SQUARE = (60, 40, 54)
 
 
 @pytest.fixture(autouse=True)
 def _fake(monkeypatch):
-    use(monkeypatch)
+    use_marks(monkeypatch, "fake")
 
 
 @pytest.fixture
 def source(tmp_path):
     """Two classes with a face each, one image with two faces, one with a face of no points, one without any."""
     images = {
-        "joy/one.png": marked(SQUARE),
-        "joy/two.png": marked((10, 10, 40), (90, 50, 70)),
-        "joy/none.png": marked(),
-        "sad/one.png": marked((20, 30, 60)),
-        "sad/pointless.png": marked(SQUARE, colour=GREEN),
-        "sad/again.png": marked((100, 20, 50)),
+        "joy/one.png": plain_squares(SQUARE),
+        "joy/two.png": plain_squares((10, 10, 42), (90, 50, 72)),
+        "joy/none.png": plain_squares(),
+        "sad/one.png": plain_squares((20, 30, 60)),
+        "sad/pointless.png": plain_squares(SQUARE, colour=GREEN),
+        "sad/again.png": plain_squares((100, 20, 48)),
     }
     return write_files(tmp_path / "source", {name: content(image) for name, image in images.items()})
 
@@ -50,7 +50,7 @@ def test_faces_are_cropped_and_all_else_is_counted(source, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "note: 1 image with several faces: joy/two.png; the largest, most central one is taken" in said
     assert "note: 1 image without a face left out: joy/none.png" in said
-    assert "note: 1 face cropped by the box, no five points fit: sad/pointless.png" in said
+    assert "note: 1 face cropped by the box, eyes covered or no five points that fit: sad/pointless.png" in said
     assert "note: --align points: 5 faces of 5 images" in said
     assert (out / "skipped.csv").read_text().splitlines() == [
         "source,class,split,problem",
@@ -58,11 +58,11 @@ def test_faces_are_cropped_and_all_else_is_counted(source, tmp_path, capsys):
     ]
     table = rows(out)
     assert {row["source"]: (row["align"], row["faces"], row["box"]) for row in table.values()} == {
-        "joy/one.png": ("points", "1", "60 40 116 96"),
-        "joy/two.png": ("points", "2", "90 50 160 120"),
-        "sad/again.png": ("points", "1", "100 20 150 70"),
+        "joy/one.png": ("points", "1", "60 40 114 94"),
+        "joy/two.png": ("points", "2", "90 50 162 122"),
+        "sad/again.png": ("points", "1", "100 20 148 68"),
         "sad/one.png": ("points", "1", "20 30 80 90"),
-        "sad/pointless.png": ("box", "1", "60 40 116 96"),
+        "sad/pointless.png": ("box", "1", "60 40 114 94"),
     }
     assert prepared_alignment(out) == "points"
     for path, row in table.items():
@@ -70,7 +70,7 @@ def test_faces_are_cropped_and_all_else_is_counted(source, tmp_path, capsys):
         with Image.open(out / path) as written, Image.open(source / row["source"]) as image:
             assert written.tobytes() == warped(image, matrix, 112).tobytes()
     with Image.open(out / "train/joy/one.png") as crop:
-        assert (np.asarray(crop)[4:-4, 4:-4] == (255, 0, 0)).all()  # the square of the template fills the crop
+        assert (np.asarray(crop)[24:-4, 24:-4] == PLAIN).all()  # the square of the template fills the crop
 
 
 def test_all_faces_of_an_image_are_written_apart(source, tmp_path, capsys):
@@ -78,7 +78,7 @@ def test_all_faces_of_an_image_are_written_apart(source, tmp_path, capsys):
     assert run(source, out, "--align", "box", "--finder", "fake", "--faces-per-image", "all") == 0
     assert "note: 1 image with several faces: joy/two.png; each is written" in capsys.readouterr().out
     of_two = [row for row in rows(out).values() if row["source"] == "joy/two.png"]
-    assert {row["box"] for row in of_two} == {"10 10 50 50", "90 50 160 120"} and {row["split"] for row in of_two} == {"train"}
+    assert {row["box"] for row in of_two} == {"10 10 52 52", "90 50 162 122"} and {row["split"] for row in of_two} == {"train"}
 
 
 def test_a_fixed_box_stands_in_where_no_face_is_found(source, tmp_path):
@@ -92,9 +92,9 @@ def test_a_fixed_box_stands_in_where_no_face_is_found(source, tmp_path):
 @pytest.mark.parametrize("align", ["box", "none"])
 def test_a_fixed_box_needs_no_finder(source, tmp_path, align, monkeypatch):
     monkeypatch.setattr("data_preprocessing.prepare.faces.make_finder", None)
-    assert run(source, tmp_path / "out", "--align", align, "--box", "60,40,56,56", "--margin", "0") == 0
+    assert run(source, tmp_path / "out", "--align", align, "--box", "60,40,54,54", "--margin", "0") == 0
     with Image.open(tmp_path / "out/train/joy/one.png") as crop:
-        assert (np.asarray(crop)[2:-2, 2:-2] == (255, 0, 0)).all()
+        assert (np.asarray(crop)[24:-2, 24:-2] == PLAIN).all()
 
 
 def test_without_align_nothing_is_other_than_before(source, tmp_path):
@@ -136,7 +136,7 @@ def test_no_box_is_refused(source, tmp_path, capsys, box):
 
 def test_images_without_any_face_are_an_error_with_the_remedy(tmp_path, capsys):
     names = ("joy/a.png", "joy/b.png", "sad/a.png", "sad/b.png")
-    empty = write_files(tmp_path / "empty", {name: content(marked(size=(50 + k, 50))) for k, name in enumerate(names)})
+    empty = write_files(tmp_path / "empty", {name: content(plain_squares(size=(50 + k, 50))) for k, name in enumerate(names)})
     assert run(empty, tmp_path / "out", "--align", "points", "--finder", "fake") == 2
     assert "no face found in any of 4 images; --finder retinaface" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

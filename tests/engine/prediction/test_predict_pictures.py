@@ -102,6 +102,6 @@ def test_sizes_that_no_face_crop_has(size, told):
 )
 def test_a_published_files_pictures_are_prepared_as_by_an_evaluation(model, options, flags, order, fit):
     published = "bgr" if options.get("variant") == "rafdb" else "rgb"  # as models.files.identify tells it
-    checkpoint = Checkpoint(Path("a.pth"), {}, 7, model, model_options=options, channel_order=published)
+    checkpoint = Checkpoint(path=Path("a.pth"), num_outputs=7, model=model, model_options=options, channel_order=published)
     settings = prediction_settings({"evaluate": "a.pth", "predict": ["a"], **flags}, checkpoint, print)
     assert (settings.channel_order, settings.eval_transform) == (order, fit)

@@ -1,19 +1,21 @@
 """Photographs and videos as one stream, in order, with few images held at a time."""
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from data_preprocessing.faces import Face
+from data_preprocessing.sources.videos import Frame
 from engine.prediction.faces import sources
 from engine.prediction.faces.sources import Begin, End, View, is_video, views
 from models.faces import Crop
 from tests.video_files import cut, grey, noise, write_video
 
 
-def look(image: Image.Image) -> list[Crop]:
+def look(image: Image.Image, last: Sequence[Face]) -> list[Crop]:
     """One face, whose crop is the image's mean."""
     return [Crop(Face((0, 0, 8, 8), 1.0), Image.new("RGB", (8, 8), (int(np.mean(image)),) * 3), "box")]
 
@@ -80,7 +82,34 @@ def test_few_images_are_held_however_long_a_video_is(tmp_path, monkeypatch):
     monkeypatch.setattr(sources.Video, "frames", counted)
     for event in views([str(path)], look, 1, 2):
         done += isinstance(event, View)
-    assert done == 24 and most <= 4
+    assert done == 24 and most <= (2 + 1) * 5 + 1  # stretches of 0.2 s
+
+
+@pytest.mark.parametrize(("every", "threads", "whole"), [(1, 0, [0, 5, 10]), (1, 3, [0, 5, 10]), (2, 1, [0, 4, 8, 12])])
+def test_between_searches_of_whole_frames_faces_are_followed(tmp_path, every, threads, whole):
+    pytest.importorskip("av")
+    seen = {}
+
+    def remember(image: Image.Image, last: Sequence[Face]) -> list[Crop]:
+        shade = round(np.mean(image) / 10)
+        seen[shade] = [face.box[0] for face in last]
+        return [Crop(Face((float(shade), 0, 8, 8), 1.0), image, "box")]
+
+    path = write_video(tmp_path / "a.mkv", grey(14), codec="ffv1", pixels="bgr0")
+    numbers = [view.frame for view in views([str(path)], remember, every, threads) if isinstance(view, View)]
+    assert numbers == list(range(0, 14, every)) == sorted(seen)
+    assert sorted(shade for shade, last in seen.items() if not last) == whole
+    assert all(last == [shade - every] for shade, last in seen.items() if shade not in whole)
+
+
+def test_large_frames_and_those_of_another_size_are_not_held_together():
+    def frames(*sizes: tuple[int, int]) -> list[int]:
+        stretches = sources._stretches(iter([Frame(k, 0.0, size, None, 0) for k, size in enumerate(sizes)]), 5)
+        return [len(stretch) for stretch in stretches]
+
+    assert frames(*[(640, 480)] * 12) == [5, 5, 2]
+    assert frames(*[(3840, 2160)] * 5) == [2, 2, 1] and frames(*[(7680, 4320)] * 3) == [1, 1, 1]
+    assert frames((64, 48), (64, 48), (96, 64), (96, 64)) == [2, 2] and frames() == []
 
 
 def test_what_is_read_as_a_video(tmp_path):

@@ -1,16 +1,8 @@
 """Which boxes of successive frames are one face."""
 
-import numpy as np
 import pytest
 
-from engine.prediction.faces.tracks import Tracker, overlap
-
-
-def test_overlap_of_boxes():
-    boxes = np.array([[0, 0, 10, 10], [5, 0, 10, 10], [20, 20, 5, 5]], float)
-    found = overlap(boxes[:1], boxes)
-    assert found.shape == (1, 3) and np.allclose(found, [[1, 50 / 150, 0]])
-    assert overlap(np.zeros((0, 4)), boxes).shape == (0, 3)
+from engine.prediction.faces.tracks import Tracker
 
 
 def test_two_faces_that_move_past_each_other_keep_their_numbers():
