@@ -56,27 +56,7 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
         problem = missing_packages()
         if problem:
             raise UsageError(problem)
-        flags = replace_published(flags)
-        command = sys.argv if argv is None else [__file__, *argv]
-        if "seeds" in flags:
-            from engine.commands.seeds import train_seeds
-
-            return train_seeds(flags, command)
-        if is_series(flags):
-            from engine.commands.folds import train_folds
-
-            return train_folds(flags, command)
-        if len(gpu_numbers(flags.get("gpu"))) > 1 and "WORLD_SIZE" not in os.environ:
-            from engine.commands.launch import launch
-
-            return launch(gpu_numbers(flags["gpu"]), command, flags.get("device", "auto"))
-        if "predict" in flags:  # all import torch: not before --help and wrong flags are answered
-            from engine.commands.predict import predict as run
-        elif "evaluate" in flags:
-            from engine.commands.evaluate import evaluate as run
-        else:
-            from engine.commands.train import train as run
-        return run(flags) or 0
+        return _run(replace_published(flags), sys.argv if argv is None else [__file__, *argv])
     except WRONG_INPUT as error:
         return _fail(2, error)
     except (TrainingStopped, OSError) as error:
@@ -87,6 +67,29 @@ def main(argv: list[str] | None = None, augmentation: bool = True) -> int:
         if os.environ.get("RANK", "0") == "0":  # of several processes all are stopped alike
             print(one_line(error) if str(error) else "interrupted", file=sys.stderr)
         return 128 + getattr(error, "number", signal.SIGINT)
+
+
+def _run(flags: dict, command: list[str]) -> int:
+    """The command that `flags` ask for. All import torch: not before --help and wrong flags are answered."""
+    if "seeds" in flags:
+        from engine.commands.seeds import train_seeds
+
+        return train_seeds(flags, command)
+    if is_series(flags):
+        from engine.commands.folds import train_folds
+
+        return train_folds(flags, command)
+    if len(gpu_numbers(flags.get("gpu"))) > 1 and "WORLD_SIZE" not in os.environ:
+        from engine.commands.launch import launch
+
+        return launch(gpu_numbers(flags["gpu"]), command, flags.get("device", "auto"))
+    if "predict" in flags:
+        from engine.commands.predict import predict as run
+    elif "evaluate" in flags:
+        from engine.commands.evaluate import evaluate as run
+    else:
+        from engine.commands.train import train as run
+    return run(flags) or 0
 
 
 def _fail(status: int, error: Exception) -> int:

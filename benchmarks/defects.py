@@ -2,7 +2,8 @@
 
 python -m benchmarks.defects margin --data DIR      labels in AdaFace's head at evaluation, against none and a plain head
 python -m benchmarks.defects selection --data DIR   best epoch on test, against the epoch chosen on valid
-python -m benchmarks.defects repeat --data DIR      evaluations repeated with random erasing, and with live dropout
+python -m benchmarks.defects repeat --data DIR      evaluations repeated with random erasing, and with live dropout;
+                                                    with --checkpoint FILE of a Deep-Emotion that is trained already
 
 Every figure is of DIR/test; the epoch is chosen on DIR/valid. Nothing is written.
 docs/reproduction/photographs.md has what was found.
@@ -12,6 +13,7 @@ import argparse
 import statistics
 from copy import deepcopy
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -21,11 +23,13 @@ from data_preprocessing.loading.datasets import FaceDataset
 from data_preprocessing.loading.loaders import create_loader
 from data_preprocessing.loading.transforms import create_transform
 from engine import data
+from engine.checkpoints.format import load_checkpoint
 from engine.commands.training_setup import Prepared, prepare
 from engine.config.flags import Settings
 from engine.config.settings import resolve
 from engine.evaluation.metrics import Metrics
 from engine.evaluation.predictions import Predictions, predict
+from engine.network import load_weights
 from engine.run_folder.layout import Log
 from engine.run_folder.run_folder import RunFolder
 from engine.training.epoch import Training
@@ -130,9 +134,7 @@ def selection(args: argparse.Namespace) -> None:
     """Defect 2: over the same runs, the best epoch on test against the one chosen on valid, and the last ten's mean."""
     gains, chosen = [], []
     for seed in args.seeds:
-        curve = train(
-            data=args.data, model="deep_emotion", seed=seed, lr=1e-3, batch_size=32, workers=0, epochs=args.epochs or 60
-        )
+        curve = trained_by(args, seed, args.epochs or 60)
         test = [metrics.accuracy for metrics in curve.test]
         best, honest = max(test), test[curve.best_epoch]
         print(
@@ -149,27 +151,45 @@ def selection(args: argparse.Namespace) -> None:
 
 def repeat(args: argparse.Namespace) -> None:
     """Defects 3 and 15: one Deep-Emotion, tested again and again with what the published evaluations leave random."""
-    for seed in args.seeds:
-        flags = dict(
-            data=args.data, model="deep_emotion", seed=seed, lr=1e-3, batch_size=32, workers=0, epochs=args.epochs or 30
-        )
-        curve = train(**flags)
+    for seed in [None] if args.checkpoint else args.seeds:
+        curve = tested(args.data, args.checkpoint) if args.checkpoint else trained_by(args, seed, args.epochs or 30)
         network, run = curve.chosen, curve.run
-        print(f"seed {seed}: as it should be {shown(curve.evaluate(network=network).metrics())}", flush=True)
-        plain = create_transform(run.settings.eval_transform, MODELS["deep_emotion"].picture)
+        right = curve.evaluate(network=network)
+        print(f"{args.checkpoint or f'seed {seed}'}: as it should be {shown(right.metrics())}", flush=True)
+        hits, batches = (right.labels == right.predicted).sum(), -(-len(right.labels) // 64)
+        print(f"  each batch of 64 divided by 64: {100 * hits / (64 * batches):.2f} %", flush=True)
+        plain = create_transform(run.settings.eval_transform, MODELS[run.settings.model].image)
         transform = v2.Compose([plain, v2.RandomErasing(0.5, (0.02, 0.1))])  # as the study's valid and test transforms end
-        loader = create_loader(FaceDataset(run.splits[2], transform, seed), 32, run.settings.workers, False)
+        loader = create_loader(FaceDataset(run.splits[2], transform, seed or 0), 32, run.settings.workers, False)
         erased = []
         for draw in range(args.repeats):
             loader.batch_sampler.set_epoch(draw)
             erased.append(predict(network, loader, run.device, run.precision, silent).metrics().accuracy)
         print(f"  random erasing in the evaluation's transform: {spread(erased)}", flush=True)
-        torch.manual_seed(seed)
+        torch.manual_seed(seed or 0)
         network.dropout.register_forward_hook(
             lambda module, inputs, output: nn.functional.dropout(inputs[0], 0.5, training=True)
         )
         live = [curve.evaluate(network=network).metrics().accuracy for _ in range(args.repeats)]
         print(f"  dropout left on: {spread(live)}", flush=True)
+
+
+def trained_by(args: argparse.Namespace, seed: int, epochs: int) -> Curve:
+    """Deep-Emotion, trained as the flags say."""
+    size = args.batch_size
+    return train(data=args.data, model="deep_emotion", seed=seed, lr=1e-3, batch_size=size, workers=0, epochs=epochs)
+
+
+def tested(data_folder: str, file: str) -> Curve:
+    """The network of a checkpoint of Deep-Emotion, beside the images on which it is tested."""
+    checkpoint = load_checkpoint(Path(file), "--checkpoint")
+    log = Log()
+    log.say = lambda text: None
+    flags = dict(data=data_folder, model=checkpoint.model, workers=0, seed=0)
+    curve = Curve(prepare(resolve(flags, {}), RunFolder({}), flags, log))
+    load_weights(curve.run.model, checkpoint, "--checkpoint", log.say)
+    curve.chosen = curve.run.model
+    return curve
 
 
 def main() -> None:
@@ -179,6 +199,10 @@ def main() -> None:
     parser.add_argument("--data", required=True, metavar="DIR", help="images with train/, valid/ and test/")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="N", help="(default: 0 1 2)")
     parser.add_argument("--epochs", type=int, metavar="N", help="(default: margin 2, selection 60, repeat 30)")
+    parser.add_argument(
+        "--batch-size", type=int, default=32, metavar="N", help="of selection and repeat (default: %(default)s)"
+    )
+    parser.add_argument("--checkpoint", metavar="FILE", help="of repeat: a Deep-Emotion that is trained already")
     parser.add_argument("--repeats", type=int, default=20, metavar="N", help="of repeat (default: %(default)s)")
     args = parser.parse_args()
     {"margin": margin, "selection": selection, "repeat": repeat}[args.what](args)

@@ -92,6 +92,7 @@ PLAIN = {
     ir50.Bottleneck: Bottleneck,
     ir50.Stem: nn.Sequential,
     layers.Mlp: Mlp,
+    layers.Conv3x3: nn.Conv2d,
     layers.Linear: nn.Linear,
     layers.PReLU: nn.PReLU,
     vit.Attention: Attention,

@@ -5,6 +5,8 @@ are reported can be looked up and compared again.
 """
 
 import argparse
+import csv
+import io
 import os
 import shutil
 import sys
@@ -20,12 +22,13 @@ from engine.config.flags import DEFAULTS, flag_of, of_lifetime
 from engine.config.recipes import Recipe
 from engine.config.settings import check_flags, resolve
 from engine.errors import UsageError
+from engine.report import timing
 from engine.run_folder import layout
 from engine.run_folder.manifest import read_manifest
 from models import MODELS
 
 RECORDS = Path(__file__).resolve().parent / "records"
-MOST_PREDICTIONS = 100_000  # bytes of predictions.csv
+MOST_PREDICTIONS, MOST_DECISIONS = 100_000, 250_000  # bytes of predictions.csv with the probabilities, and without them
 _IDENTITY = ("data", "data_type", "model", "head")  # what the other settings' defaults follow from
 _WITHOUT_FLAG = {"more", "eval_transform"}
 _SETTINGS = ({*DEFAULTS} | {field.name for field in fields(Recipe)}) - _WITHOUT_FLAG - {*of_lifetime(MACHINE), "seed"}
@@ -34,8 +37,9 @@ _SETTINGS = ({*DEFAULTS} | {field.name for field in fields(Recipe)}) - _WITHOUT_
 def record_run(folder: Path, name: str | None = None) -> Path:
     """Keep the finished training run in `folder` as benchmarks/records/<name>/; returns that folder.
 
-    It gets args.json (settings, the command that repeats the run, versions, images per split), result.json, metrics.csv and,
-    below 100 kB, predictions.csv. Raises UsageError for what is no finished training run, and where the record exists.
+    It gets args.json (settings, the command that repeats the run, versions, images per split, time), result.json, metrics.csv
+    and predictions.csv: above 100 kB without the probabilities, and not at all where it has more than 250 kB without them.
+    Raises UsageError for what is no finished training run, and where the record exists.
     """
     run = read_run(folder)
     if run.settings.get("evaluate"):
@@ -56,15 +60,27 @@ def record_run(folder: Path, name: str | None = None) -> Path:
         partial.mkdir(parents=True)
         layout.write_json(partial / layout.ARGUMENTS, _facts(run))
         layout.write_json(partial / layout.RESULT, {**run.result, "run": name, "checkpoint": None})
-        for file in (layout.HISTORY, layout.PREDICTIONS):
-            if (folder / file).is_file():
-                content = read_file(folder / file, MOST_TABLE)
-                if file != layout.PREDICTIONS or len(content) < MOST_PREDICTIONS:
-                    (partial / file).write_bytes(content)
+        if (folder / layout.HISTORY).is_file():
+            (partial / layout.HISTORY).write_bytes(read_file(folder / layout.HISTORY, MOST_TABLE))
+        predictions = _predictions(folder / layout.PREDICTIONS)
+        if predictions:
+            (partial / layout.PREDICTIONS).write_bytes(predictions)
         os.rename(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return target
+
+
+def _predictions(path: Path) -> bytes:
+    """What a record keeps of predictions.csv: all, without the probabilities, or nothing."""
+    content = read_file(path, MOST_TABLE)
+    if len(content) < MOST_PREDICTIONS:
+        return content
+    text = io.StringIO(newline="")
+    rows = csv.reader(io.StringIO(content.decode("utf-8", "surrogateescape"), newline=""))
+    csv.writer(text, lineterminator="\n").writerows(row[:3] for row in rows)
+    decisions = text.getvalue().encode("utf-8", "surrogateescape")
+    return decisions if len(decisions) < MOST_DECISIONS else b""
 
 
 def _facts(run: Run) -> dict:
@@ -73,7 +89,7 @@ def _facts(run: Run) -> dict:
     if os.path.isabs(settings.get("pretrained") or ""):
         settings["pretrained"] = os.path.basename(settings["pretrained"])
     kept = [*_IDENTITY, *sorted(_SETTINGS - set(_IDENTITY)), "seed", "augmentation", "variant", "eval_transform"]
-    machine = run.facts.get("machine") or {}
+    machine, epochs = run.facts.get("machine") or {}, timing.read_timing(run.folder / timing.NAME)
     return {
         "command": command_of(settings, str(settings["seed"])),
         "arguments": {name: settings[name] for name in kept if name in settings},
@@ -81,6 +97,7 @@ def _facts(run: Run) -> dict:
         "fingerprints": run.facts["fingerprints"],
         "pictures": {split: len(stamps) for split, stamps in read_manifest(run.folder / layout.MANIFEST).items()},
         "device": run.facts.get("device"),
+        "seconds": sum(row["seconds"] or 0 for row in epochs) if len(epochs) == len(run.history) else None,
         "processor": {name: machine.get(name) for name in ("cpu", "gpu", "threads")},
         "versions": run.facts.get("versions"),
         "git": run.facts.get("git"),

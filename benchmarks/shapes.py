@@ -34,18 +34,25 @@ def product_shapes(model: nn.Module, images: Tensor) -> dict[tuple, tuple[nn.Mod
 def passes(layer: nn.Module, shape: tuple[int, ...], device: torch.device) -> dict[str, Callable[[], object]]:
     """The three products of a layer, as ours computes them for an input of this shape (channels-last where it is a map)."""
     x = torch.randn(shape, device=device)
-    x = (x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x).requires_grad_()
-    out = layer(x)
-    grad = torch.randn_like(out)
+    x = x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
+    grad = torch.randn_like(layer(x))
+    trained = [parameter for parameter in layer.parameters() if parameter.requires_grad]
 
     def forward() -> Tensor:
         with torch.no_grad():
             return layer(x)
 
-    def backward(wanted: Tensor) -> Callable[[], object]:
-        return lambda: torch.autograd.grad(out, wanted, grad, retain_graph=True)
+    def backward(leaf: Tensor, x: Tensor) -> Callable[[], object]:
+        out = layer(x)  # kernels of ours compute every gradient that the call asks for
+        return lambda: torch.autograd.grad(out, leaf, grad, retain_graph=True)
 
-    return dict(zip(KINDS, (forward, backward(x), backward(layer.weight))))
+    for_weight = backward(layer.weight, x)
+    layer.requires_grad_(False)
+    leaf = x.detach().requires_grad_()
+    for_input = backward(leaf, leaf)
+    for parameter in trained:
+        parameter.requires_grad_()
+    return dict(zip(KINDS, (forward, for_input, for_weight)))
 
 
 def print_shapes(model: nn.Module, images: Tensor, device: torch.device, repeats: int) -> None:

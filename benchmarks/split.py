@@ -23,10 +23,10 @@ STRENGTH = 0.3  # of the expressions
 LABELS = {1: "anger", 3: "disgust", 4: "fear", 5: "happiness", 6: "sadness", 7: "surprise"}  # the data set's numbers
 
 
-def write_sequences(folder: Path, seed: int = 0) -> None:
+def write_sequences(folder: Path) -> None:
     """Draw cohn-kanade-images/ and Emotion/ below `folder`: frame 1 neutral, frames 2 to 4 of the sequence's emotion."""
     for person in range(SUBJECTS):
-        rng = np.random.default_rng([seed, person])
+        rng = np.random.default_rng([0, person])
         who, subject = Identity.draw(rng), f"S{person + 5:03d}"
         for sequence, label in enumerate(rng.permutation(list(LABELS))[: rng.integers(2, 4)], 1):
             place, name = Path(subject, f"{sequence:03d}"), f"{subject}_{sequence:03d}"
@@ -35,13 +35,13 @@ def write_sequences(folder: Path, seed: int = 0) -> None:
             for frame in range(1, 5):
                 # the same pose and light throughout, and a faint expression: people differ by far more than emotions do
                 neutral, emotion = (
-                    draw_face(who, expression, np.random.default_rng([seed, person, sequence]), 96)
+                    draw_face(who, expression, np.random.default_rng([0, person, sequence]), 96)
                     for expression in ("neutral", LABELS[label])
                 )
-                picture = Image.blend(neutral, emotion, STRENGTH if frame > 1 else 0.0)
+                image = Image.blend(neutral, emotion, STRENGTH if frame > 1 else 0.0)
                 noise = rng.normal(0, 8, (96, 96, 3))
-                picture = Image.fromarray(np.clip(np.asarray(picture) + noise, 0, 255).astype(np.uint8))
-                picture.save(folder / "cohn-kanade-images" / place / f"{name}_{frame:08d}.png")
+                image = Image.fromarray(np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8))
+                image.save(folder / "cohn-kanade-images" / place / f"{name}_{frame:08d}.png")
             (folder / "Emotion" / place / f"{name}_{frame:08d}_emotion.txt").write_text(f"   {label:.7e}\n")
 
 

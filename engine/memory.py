@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from data_preprocessing.common.words import only_if
 from engine.errors import TrainingStopped
 
 # the two of a primitive: what oneDNN's convolutions make of a failed allocation
@@ -32,7 +33,7 @@ def remedy(device: torch.device, batch_size: int, workers: int, accumulate: int 
     others = []
     if accumulate:
         others.append(f"raise --accumulate (now {accumulate})")
-        others += ["--precision bf16"] * (precision == "fp32" and device.type == "cuda")
+        others += only_if(precision == "fp32" and device.type == "cuda", "--precision bf16")
     if device.type != "cuda" and workers:
         others.append(f"--workers (now {workers})")
     text = ", or ".join([f"out of memory ({where}): lower --batch-size (now {batch_size})", *others])

@@ -128,7 +128,7 @@ def tested_network(
         if flag:
             from engine.explain.grad_cam import require_maps  # only here: without the flags nothing of it is needed
 
-            shape = (1, *MODELS[checkpoint.model].picture.shape)
+            shape = (1, *MODELS[checkpoint.model].image.shape)
             require_maps(model, torch.zeros(shape, device=device), checkpoint.model, flag)
     say(explanation)
     if settings.channel_order == "bgr":
@@ -149,7 +149,7 @@ def load_backbones(model: nn.Module, folder: str, say: Callable[[str], None], na
     if named and not reports:
         raise UsageError(f"--pretrained {folder}: holds neither {' nor '.join(missing)}; give another folder, or none")
     for name, report in reports.items():
-        dropped = sorted({key.split(".")[0] + ("." + key.split(".")[1]) * key.startswith("body.") for key in report.dropped})
+        dropped = sorted({".".join(key.split(".")[: 2 if key.startswith("body.") else 1]) for key in report.dropped})
         tail = f"; not needed and dropped: {', '.join(dropped)} ({len(report.dropped)} tensors)" if dropped else ""
         say(f"{Path(folder) / name}: {report.loaded} tensors matched{tail}{report.told}")
     if missing:

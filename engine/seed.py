@@ -5,6 +5,8 @@ import os
 import torch
 from torch import Tensor
 
+from engine.checkpoints.values import is_vector
+
 
 def seed_everything(seed: int) -> None:
     """Seed torch on every device and ask for repeatable kernels: same seed, same machine, same bits."""
@@ -25,6 +27,22 @@ def get_rng_state(device: torch.device = _CPU) -> dict[str, Tensor | list[Tensor
     if device.type != "cpu":
         on_gpu = [torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.mps.get_rng_state()]
     return {"cpu": torch.get_rng_state(), "cuda": on_gpu}
+
+
+def is_rng_state(state: dict) -> bool:
+    """Whether `state` is one that get_rng_state gave, here or on a machine with other GPUs."""
+    if state.keys() != {"cpu", "cuda"} or type(state["cuda"]) is not list:
+        return False
+    if not all(is_vector(one, torch.uint8) for one in [state["cpu"], *state["cuda"]]):
+        return False
+    try:
+        torch.Generator().set_state(state["cpu"])
+        for one in state["cuda"] if torch.cuda.is_available() else []:
+            if one.numel() == torch.Generator("cuda").get_state().numel():  # Apple's are of another size
+                torch.Generator("cuda").set_state(one)
+    except (RuntimeError, TypeError):
+        return False
+    return True
 
 
 def set_rng_state(state: dict[str, Tensor | list[Tensor]], device: torch.device = _CPU) -> str:

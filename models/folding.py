@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.cpu.convolution import prefers_own
 from models.cpu.operators import PackedConvolution, PackedProduct
+from models.cpu.winograd import PackedWinograd
 
 
 def scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
@@ -43,13 +45,13 @@ class Convolution(nn.Module):
             if extra.numel() and extra.abs().max() > 1e-12 * bias.abs().max():
                 self.edges.append(name)
                 self.register_buffer(name, extra)
-        self.packed: PackedConvolution | None = None
+        self.packed: PackedConvolution | PackedWinograd | None = None
 
     def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         """residual: added; its memory is taken for the result."""
         if _packs(x):
             if self.packed is None:
-                self.packed = PackedConvolution(self.weight, self.bias, self.options, x.shape)
+                self.packed = self._pack(x.shape)
                 self.weight = None
             out = self.packed(x, residual)
         else:
@@ -59,6 +61,11 @@ class Convolution(nn.Module):
         for name in self.edges:
             out[(slice(None), slice(None), *EDGES[name])] += getattr(self, name)
         return out
+
+    def _pack(self, shape: torch.Size) -> PackedConvolution | PackedWinograd:
+        if self.options == ([1, 1], [1, 1], [1, 1], 1) and prefers_own(self.weight):
+            return PackedWinograd(self.weight, self.bias, shape)
+        return PackedConvolution(self.weight, self.bias, self.options, shape)
 
 
 # where the bias of a padded convolution may differ; no pixel is in two of them

@@ -15,6 +15,7 @@ from models.files.identify import Identity, head_of
 from models.parts.heads import create_head
 from models.parts.initialization import spread_positions_
 from models.parts.ir50 import IR50
+from models.parts.layers import Conv3x3
 from models.parts.mobilefacenet import MobileFaceNet
 from models.parts.vit import VisionTransformer
 from models.parts.window_attention import FeedForward, WindowCrossAttention, WindowNorm
@@ -58,17 +59,17 @@ class PosterV2(Poster):
 
     def __init__(self, num_classes: int, freeze_landmark_bn: bool = False, head: str = "linear", **head_options):
         super().__init__(MobileFaceNet(), IR50(), freeze_landmark_bn)
-        self.last_face_conv = nn.Conv2d(512, DIMS[2], 3, padding=1)
-        self.conv1, self.conv2, self.conv3 = (nn.Conv2d(d, d, 3, stride=2, padding=1) for d in DIMS)
+        self.last_face_conv = Conv3x3(512, DIMS[2], bias=True)
+        self.conv1, self.conv2, self.conv3 = (Conv3x3(d, d, stride=2, bias=True) for d in DIMS)
         self.window1, self.window2, self.window3 = (WindowNorm(d) for d in DIMS)
         self.attn1, self.attn2, self.attn3 = (
             WindowCrossAttention(d, side, num_heads=d // HEAD_DIM) for d, side in zip(DIMS, SIDES)
         )
         self.ffn1, self.ffn2, self.ffn3 = (FeedForward(d, rate) for d, rate in zip(DIMS, DROP_PATH))
         self.embed_q = nn.Sequential(
-            nn.Conv2d(DIMS[0], EMBED_DIM, 3, stride=2, padding=1), nn.Conv2d(EMBED_DIM, EMBED_DIM, 3, stride=2, padding=1)
+            Conv3x3(DIMS[0], EMBED_DIM, stride=2, bias=True), Conv3x3(EMBED_DIM, EMBED_DIM, stride=2, bias=True)
         )
-        self.embed_k = nn.Sequential(nn.Conv2d(DIMS[1], EMBED_DIM, 3, stride=2, padding=1))
+        self.embed_k = nn.Sequential(Conv3x3(DIMS[1], EMBED_DIM, stride=2, bias=True))
         self.embed_v = PatchProjection(DIMS[2], EMBED_DIM)
         self.VIT = VisionTransformer(
             num_tokens=3 * SIDES[2] ** 2, make_head=lambda dim: create_head(head, dim, num_classes, **head_options)

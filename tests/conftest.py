@@ -1,9 +1,11 @@
 """Fixtures that several test files share: generated images and folders of them."""
 
+import gc
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
 _LONG = ("cli", "engine", "faults", "models")
@@ -15,9 +17,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in _LONG)
 
 
+def pytest_collection_finish() -> None:
+    """What collection has imported stays to the end: the garbage collector need not walk through it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def constrained_layout():
+    """Figures of whole runs are drawn without their layout, half of their time, and most of that of a small run.
+
+    Yields what lays them out, for the tests of the figures themselves.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        execute = ConstrainedLayoutEngine.execute
+        patch.setattr(ConstrainedLayoutEngine, "execute", lambda engine, figure: None)
+        yield execute
+
+
 @pytest.fixture(scope="session")
-def make_picture():
-    """make_picture(seed, size=(width, height)): an RGB image of coarse random patches."""
+def make_image():
+    """make_image(seed, size=(width, height)): an RGB image of coarse random patches."""
 
     def make(seed: int = 0, size: tuple[int, int] = (40, 40)) -> Image.Image:
         patches = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
@@ -27,7 +47,7 @@ def make_picture():
 
 
 @pytest.fixture(scope="session")
-def make_faces(make_picture):
+def make_faces(make_image):
     """make_faces(root, {split: {class: number}}): root/<split>/<class>/0.png ..., all different; returns root."""
 
     def make(root, tree: dict[str, dict[str, int]], size: tuple[int, int] = (40, 40)):
@@ -37,7 +57,7 @@ def make_faces(make_picture):
                 folder = root / split / name
                 folder.mkdir(parents=True)
                 for k in range(number):
-                    make_picture(seed, size).save(folder / f"{k}.png")
+                    make_image(seed, size).save(folder / f"{k}.png")
                     seed += 1
         return root
 

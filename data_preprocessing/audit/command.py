@@ -28,11 +28,12 @@ from data_preprocessing.audit.table import KEEP, Copied
 from data_preprocessing.common.command_line import OneLineParser, path
 from data_preprocessing.common.console import progress
 from data_preprocessing.common.errors import DataError, one_line, printable
-from data_preprocessing.common.files import MOST_TABLE, read_file, reason
+from data_preprocessing.common.files import MOST_TABLE, composed, read_file, reason
+from data_preprocessing.common.words import only_if
 from data_preprocessing.common.workers import run_tasks
 from data_preprocessing.sources.folders import read_split
 from data_preprocessing.sources.images import check_image, open_image
-from data_preprocessing.sources.manifest import MANIFEST, Row, composed, parse_manifest
+from data_preprocessing.sources.manifest import MANIFEST, Row, parse_manifest
 from data_preprocessing.sources.open_source import is_list, refuse_for_folders
 from data_preprocessing.sources.reading import USUAL, Reading
 from data_preprocessing.sources.records import compile_pattern
@@ -61,13 +62,13 @@ def audit(
         more = {"list": {"images": str(images), "flags": prepare_flags(reading)}}
     else:
         refuse_for_folders(root, replace(reading, subject_regex=None))
-        listed = list_pictures(root, subject_regex, notes.append)
-    figures, copied = compute_figures(listed, scan_pictures(images, listed.paths, progress), progress, keep)
+        listed = list_images(root, subject_regex, notes.append)
+    figures, copied = compute_figures(listed, scan_images(images, listed.paths, progress), progress, keep)
     figures["summary"] = [*figures["summary"], *notes]
     return figures | more, copied
 
 
-def list_pictures(root: Path, subject_regex: str | None = None, say: Callable[[str], None] = lambda text: None) -> Listed:
+def list_images(root: Path, subject_regex: str | None = None, say: Callable[[str], None] = lambda text: None) -> Listed:
     """Paths, splits, classes and subjects of all images below `root`, without decoding one. Raises DataError as `audit`.
 
     say: gets one-line texts about the files that are left out.
@@ -87,13 +88,13 @@ def list_pictures(root: Path, subject_regex: str | None = None, say: Callable[[s
     rows = [named.get(composed(path), Row("", "")) for path in paths]
     subjects = [row.subject or _subject(expression, path) for row, path in zip(rows, paths)]
     lost = len(set(named) - {composed(path) for path in paths})
-    regex = [f"--subject-regex {subject_regex}"] * (subject_regex is not None)
-    known = " and ".join([MANIFEST] * any(row.subject for row in named.values()) + regex)
+    regex = only_if(subject_regex is not None, f"--subject-regex {subject_regex}")
+    known = " and ".join(only_if(any(row.subject for row in named.values()), MANIFEST) + regex)
     sources = tuple(row.source for row in rows)
     return Listed(tuple(folders), tuple(paths), tuple(splits), tuple(labels), tuple(subjects), known, lost, sources)
 
 
-def scan_pictures(root: Path, paths: tuple[str, ...], progress: Progress = lambda items, total, text: items) -> Scan:
+def scan_images(root: Path, paths: tuple[str, ...], progress: Progress = lambda items, total, text: items) -> Scan:
     """Decode every image once, in parallel; what is kept of one is about 1.5 kB."""
     count = len(paths)
     scan = Scan(

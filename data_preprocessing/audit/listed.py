@@ -29,6 +29,7 @@ def list_of(file: Path, reading: Reading, say: Callable[[str], None]) -> tuple[L
     for text in said:
         say(text)
     splits = list_splits(found, reading.seed, say)
+    named_by = f"--subject-regex {reading.subject_regex}" if reading.subject_regex else file.name
     who = {record.source: record.subject for record in found.records}
     paths = tuple(path for split in splits.values() for path in split.paths)
     return Listed(
@@ -37,7 +38,7 @@ def list_of(file: Path, reading: Reading, say: Callable[[str], None]) -> tuple[L
         tuple(name for name, split in splits.items() for _ in split.paths),
         tuple(split.classes[k] for split in splits.values() for k in split.labels),
         tuple(who[path] for path in paths),
-        (f"--subject-regex {reading.subject_regex}" if reading.subject_regex else file.name) * any(who.values()),
+        named_by if any(who.values()) else "",
         0,
         ("",) * len(paths),
     ), found.root

@@ -63,7 +63,7 @@ def remedy(figures: dict, root: Path, out: Path) -> list[str]:
     source, target, table = (shlex.quote(str(place)) for place in places)
     name, flags = ("list", shlex.join(figures["list"]["flags"])) if "list" in figures else ("folder", "")
     command = f"python -m data_preprocessing.prepare {name} --source {source} --out {target} --size 0 --format same"
-    command += f" {flags}" * bool(flags)
+    command += f" {flags}" if flags else ""
     return [f"To leave the copies out: {command} --without {table}"]
 
 

@@ -1,6 +1,6 @@
 """What the figures of an audit mean: can this split support a claim about new people?"""
 
-from data_preprocessing.common.words import quantity
+from data_preprocessing.common.words import only_if, quantity
 
 # drawn faces of 250 people: 3 in 1,000 pairs of different people look alike; photographs of 653: 2 in 1,000,000
 _COMMON, _FEWEST = 1e-4, 20
@@ -41,14 +41,14 @@ def alike_by_nature(figures: dict) -> bool:
 
 def _leaks(figures: dict, alike: bool) -> list[str]:
     shared, leaking = figures["subjects"]["in_two_splits"]["total"], figures["leaking"]
-    reasons = [f"{quantity(shared, 'subject')} in more than one split"] * bool(shared)
+    reasons = only_if(shared, f"{quantity(shared, 'subject')} in more than one split")
     for name, count in leaking["exact" if alike else "any"].items():
         exact = leaking["exact"][name]
         kinds = "an exact copy" if count == exact else "an exact or near copy" if exact else "a near copy"
         before = "train" if name == "valid" else "another split"
         total = figures["splits"][name]["pictures"]
         have = "has" if count == 1 else "have"
-        reasons += [f"{count:,} of {quantity(total, 'image')} of {name} {have} {kinds} in {before}"] * bool(count)
+        reasons += only_if(count, f"{count:,} of {quantity(total, 'image')} of {name} {have} {kinds} in {before}")
     return reasons
 
 
@@ -56,7 +56,7 @@ def _remedy(figures: dict) -> str:
     leave_out = " and ".join(f"{count:,} of {name}" for name, count in figures["copied"]["leave_out"].items())
     copies = f"leave the copies out ({figures['copied']['table']} lists all of them, and marks {leave_out} to be left out)"
     shared = bool(figures["subjects"]["in_two_splits"]["total"])
-    ways = [copies] * bool(leave_out) + ["split again by subject"] * shared
+    ways = only_if(leave_out, copies) + only_if(shared, "split again by subject")
     return f"Before you report results on new people, {' and '.join(ways)}."
 
 

@@ -6,18 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.expressions import CLASSES
 from data_preprocessing.sources.folders import Split
-
-SYNONYMS = {
-    "angry": "anger",
-    "disgusted": "disgust",
-    "fearful": "fear",
-    "afraid": "fear",
-    "happy": "happiness",
-    "joy": "happiness",
-    "sad": "sadness",
-    "surprised": "surprise",
-}
 
 
 def _caseless(name: str) -> str:
@@ -26,7 +16,7 @@ def _caseless(name: str) -> str:
 
 def meaning(name: str) -> str:
     """What a class name says, whatever its case, Unicode form and word: "Happy", "joy" and "happiness" are one."""
-    return SYNONYMS.get(_caseless(name), _caseless(name))
+    return CLASSES.get(_caseless(name), _caseless(name))
 
 
 def match_names(wanted: Sequence[str], given: Iterable[str]) -> dict[str, str]:

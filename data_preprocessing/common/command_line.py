@@ -35,7 +35,7 @@ def path_text(text: str) -> str:
     """The type of an argument that names a file or folder: refuses what none can be called."""
     problem = "is empty" if not text else "has a NUL byte" if "\0" in text else ""
     try:
-        problem = problem or "is too long" * (len(os.fsencode(text)) >= _LONGEST_PATH)
+        problem = problem or ("is too long" if len(os.fsencode(text)) >= _LONGEST_PATH else "")
     except UnicodeEncodeError:
         problem = "is no text"
     if problem:

@@ -1,6 +1,8 @@
 """Opening and finding files in folders that hold anything: links in circles, FIFOs, sockets, names that are no UTF-8."""
 
 import errno
+import hashlib
+import json
 import os
 import stat
 import unicodedata
@@ -86,7 +88,7 @@ def readable(name: str) -> str:
             name = data.decode("cp949")
         except UnicodeDecodeError:
             name = data.decode("utf-8", "backslashreplace")
-    return unicodedata.normalize("NFC", name)
+    return composed(name)
 
 
 def reason(error: Exception) -> str:
@@ -124,3 +126,23 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def composed(text: str) -> str:
+    """`text` in NFC: file systems and spreadsheets may decompose accents and Hangul."""
+    return unicodedata.normalize("NFC", text)
+
+
+def read_json(path: Path) -> dict:
+    """A JSON file's content, {} where there is none that can be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def file_digest(path: Path | str) -> str:
+    """SHA-256 of a file, 64 hex digits. Raises OSError."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -26,3 +26,13 @@ def first_of(names: Sequence[str], most: int = 3) -> str:
     """The first `most` of the names and how many more there are: "a, b, c and 4 more"."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def only_if(condition: object, item: object) -> list:
+    """[item] where the condition holds, otherwise []: for lists of notes."""
+    return [item] if condition else []
+
+
+def in_brackets(text: str) -> str:
+    """A remark behind other words: " (text)"; "" for none."""
+    return f" ({text})" if text else ""

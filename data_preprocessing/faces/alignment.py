@@ -29,12 +29,12 @@ class Placed(NamedTuple):
     how: str
 
 
-def aligned(image: Image.Image, face: Face | None, how: str, size: int, margin: float = MARGIN) -> Image.Image:
+def aligned(image: Image.Image, face: Face | None, how: str, size: int) -> Image.Image:
     """The crop (size × size, RGB) of `face` out of `image`, the one that was searched, in full resolution.
 
     how: see `placed`. What lies beyond the image's edges is black.
     """
-    return warped(image, placed(face, how, size, image.size, margin).matrix, size)
+    return warped(image, placed(face, how, size, image.size).matrix, size)
 
 
 def placed(face: Face | None, how: str, size: int, image_size: tuple[int, int], margin: float = MARGIN) -> Placed:

@@ -18,8 +18,8 @@ from types import SimpleNamespace
 from data_preprocessing.common.class_names import display_order
 from data_preprocessing.common.console import progress
 from data_preprocessing.common.errors import DataError, one_line, printable
-from data_preprocessing.common.files import MOST_TABLE, reason
-from data_preprocessing.common.words import quantity
+from data_preprocessing.common.files import MOST_TABLE, composed, reason
+from data_preprocessing.common.words import only_if, quantity
 from data_preprocessing.prepare.arguments import check, face_wish, get_args_parser, reader_options
 from data_preprocessing.prepare.crops import SAME, Form
 from data_preprocessing.prepare.faces import align_records
@@ -29,7 +29,7 @@ from data_preprocessing.prepare.writer import SKIPPED, write_records
 from data_preprocessing.readers import READERS
 from data_preprocessing.sources.archives import is_archive
 from data_preprocessing.sources.labels import unread_notes
-from data_preprocessing.sources.manifest import MANIFEST, Row, composed, parse_manifest
+from data_preprocessing.sources.manifest import MANIFEST, Row, parse_manifest
 from data_preprocessing.sources.records import Listing, Record, group_classes, name_subjects
 from data_preprocessing.sources.trees import Tree, open_tree, table_tree
 from data_preprocessing.sources.wrong_folders import explain_file, is_image
@@ -140,7 +140,7 @@ def read_listing(name: str, tree: Tree, options: SimpleNamespace) -> Listing:
 
 
 def table(records: Iterable[Record]) -> str:
-    """Pictures a class and split, as lines of text with sums."""
+    """Images per class and split, as lines of text with sums."""
     counts = Counter((record.label, record.split) for record in records)
     splits = [split for split in SPLITS if any(key[1] == split for key in counts)]
     rows = [["class", *splits, "all"]]
@@ -160,7 +160,7 @@ def _known_subjects(records: tuple[Record, ...], tree: Tree) -> tuple[tuple[Reco
     rows = parse_manifest(tree.read(MANIFEST, MOST_TABLE), tree.root / MANIFEST)
     named = tuple(replace(r, subject=rows.get(composed(r.source), Row("", "")).subject or None) for r in records)
     count = sum(record.subject is not None for record in named)
-    return named, (f"{MANIFEST} names the subjects of {count} of {quantity(len(named), 'image')}",) * bool(count)
+    return named, tuple(only_if(count, f"{MANIFEST} names the subjects of {count} of {quantity(len(named), 'image')}"))
 
 
 def _left_out(before: tuple[Record, ...], after: tuple[Record, ...]) -> tuple[str, ...]:

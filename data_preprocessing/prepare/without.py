@@ -10,7 +10,7 @@ from pathlib import Path
 from data_preprocessing.audit.table import ACTIONS, LEAVE_OUT, TABLE
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import MOST_TABLE, read_file, readable, reason
-from data_preprocessing.common.words import plural, quantity
+from data_preprocessing.common.words import only_if, plural, quantity
 from data_preprocessing.sources.labels import few
 from data_preprocessing.sources.records import Record
 
@@ -115,9 +115,9 @@ def _counted(file: Path, records: tuple[Record, ...], gone: set[str]) -> str:
 
 def _lost(file: Path, source: Path, lost: list[str]) -> list[str]:
     what = f"{quantity(len(lost), 'image')} that {file} marks {'is' if len(lost) == 1 else 'are'} not in {source}: {few(lost)}"
-    return [what] * bool(lost)
+    return only_if(lost, what)
 
 
 def _moved(moved: list[str]) -> list[str]:
     what = f"{quantity(len(moved), 'image')} with a copy {'is' if len(moved) == 1 else 'are'} in another split here than when "
-    return [f"{what}the copies were sought: audit what is written, too"] * bool(moved)
+    return only_if(moved, f"{what}the copies were sought: audit what is written, too")

@@ -3,7 +3,8 @@
 from types import SimpleNamespace
 
 from data_preprocessing.common.errors import DataError
-from data_preprocessing.sources.labels import class_folders, left_out, wrong_layout
+from data_preprocessing.readers.layouts import wrong_layout
+from data_preprocessing.sources.labels import class_folders, left_out
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.trees import Tree
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import MOST_TEXT
+from data_preprocessing.common.words import only_if
 from data_preprocessing.readers.layouts import base_name, counted
 from data_preprocessing.sources.kinds import is_image_name
 from data_preprocessing.sources.labels import count_of, few, folders_of
@@ -49,14 +50,15 @@ def read(
     for name in images:
         usage, counts = known.get(name, (None, None))
         label, problem = judge(counts) if counts else ("", "without votes")
-        moved += [name] * (usage not in (None, split_of(name)))
+        if usage not in (None, split_of(name)):
+            moved.append(name)
         if problem:
             dropped.setdefault(problem, []).append(name)
         else:
             records.append(Record(name, label, split=split_of(name)))
     notes = [note for problem in sorted(dropped) for note in counted(f"images left out, {problem}", dropped[problem])]
     kept = f"{count_of(moved, 'image')} in the folder of another split than fer2013new.csv says, kept there: {few(moved)}"
-    notes += [kept] * bool(moved)
+    notes += only_if(moved, kept)
     there = {base_name(name) for name in images}
     notes += counted("images that fer2013new.csv names and that are missing", sorted(set(by_name) - there))
     if not records:

@@ -7,25 +7,8 @@ from data_preprocessing.sources.kinds import is_image_name
 from data_preprocessing.sources.labels import few
 from data_preprocessing.sources.trees import Tree
 
-_EXPRESSIONS = {  # as folders and lists call an expression -> its class
-    "anger": ("anger", "angry"),
-    "contempt": ("contempt",),
-    "disgust": ("disgust", "disgusted"),
-    "fear": ("fear", "fearful", "afraid"),
-    "happiness": ("happiness", "happy"),
-    "neutral": ("neutral", "neutrality"),
-    "sadness": ("sadness", "sad"),
-    "surprise": ("surprise", "surprised"),
-}
-_CLASS_OF = {word: name for name, words in _EXPRESSIONS.items() for word in words}
 
-
-def class_of(word: str) -> str | None:
-    """The class of an expression as data sets call it, in any case: happy and Happiness are happiness; None of another word."""
-    return _CLASS_OF.get(word.strip().lower())
-
-
-def pictures(names: Iterable[str]) -> list[str]:
+def image_names(names: Iterable[str]) -> list[str]:
     """Those of the files `names` that are images by their ending."""
     return [name for name in names if is_image_name(name)]
 
@@ -55,6 +38,9 @@ def without_copies(found: Iterable[tuple[Hashable, str]]) -> tuple[dict, list[st
 
 
 def wrong_layout(tree: Tree, expected: str) -> DataError:
-    """The error to raise where `tree` is not what a reader reads: what was expected, and what was found."""
-    tops = list(dict.fromkeys(name.split("/")[0] + "/" * ("/" in name) for name in tree.names()))
-    return DataError(f"{tree.root}: expected {expected}; found {few(tops) if tops else 'no files'}")
+    """The error to raise where `tree` is not what a reader reads: what was expected, and what was found at the top of the tree,
+    or in the one folder that is there."""
+    names = tree.names()
+    tops = list(dict.fromkeys(top + slash for top, slash, _ in (name.partition("/") for name in names)))
+    found = few(tops if len(tops) > 1 else names) if names else "no files"
+    return DataError(f"{tree.root}: expected {expected}; found {found}")

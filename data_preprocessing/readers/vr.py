@@ -1,11 +1,12 @@
-"""Pictures of people under a headset, or any others, in a folder for each class; the AI Hub study's E01 to E03 are such."""
+"""Images of people under a headset, or any others, in a folder for each class; the AI Hub study's E01 to E03 are such."""
 
 import re
 from types import SimpleNamespace
 
 from data_preprocessing.common.errors import DataError
+from data_preprocessing.readers.layouts import wrong_layout
 from data_preprocessing.sources.kinds import is_image_name
-from data_preprocessing.sources.labels import SPLITS, below_shared, few, folders_of, left_out, wrong_layout
+from data_preprocessing.sources.labels import SPLITS, below_shared, few, folders_of, left_out
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.trees import Tree
 

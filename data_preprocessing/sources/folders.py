@@ -17,7 +17,7 @@ from PIL import Image
 from data_preprocessing.common.commands import prepare_command
 from data_preprocessing.common.errors import DataError, printable
 from data_preprocessing.common.files import files_below, is_dead_link, is_hidden, read_file, read_start, readable, reason
-from data_preprocessing.common.words import first_of
+from data_preprocessing.common.words import first_of, in_brackets
 from data_preprocessing.sources.images import check_image, load_image
 from data_preprocessing.sources.kinds import START, choose_images, is_image_name, left_out_note
 from data_preprocessing.sources.nesting import refuse_outer_folders
@@ -41,7 +41,7 @@ class Split:
     labels: tuple[int, ...]
 
     def counts(self) -> dict[str, int]:
-        """Pictures a class, in class order."""
+        """Images per class, in class order."""
         return {name: self.labels.count(k) for k, name in enumerate(self.classes)}
 
     def reordered(self, classes: tuple[str, ...]) -> "Split":
@@ -52,7 +52,7 @@ class Split:
         """What messages call the image: its file."""
         return str(self.folder / self.paths[index])
 
-    def picture(self, index: int) -> Image.Image:
+    def image(self, index: int) -> Image.Image:
         """The image in RGB. Raises OSError, ValueError or another of PIL's kinds where it cannot be decoded."""
         return load_image(self.folder / self.paths[index])
 
@@ -92,23 +92,18 @@ def read_split(name: str, folder: Path, say: Callable[[str], None] = lambda text
     paths, labels = [], []
     left_out: dict[str, list[str]] = {}
     for label, class_folder in enumerate(class_folders):
-        pictures, others = images_below(class_folder)
+        images, others = images_below(class_folder)
         above = len(str(class_folder)) - len(class_folder.name)
         for kind, files in others.items():
             left_out.setdefault(kind, []).extend(file[above:] for file in files)
-        if not pictures and name == "train":
-            what = left_out_note(others)
-            raise DataError(
-                f"{class_folder}: no images in this class folder{f' ({what})' * bool(what)}; "
-                "fill it or remove it from every split"
-            )
-        paths += [path[above:].replace(os.sep, "/") for path in pictures]
-        labels += [label] * len(pictures)
+        if not images and name == "train":
+            what = in_brackets(left_out_note(others))
+            raise DataError(f"{class_folder}: no images in this class folder{what}; fill it or remove it from every split")
+        paths += [path[above:].replace(os.sep, "/") for path in images]
+        labels += [label] * len(images)
     if not paths:
-        what = left_out_note(left_out)
-        raise DataError(
-            f"{folder}: no images in its class folders{f' ({what})' * bool(what)}; fill them, or remove the folder"
-        )
+        what = in_brackets(left_out_note(left_out))
+        raise DataError(f"{folder}: no images in its class folders{what}; fill them, or remove the folder")
     classes = tuple(_class_name(p) for p in class_folders)
     if len(set(classes)) < len(classes):
         raise DataError(f"{folder}: two class folders have the same name in two Unicode forms; merge them")
@@ -130,7 +125,7 @@ def _say_left_out(name: str, left_out: dict[str, list[str]], loose: list[Path], 
 
 @dataclass(frozen=True)
 class Checked:
-    """What check_pictures found.
+    """What check_images found.
 
     split: without unreadable images. bad: "path: reason" of each dropped one. fingerprint: SHA-256 (64 hex digits) over
     names and contents. stamps: path -> (size in bytes, time of last change in ns, SHA-256 of the content) of those kept.
@@ -142,7 +137,7 @@ class Checked:
     stamps: Stamps
 
 
-def check_pictures(
+def check_images(
     split: Split,
     skip_bad: bool,
     progress: Callable[[Iterable, int, str], Iterable] = lambda items, total, text: items,
@@ -226,7 +221,7 @@ def told(place: str) -> Iterator[None]:
 
 
 def contents(folder: Path, most: int = 3) -> str:
-    names = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir())
+    names = sorted(p.name + ("/" if p.is_dir() else "") for p in folder.iterdir())
     if not names:
         return "it is empty"
     return f"found {first_of(names, most)}"

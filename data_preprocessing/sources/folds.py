@@ -7,21 +7,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from data_preprocessing.common.class_names import with_classes_of
 from data_preprocessing.common.errors import DataError
-from data_preprocessing.common.files import MOST_TABLE, read_file
+from data_preprocessing.common.files import MOST_TABLE, composed, read_file
 from data_preprocessing.common.words import quantity
 from data_preprocessing.prepare.splitting import SPLITS, assign_splits
 from data_preprocessing.sources.folders import Split
 from data_preprocessing.sources.labels import few
-from data_preprocessing.sources.manifest import MANIFEST, Row, composed, parse_manifest
+from data_preprocessing.sources.manifest import MANIFEST, Row, parse_manifest
 from data_preprocessing.sources.reading import Reading
 from data_preprocessing.sources.records import Record, name_subjects
+
+if TYPE_CHECKING:
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 SUBJECTS = "subjects"  # of --folds: one fold a person
 _LEAST_PERSONS = 3  # one to test, one to choose the epoch on, one to train on
@@ -41,10 +44,10 @@ class PooledSplit(Split):
         split, own = self._owner(index)
         return split.where(own)
 
-    def picture(self, index: int) -> Image.Image:
+    def image(self, index: int) -> Image.Image:
         """The image in RGB; raises as its split does."""
         split, own = self._owner(index)
-        return split.picture(own)
+        return split.image(own)
 
     def stamp(self, index: int) -> tuple[int, int]:
         """Size in bytes and time of last change in ns of its file. Raises OSError without one."""
@@ -117,16 +120,17 @@ class Folds:
         labels = {name: set(split.labels) for name, split in parts.items()}
         absent = [parts["train"].classes[k] for k in sorted((labels["valid"] | labels["test"]) - labels["train"])]
         if absent:
+            units = "persons" if self.grouped else "images"
             raise DataError(
-                f"{where}: train has no image of {', '.join(absent)}, which the rest has: too few {'persons' * self.grouped}"
-                f"{'images' * (not self.grouped)} show it; leave the class out, or choose other --folds"
+                f"{where}: train has no image of {', '.join(absent)}, which the rest has: too few {units} show it; leave the "
+                "class out, or choose other --folds"
             )
 
     def said(self, fold: int, parts: dict[str, Split]) -> list[str]:
         """About a fold and its splits, for the user."""
         how = f"by subject ({self.pool.named_by})" if self.grouped else "at random by image"
         total, where = quantity(len(self.test), "image"), self.pool.split.folder
-        people = f" of {quantity(self._people(self.test == fold), 'person')}" * self.grouped
+        people = f" of {quantity(self._people(self.test == fold), 'person')}" if self.grouped else ""
         lines = [
             f"{where}: fold {fold + 1} of {len(self.names)}, cut {how}, --split-seed {self.seed}: "
             f"{quantity(len(parts['test'].paths), 'image')}{people} to test, of {total} in all; valid is cut out of train "
@@ -165,7 +169,7 @@ def pool_splits(root: Path, splits: Sequence[Split], subject_regex: str | None, 
         if matched:
             say(matched)
         for index, path in enumerate(split.paths):
-            name = f"{split.folder.name}/{path}" * several or path
+            name = f"{split.folder.name}/{path}" if several else path
             owners[name], labels[name] = (split, index), same.labels[index]
     paths = tuple(sorted(owners))
     if len(splits) > 1:
@@ -222,9 +226,11 @@ def cut(pool: Pool, reading: Reading) -> Folds:
     return Folds(pool, test, tuple(str(fold + 1) for fold in range(number)), grouped, reading.seed)
 
 
-def _dealer(number: int, grouped: bool, seed: int) -> StratifiedGroupKFold | StratifiedKFold:
+def _dealer(number: int, grouped: bool, seed: int) -> "StratifiedGroupKFold | StratifiedKFold":
     """Without scikit-learn's own shuffling of groups: it shuffles their class counts alone, so that each group is dealt out by
     the counts of another (StratifiedGroupKFold._iter_test_indices of 1.7.2), and folds come out unlike."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # a second: not for runs without --folds
+
     return StratifiedGroupKFold(number) if grouped else StratifiedKFold(number, shuffle=True, random_state=seed)
 
 
@@ -242,7 +248,7 @@ def _is_grouped(pool: Pool, reading: Reading) -> bool:
     if reading.group == "none" or (len(without) == len(pool.subjects) and not asked):
         return False
     if without:
-        flags = f"--folds {reading.folds}" + " --group subject" * (reading.group == "subject")
+        flags = f"--folds {reading.folds}" + (" --group subject" if reading.group == "subject" else "")
         raise DataError(
             f"{flags}: {quantity(len(without), 'image')} of {len(pool.subjects):,} without a subject: {few(without)}; "
             f"--subject-regex finds it in the path, {MANIFEST} or a list's column tells it, --group none does without"

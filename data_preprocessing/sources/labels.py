@@ -11,7 +11,7 @@ from PIL import Image
 
 from data_preprocessing.common.errors import DataError, printable
 from data_preprocessing.common.files import MOST_TEXT
-from data_preprocessing.common.words import first_of
+from data_preprocessing.common.words import first_of, only_if
 from data_preprocessing.sources.archives import ARCHIVES
 from data_preprocessing.sources.folders import Split
 from data_preprocessing.sources.images import check_image, decode
@@ -29,7 +29,7 @@ class TreeSplit(Split):
 
     tree: Tree = field(repr=False, compare=False)
 
-    def picture(self, index: int) -> Image.Image:
+    def image(self, index: int) -> Image.Image:
         """The image in RGB. Raises DataError, OSError, ValueError or another of PIL's kinds where it cannot be decoded."""
         return decode(io.BytesIO(self.tree.read(self.paths[index])))
 
@@ -126,14 +126,12 @@ def read_list(tree: Tree, name: str, key: Callable[[str], str], labels: range) -
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        picture, _, text = line.strip().replace("\t", " ").rpartition(" ")
-        if not picture.strip() or text not in known:
+        image, _, text = line.strip().replace("\t", " ").rpartition(" ")
+        if not image.strip() or text not in known:
             wanted = f"expected an image's name and a label from {labels[0]} to {labels[-1]}"
             raise DataError(f"{where}, line {number}: {line.strip()[:60]!r}: {wanted}; mend the line")
-        if found.setdefault(key(picture.strip()), int(text)) != int(text):
-            raise DataError(
-                f"{where}, line {number}: {few([picture.strip()])} has another label above; remove one of the lines"
-            )
+        if found.setdefault(key(image.strip()), int(text)) != int(text):
+            raise DataError(f"{where}, line {number}: {few([image.strip()])} has another label above; remove one of the lines")
     if not found:
         raise DataError(f"{where}: the list is empty; fetch the file anew")
     return found
@@ -143,26 +141,26 @@ def keyed(names: Iterable[str], key: Callable[[str], str]) -> tuple[dict[str, st
     """key(name) -> name, the first where several have one key, and a note that counts the others."""
     first: dict[str, str] = {}
     again = [name for name in names if first.setdefault(key(name), name) != name]
-    return first, [f"{count_of(again, 'image')} there more than once, left out: {few(again)}"] * bool(again)
+    return first, only_if(again, f"{count_of(again, 'image')} there more than once, left out: {few(again)}")
 
 
-def matched(pictures: dict[str, str], labels: dict[str, int], source: str) -> tuple[list[tuple[str, int]], list[str]]:
+def matched(images: dict[str, str], labels: dict[str, int], source: str) -> tuple[list[tuple[str, int]], list[str]]:
     """(name, label) of each image whose key has a label, and notes that count what is in one of the two alone.
 
     images: key -> name, see keyed. labels: key -> label. source: what gives the labels, for the notes.
     """
-    missing = sorted(labels.keys() - pictures.keys())
-    extra = [name for key, name in pictures.items() if key not in labels]
-    notes = [f"{count_of(missing, 'labelled image')} missing, which {source} names: {few(missing)}"] * bool(missing)
-    notes += [f"{count_of(extra, 'image')} without a label in {source}, left out: {few(extra)}"] * bool(extra)
-    return [(name, labels[key]) for key, name in pictures.items() if key in labels], notes
+    missing = sorted(labels.keys() - images.keys())
+    extra = [name for key, name in images.items() if key not in labels]
+    notes = only_if(missing, f"{count_of(missing, 'labelled image')} missing, which {source} names: {few(missing)}")
+    notes += only_if(extra, f"{count_of(extra, 'image')} without a label in {source}, left out: {few(extra)}")
+    return [(name, labels[key]) for key, name in images.items() if key in labels], notes
 
 
 def left_out(names: Iterable[str], records: Iterable[Record], why: str) -> list[str]:
     """A note that counts the images among `names` that no record has; empty where there are none. why: "in no ..."."""
     used = {record.source for record in records}
     others = [name for name in names if is_image_name(name) and name not in used]
-    return [f"{count_of(others, 'image')} {why}, left out: {few(others)}"] * bool(others)
+    return only_if(others, f"{count_of(others, 'image')} {why}, left out: {few(others)}")
 
 
 def images_of(tree: Tree) -> tuple[list[str], dict[str, list[str]]]:
@@ -176,8 +174,8 @@ def unread_notes(tree: Tree, records: Iterable[Record]) -> list[str]:
     used = {record.source for record in records}
     unusual = [name for name in images if not is_image_name(name) and name not in used]
     remedy = "rename them as the data set's own images are called"
-    notes = [f"{count_of(unusual, 'image')} left out for an unusual ending: {few(unusual)}; {remedy}"] * bool(unusual)
-    return notes + [left_out_note(others)] * bool(others)
+    notes = only_if(unusual, f"{count_of(unusual, 'image')} left out for an unusual ending: {few(unusual)}; {remedy}")
+    return notes + only_if(others, left_out_note(others))
 
 
 def count_of(items: list, noun: str) -> str:
@@ -188,12 +186,6 @@ def count_of(items: list, noun: str) -> str:
 def few(names: Iterable[str], most: int = 3) -> str:
     """The first `most` names and how many more there are: "a, b, c and 4 more"; in one line, whatever is in the names."""
     return printable(first_of([name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..." for name in names], most))
-
-
-def wrong_layout(tree: Tree, expected: str) -> DataError:
-    """The error to raise about a tree of another layout: what a reader expected, and what was found."""
-    names = tree.names()
-    return DataError(f"{tree.root}: expected {expected}; found {few(names) if names else 'no files'}")
 
 
 def stem(name: str) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.words import only_if
 from data_preprocessing.sources.labels import few
 
 ROLES = {
@@ -43,7 +44,7 @@ def choose_columns(file: Path, header: list[str], told: str | None) -> Columns:
     wanted = _parse(told)
     found: dict[str, tuple[int, ...]] = {}
     for role, name in wanted.items():
-        names = name.split("+") if role == "box" and name.count("+") == 3 else [name] * bool(name)
+        names = name.split("+") if role == "box" and name.count("+") == 3 else only_if(name, name)
         found[role] = tuple(_place(file, header, role, one) for one in names)
     taken = {place for places in found.values() for place in places}
     for role, names in ROLES.items():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import MOST_TABLE, read_file, reason
-from data_preprocessing.common.words import quantity
+from data_preprocessing.common.words import only_if, quantity
 from data_preprocessing.sources.fer2013 import USAGES
 from data_preprocessing.sources.kinds import is_image_name
 from data_preprocessing.sources.labels import few
@@ -62,7 +62,8 @@ def read_image_list(file: Path, columns: str | None = None, root: Path | None = 
             raise DataError(
                 f"{file}, line {line}: {few([record.source])}: {_differs(known, record)} in line {first}; remove one"
             )
-        repeated += [str(line)] * (first != line)
+        if first != line:
+            repeated.append(str(line))
     found = tuple(record for _, record in faces.values())
     _check_labels(file, list(faces.values()))
     if chosen.split is not None and (without := [line for line, record in faces.values() if record.split is None]):
@@ -70,7 +71,7 @@ def read_image_list(file: Path, columns: str | None = None, root: Path | None = 
             f"{file}, line {without[0]}: no split, as in {quantity(len(without), 'row')}; fill it in, or take no column: "
             "--columns split="
         )
-    notes += [f"{quantity(len(repeated), 'row')} left out that repeat another: line {few(repeated)}"] * bool(repeated)
+    notes += only_if(repeated, f"{quantity(len(repeated), 'row')} left out that repeat another: line {few(repeated)}")
     return ImageList(file, root, found, (*notes, *_missing(root, found)))
 
 
@@ -124,11 +125,8 @@ def _below_header(file: Path, rows: list[Row], columns: str | None) -> tuple[Col
         raise DataError(f"{file}: the list is empty: no rows below the header")
     box = "box are of the images before prepare cropped them: not used"
     if chosen.box and {"source", "sha256"} <= set(header):  # a manifest.csv of prepare
-        return (
-            chosen.without_box(),
-            _of_width(file, rows[1:], len(header)),
-            [f"{box}"] * any(r[chosen.box[0]] for _, r in rows[1:]),
-        )
+        has_boxes = any(row[chosen.box[0]] for _, row in rows[1:])
+        return chosen.without_box(), _of_width(file, rows[1:], len(header)), only_if(has_boxes, box)
     return chosen, _of_width(file, rows[1:], len(header)), []
 
 

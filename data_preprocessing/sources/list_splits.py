@@ -35,10 +35,10 @@ class ListSplit(Split):
         path = self.paths[index]
         return self.folder / (self.faces[path][0] if path in self.faces else path)
 
-    def picture(self, index: int) -> Image.Image:
+    def image(self, index: int) -> Image.Image:
         """The image, or the face in it, in RGB. Raises OSError, ValueError or another of PIL's kinds."""
         if self.paths[index] not in self.faces:
-            return super().picture(index)
+            return super().image(index)
         return cut_out(read_file(self._file(index)), self.faces[self.paths[index]][1], MARGIN)
 
     def stamp(self, index: int) -> tuple[int, int]:
@@ -86,7 +86,7 @@ def open_list(path: Path, reading: Reading) -> tuple[ImageList, list[str]]:
         raise DataError(f"{path}: only one class, {classes[0]}; a classifier needs at least 2")
     boxes = sum(record.box is not None for record in found.records)
     mark = "warning: "
-    said = [f"{mark * note.startswith(mark)}{path}: {note.removeprefix(mark)}" for note in found.notes]
+    said = [f"{mark if note.startswith(mark) else ''}{path}: {note.removeprefix(mark)}" for note in found.notes]
     if boxes:
         said.append(f"{path}: {quantity(boxes, 'face')} cropped by box, with {MARGIN:g} of its sides added on each side")
     return found, said
@@ -106,10 +106,10 @@ def list_splits(found: ImageList, seed: int, say: Callable[[str], None]) -> dict
         )
     if None in given or "train" in given:
         records, notes = assign_splits(records, seed=seed)
-        how = f" ({_shares(given)}, --split-seed {seed})" * (given != set(SPLITS) and given != {"train", "valid"})
+        how = f" ({_shares(given)}, --split-seed {seed})" if given != set(SPLITS) and given != {"train", "valid"} else ""
         for number, note in enumerate(notes):
             leaks = note.startswith("split at random") or "more than one split" in note
-            say(f"{'warning: ' * leaks}{found.file}: {note}{how * (number == 0)}")
+            say(f"{'warning: ' if leaks else ''}{found.file}: {note}{how if number == 0 else ''}")
     names = [name for name in SPLITS if any(record.split == name for record in records)]
     if None in given and len(names) < len(SPLITS):
         raise DataError(f"{found.file}: too few images or persons to cut valid and test out of them; give a column of splits")

@@ -2,11 +2,11 @@
 
 import csv
 import io
-import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
 from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.files import composed
 
 MANIFEST = "manifest.csv"
 PLAN = "prepare.json"  # beside it: how all was prepared
@@ -34,8 +34,3 @@ def parse_manifest(data: bytes, where: Path) -> dict[str, Row]:
         }
     except csv.Error as error:
         raise DataError(f"{where}: no CSV file ({error}); mend it or take it away") from None
-
-
-def composed(text: str) -> str:
-    """`text` in NFC: file systems and spreadsheets may decompose accents and Hangul."""
-    return unicodedata.normalize("NFC", text)

@@ -6,14 +6,8 @@ from pathlib import Path
 
 from data_preprocessing.common.commands import prepare_command, quoted
 from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.expressions import EXPRESSIONS
 from data_preprocessing.sources.split_names import split_of
-
-EXPRESSIONS = {
-    *("anger", "angry", "contempt", "disgust", "disgusted", "fear", "fearful", "afraid", "anxiety", "embarrassment", "hurt"),
-    *("happiness", "happy", "joy", "joyful", "neutral", "neutrality", "calm"),
-    *("sadness", "sad", "sorrow", "surprise", "surprised"),
-    *("기쁨", "당황", "분노", "불안", "상처", "슬픔", "중립"),
-}
 
 
 def outer_folders(folders: Iterable[tuple[str, ...]]) -> tuple[list[str], list[str]]:
@@ -43,7 +37,7 @@ def refuse_outer_folders(root: Path, source: Path, folders: Iterable[tuple[str, 
     outer, inner = outer_folders(folders)
     if not outer:
         return
-    several = f"{', '.join(outer[:3])}{' ...' * (len(outer) > 3)}"
+    several = ", ".join(outer[:3]) + (" ..." if len(outer) > 3 else "")
     if any(split_of(name) for name in inner):
         inside, first = ", ".join(inner[:3]), quoted(root / outer[0])
         raise DataError(f"{root}: its folders {several} each hold {inside}: several data sets; give one, as {first}")

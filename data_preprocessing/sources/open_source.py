@@ -10,6 +10,7 @@ from types import ModuleType, SimpleNamespace
 from data_preprocessing.common.commands import prepare_command
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import is_hidden, reason
+from data_preprocessing.common.words import in_brackets
 from data_preprocessing.readers import affectnet, rafdb
 from data_preprocessing.sources.fer2013 import is_fer2013, read_fer2013
 from data_preprocessing.sources.folders import Split, read_split
@@ -96,7 +97,7 @@ def refuse_for_folders(path: Path, reading: Reading) -> None:
     with_folds = {"subject_regex": "subject-regex"} if reading.folds is None else {}
     for name, flag in {"columns": "columns", "root": "root", **with_folds}.items():
         if getattr(reading, name) is not None and path.exists():
-            other = " or with --folds" * (name in with_folds)
+            other = " or with --folds" if name in with_folds else ""
             raise DataError(
                 f"--{flag} {getattr(reading, name)}: goes with a list of images{other}; {path} is no list: leave it out"
             )
@@ -132,8 +133,8 @@ def _read_native(root: Path, say: Callable[[str], None]) -> dict[str, Split]:
     splits = make_splits(listing, reader.CLASSES)
     notes = [*listing.notes, *unread_notes(tree, listing.records)]
     if set(splits) == {"train"}:
-        where = "; ".join(notes)
-        raise DataError(f"{root}: the labels are of train alone{f' ({where})' * bool(where)}; {_cut_command(root, reader)}")
+        where = in_brackets("; ".join(notes))
+        raise DataError(f"{root}: the labels are of train alone{where}; {_cut_command(root, reader)}")
     for note in notes:
         say(f"{root}: {note}")
     classes = next(iter(splits.values())).classes
@@ -166,7 +167,7 @@ def _is_flat(folder: Path) -> bool:
         for entry in entries:
             if entry.is_dir() and not is_hidden(entry.name):
                 return False
-            found = found or rafdb.is_flat_picture(entry.name)
+            found = found or rafdb.is_flat_image(entry.name)
         return found
 
 

@@ -1,13 +1,12 @@
 """What a reader of a data set yields, and what can be asked of every data set alike: grouped classes, subjects by name."""
 
 import re
-import unicodedata
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from data_preprocessing.common.errors import DataError
-from data_preprocessing.common.files import reason
+from data_preprocessing.common.files import composed, reason
 from data_preprocessing.sources.trees import Tree
 
 _SYNTAX = 'write "new=old+old,new2=old"; a name alone keeps that class, and a class that is not named is left out'
@@ -47,11 +46,11 @@ def group_classes(records: Iterable[Record], spec: str) -> tuple[Record, ...]:
     that is not named are left out. Raises DataError for another syntax, an unknown class, or one that is named twice.
     """
     records = tuple(records)
-    known = sorted({_nfc(record.label) for record in records})
+    known = sorted({composed(record.label) for record in records})
     new_names: dict[str, str] = {}
     for part in spec.split(","):
-        new, _, olds = (_nfc(text.strip()) for text in part.partition("="))
-        for old in (_nfc(text.strip()) for text in (olds if "=" in part else new).split("+")):
+        new, _, olds = (composed(text.strip()) for text in part.partition("="))
+        for old in (composed(text.strip()) for text in (olds if "=" in part else new).split("+")):
             if not new or not old or "+" in new:
                 raise DataError(f"--classes {spec!r}: {part.strip()!r} is not understood; {_SYNTAX}")
             if old not in known:
@@ -59,7 +58,7 @@ def group_classes(records: Iterable[Record], spec: str) -> tuple[Record, ...]:
             if old in new_names:
                 raise DataError(f"--classes {spec!r}: {old} is named twice; a class goes into one group")
             new_names[old] = new
-    return tuple(replace(r, label=new_names[_nfc(r.label)]) for r in records if _nfc(r.label) in new_names)
+    return tuple(replace(r, label=new_names[composed(r.label)]) for r in records if composed(r.label) in new_names)
 
 
 def name_subjects(records: Iterable[Record], pattern: str) -> tuple[Record, ...]:
@@ -67,10 +66,10 @@ def name_subjects(records: Iterable[Record], pattern: str) -> tuple[Record, ...]
 
     Raises DataError where `pattern` is no regular expression, or for a record in which it finds nothing.
     """
-    search = compile_pattern(_nfc(pattern)).search
+    search = compile_pattern(composed(pattern)).search
     named = []
     for record in records:
-        match = search(_nfc(record.source))
+        match = search(composed(record.source))
         subject = match and match[1 if match.re.groups else 0]
         if not subject:
             raise DataError(f"--subject-regex {pattern!r}: finds no subject in {record.source}; it must for every image")
@@ -86,7 +85,3 @@ def compile_pattern(pattern: str) -> re.Pattern:
             return re.compile(pattern)
     except (re.error, OverflowError, RecursionError, MemoryError) as error:
         raise DataError(f"--subject-regex {pattern!r}: no regular expression ({reason(error)})") from None
-
-
-def _nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)

@@ -27,7 +27,8 @@ def say_misplaced(root: Path, folders: dict[str, Path], say: Callable[[str], Non
         for usage in (usage for usage in ("Training", "PublicTest", "PrivateTest") if USAGES[usage.lower()] != split):
             number = sum(1 for _ in folder.glob(f"*/{usage}_*"))
             named = f"{folder.name}/ holds {number} images called {usage}_N, of the official split {USAGES[usage.lower()]}"
-            found += [named] * bool(number)
+            if number:
+                found.append(named)
     if found:
         command = prepare_command("fer2013", root)
         say(f"warning: {root}: {'; '.join(found)}: {command} keeps FER2013's official splits")

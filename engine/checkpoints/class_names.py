@@ -2,6 +2,7 @@
 
 from data_preprocessing.common.class_names import match_names, meaning, said_matches
 from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.words import only_if
 from data_preprocessing.sources.folders import Split
 from engine.checkpoints.format import Checkpoint
 from engine.config.recipes import DATA_TYPES
@@ -98,7 +99,7 @@ def _own_order(checkpoint: Checkpoint, split: Split) -> tuple[tuple[str, ...], s
     extra = [name for name in split.classes if name not in matches]
     if extra:
         missing = [name for name in checkpoint.classes if name not in matches.values()]
-        parts = [f"without {', '.join(missing)}"] * bool(missing) + [f"with {', '.join(extra)} instead"]
+        parts = only_if(missing, f"without {', '.join(missing)}") + [f"with {', '.join(extra)} instead"]
         raise UsageError(f"{checkpoint.path}: was trained on the classes {trained}; {split.folder} is {' and '.join(parts)}")
     own = {one: name for name, one in matches.items()}
     taken = said_matches(matches)

@@ -36,7 +36,7 @@ def load(model: nn.Module, source: Checkpoint, settings: Settings, train: Split)
     options = {name: source.settings.get(name, value) for name, value in model_options(settings).items()}
     with torch.random.fork_rng(devices=[]):  # what is built here only to be read draws nothing from the run's numbers
         trained = build_model(source.model, source.num_outputs, options, torch.device("cpu"))
-        head = _Head.of(source.model, options)
+        head = _Head.of(trained, create_model(source.model, source.num_outputs + 1, **options))
     load_weights(trained, source, "--finetune", lambda text: None)
     same_head = options.get("head") == model_options(settings).get("head")
     order = _order(source, train) if same_head else None
@@ -56,19 +56,16 @@ class _Head:
     dimensions: dict[str, int]
 
     @classmethod
-    def of(cls, name: str, options: dict) -> "_Head":
-        """Of a network by name, found by building it for two and for three classes, so that no network has to say it."""
-        two, three = (create_model(name, number, **options).state_dict() for number in (2, 3))
-        return cls({key: _changed(value, three[key]) for key, value in two.items() if value.shape != three[key].shape})
+    def of(cls, model: nn.Module, other: nn.Module) -> "_Head":
+        """Found by the shapes of the same network for another number of classes, so that no network has to say it."""
+        shapes = {key: value.shape for key, value in other.state_dict().items()}
+        changed = {key: value.shape for key, value in model.state_dict().items() if value.shape != shapes[key]}
+        return cls({key: next(k for k, n in enumerate(shape) if n != shapes[key][k]) for key, shape in changed.items()})
 
     def reordered(self, state: dict[str, Tensor], order: list[int]) -> dict[str, Tensor]:
         """The head's tensors with output k taken from output order[k]."""
         chosen = torch.tensor(order)
         return {key: state[key].index_select(dimension, chosen) for key, dimension in self.dimensions.items()}
-
-
-def _changed(one: Tensor, other: Tensor) -> int:
-    return next(k for k, (a, b) in enumerate(zip(one.shape, other.shape)) if a != b)
 
 
 def _order(source: Checkpoint, train: Split) -> list[int] | None:

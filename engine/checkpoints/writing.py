@@ -8,9 +8,8 @@ from pathlib import Path
 
 import torch
 
-from data_preprocessing.common.files import sync_folder
+from data_preprocessing.common.files import file_digest, sync_folder
 from engine.errors import TrainingStopped
-from models.files.checkpoint_network import FORMAT, VERSION
 from models.files.checksum import checksum
 
 
@@ -30,13 +29,12 @@ class _Hashing:
 
 
 def save_checkpoint(path: Path, content: dict) -> str:
-    """Write `content` with the format's name, version and checksum to `path`; returns the file's SHA-256.
+    """Write `content`, as CheckpointContent.to_file gives it, with its checksum to `path`; returns the file's SHA-256.
 
     The file at `path` stays until the new one is on the disk and has been read back and found equal. Raises
     TrainingStopped naming the file where that fails; nothing of the new one is left then.
     """
-    content = {"format": FORMAT, "version": VERSION, "progress": None, "pictures": {}, **content}
-    content["checksum"] = checksum(content)
+    content = {**content, "checksum": checksum(content)}
     partial = path.with_name(path.name + ".partial")
     try:
         with open(partial, "wb") as file:
@@ -66,12 +64,6 @@ def _write(file, content: dict) -> str:
     if hasattr(os, "posix_fadvise"):  # have it read back from the disk, not from memory
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     return target.digest.hexdigest()
-
-
-def file_digest(path: Path | str) -> str:
-    """SHA-256 of a file, 64 hex digits. Raises OSError."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def share_checkpoint(last: Path, best: Path) -> None:

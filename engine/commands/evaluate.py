@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from data_preprocessing.common.words import only_if
 from data_preprocessing.sources.folders import Split
 from engine import data, memory
 from engine.arithmetic import choose_arithmetic
@@ -50,9 +51,7 @@ def evaluate(flags: dict) -> None:
     say, noted = data.noting(log.say)
     sources = data.locate(settings, say, None if "data" in flags else checkpoint.path)
     name = settings.split or ("test" if "test" in sources else "valid")
-    if name not in sources:
-        raise UsageError(f"--split {name}: {settings.data} has only {', '.join(sources)}")
-    split = _tested_split(name, sources, checkpoint)
+    split = _tested_split(name, sources, checkpoint, settings.data)
     classes, explanation = output_classes(checkpoint, split, flags.get("data_type"))
     model = tested_network(checkpoint, settings, device, explanation, log.say)
     [split], checks = group.share(data.checked([split], settings.skip_bad_images, log.say) if group.is_main else None)
@@ -67,26 +66,17 @@ def evaluate(flags: dict) -> None:
     copies = tested_before(checkpoint, name, checks[name].stamps)
     shared = {"copies": as_facts(copies) if checkpoint.pictures else None}
     verdict = data.audited(settings, log.say)
-    doubts = [explanation] if explanation.startswith(layout.WARNING) else []
-    doubts += [*noted, data.absence(split), evaluation_warning(copies), f"{layout.WARNING}{verdict}" if verdict else ""]
-    warnings = [text for text in (*doubts, WITH_LABELS if settings.margin_at_eval else "") if text]
+    doubts = [*only_if(explanation.startswith(layout.WARNING), explanation), *noted, data.absence(split)]
+    doubts += [evaluation_warning(copies), f"{layout.WARNING}{verdict}" if verdict else ""]
+    warnings = list(filter(None, [*doubts, *only_if(settings.margin_at_eval, WITH_LABELS)]))
     facts = dict(classes=classes, fingerprints=fingerprints, device=str(device), tests=tested, audit=verdict, **shared)
-    facts["arithmetic"] = arithmetic
-    facts["warnings"] = layout.unmarked(warnings)
+    facts |= {"arithmetic": arithmetic, "warnings": layout.unmarked(warnings)}
     folder = _open_records(settings, checkpoint, facts, log, device) if group.is_main else None
     bar, title = watched(settings.stall_seconds, log.say), model_title(settings)
     page = RunPage(folder, title, device, log.say) if folder else None
+    timed, options = page.clock.timed(bar) if page else bar, dict(with_labels=bool(settings.margin_at_eval), group=group)
     with memory.explained(device, settings.batch_size, settings.workers):
-        predictions = predict(
-            model,
-            loader,
-            device,
-            precision,
-            page.clock.timed(bar) if page else bar,
-            with_labels=bool(settings.margin_at_eval),
-            group=group,
-            say=log.say,
-        )
+        predictions = predict(model, loader, device, precision, timed, say=log.say, **options)
     if group.is_main:
         about = dict(model=title, seed=settings.seed, **tested, **shared)
         report(folder, title, predictions, split, classes, log.say, about, page, warnings)
@@ -111,18 +101,17 @@ def _open_records(settings: Settings, checkpoint: Checkpoint, facts: dict, log: 
     """A folder of its own for the evaluation, with its log and args.json."""
     folder = layout.results_folder("evaluate", settings.run, settings.out)
     log.open(folder / "log.txt")
-    layout.write_arguments(
-        folder,
-        vars(settings),
-        **facts,
-        trained_on=checkpoint.fingerprints,
-        **provenance(device),
-    )
+    layout.write_arguments(folder, vars(settings), **facts, trained_on=checkpoint.fingerprints, **provenance(device))
     return folder
 
 
-def _tested_split(name: str, sources: dict[str, Callable[[], Split]], checkpoint: Checkpoint) -> Split:
-    """The split to test; for a file that names no classes with those of train where it lacks some, which keeps their order."""
+def _tested_split(name: str, sources: dict[str, Callable[[], Split]], checkpoint: Checkpoint, root: str | None) -> Split:
+    """The split to test; for a file that names no classes with those of train where it lacks some, which keeps their order.
+
+    root: what --data names, for messages. Raises UsageError where there is no such split.
+    """
+    if name not in sources:
+        raise UsageError(f"--split {name}: {root} has only {', '.join(sources)}")
     split = sources[name]()
     if checkpoint.is_foreign and len(split.classes) < checkpoint.num_outputs and name != "train" and "train" in sources:
         classes = sources["train"]().classes

@@ -41,12 +41,12 @@ def train_folds(flags: dict, command: list[str]) -> int:
 def _about(folds: Folds) -> str:
     how = f"by subject ({folds.pool.named_by}, {quantity(len(set(folds.persons)), 'person')})" if folds.grouped else "by image"
     counts = [str(count) for _, count in sorted(Counter(folds.test.tolist()).items())]
-    more = " ..." * (len(counts) > _MOST_SHOWN)
+    more = " ..." if len(counts) > _MOST_SHOWN else ""
     return f"{len(counts)} folds {how}, of {' + '.join(counts[:_MOST_SHOWN])}{more} images to test, --split-seed {folds.seed}"
 
 
 def _title(folds: Folds, fold: int, one_subject: bool) -> str:
-    return f"fold {fold + 1}" + f", subject {printable(folds.names[fold])}" * one_subject
+    return f"fold {fold + 1}" + (f", subject {printable(folds.names[fold])}" if one_subject else "")
 
 
 def _say(text: str) -> None:

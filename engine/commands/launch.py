@@ -34,15 +34,8 @@ def launch(gpus: list[int], command: list[str], device: str = "auto") -> int:
     ended too; a signal that asks to stop is passed on to all. Raises UsageError for an unknown GPU, or none, TrainingStopped
     where a process was killed.
     """
-    problem = why_no_cuda() if device != "cpu" else ""
-    if problem:
-        text = ",".join(map(str, gpus))
-        raise UsageError(f"--gpu {text}: {problem}; with --device cpu it starts {len(gpus)} CPU processes")
     if device != "cpu":
-        unknown = [gpu for gpu in gpus if gpu >= torch.cuda.device_count()]
-        if unknown:
-            raise UsageError(f"--gpu {unknown[0]}: unknown GPU, this machine has {torch.cuda.device_count()}")
-        os.environ["CUDA_VISIBLE_DEVICES"] = visible_devices(gpus, os.environ.get("CUDA_VISIBLE_DEVICES"))
+        _show_gpus(gpus)
     for name in ("torch.distributed.elastic", *logging.root.manager.loggerDict):
         if name.startswith("torch.distributed.elastic"):  # the processes themselves say what is wrong
             logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -65,13 +58,27 @@ def launch(gpus: list[int], command: list[str], device: str = "auto") -> int:
     except SignalException as stopped:  # it was passed on, and the processes have ended
         return 128 + stopped.sigval
     except ChildFailedError as error:
-        failures = error.failures.values()
-        codes = [failure.exitcode for failure in failures]
-        killed = [code for code in codes if code < 0]
-        if killed and killed[0] not in (-2, -15):
-            rank = min(error.failures)
-            raise TrainingStopped(
-                f"process {rank} of {len(gpus)} was killed by signal {-killed[0]}; the others were ended"
-            ) from None
-        return next((code for code in codes if code > 0), 1)
+        return _status(error, len(gpus))
     return 0
+
+
+def _show_gpus(gpus: list[int]) -> None:
+    """Have the children see `gpus` alone."""
+    problem = why_no_cuda()
+    if problem:
+        text = ",".join(map(str, gpus))
+        raise UsageError(f"--gpu {text}: {problem}; with --device cpu it starts {len(gpus)} CPU processes")
+    unknown = [gpu for gpu in gpus if gpu >= torch.cuda.device_count()]
+    if unknown:
+        raise UsageError(f"--gpu {unknown[0]}: unknown GPU, this machine has {torch.cuda.device_count()}")
+    os.environ["CUDA_VISIBLE_DEVICES"] = visible_devices(gpus, os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def _status(error: ChildFailedError, number: int) -> int:
+    """The exit status of the first of `number` processes that failed."""
+    codes = [failure.exitcode for failure in error.failures.values()]
+    killed = [code for code in codes if code < 0]
+    if killed and killed[0] not in (-2, -15):
+        rank = min(error.failures)
+        raise TrainingStopped(f"process {rank} of {number} was killed by signal {-killed[0]}; the others were ended") from None
+    return next((code for code in codes if code > 0), 1)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_preprocessing.common.files import replacing
-from data_preprocessing.common.words import quantity
+from data_preprocessing.common.files import read_json, replacing
+from data_preprocessing.common.words import only_if, quantity
 from data_preprocessing.sources.folders import Split
 from data_preprocessing.sources.folds import ALONE, Folds, part_of
 from engine.commands.results import draw, result
@@ -60,7 +60,7 @@ def summarise(name: str, folds: Folds, runs: list[str], settings: Settings) -> s
     write_predictions(folder / layout.PREDICTIONS, pooled.predictions, pooled.split.paths, classes)
     _write_assignment(folder / ASSIGNMENT, folds)
     draw(folder, f"{model_title(settings)}, {len(runs)} folds", pooled.metrics, classes)
-    first = layout.read_json(layout.LOG_ROOT / runs[0] / layout.ARGUMENTS)
+    first = read_json(layout.LOG_ROOT / runs[0] / layout.ARGUMENTS)
     facts = {key: first[key] for key in _FACTS if key in first}
     facts |= {"run": name, "classes": classes, "fingerprints": {"folds": _fingerprint(runs)}, "warnings": warnings}
     layout.write_arguments(folder, vars(settings), **facts)
@@ -110,15 +110,15 @@ def _warnings(pooled: Pooled) -> list[str]:
         for text in one.get("warnings", []):
             found.setdefault(text, []).append(str(number))
     every = len(pooled.results)
-    texts = [ALONE] * (not pooled.folds.grouped)
+    texts = only_if(not pooled.folds.grouped, ALONE)
     texts += [
         text if len(numbers) == every else f"fold {', '.join(numbers)}: {text}"
         for text, numbers in found.items()
         if ALONE not in text
     ]
     missing = len(pooled.folds.test) - len(pooled.where)
-    texts += [f"{quantity(missing, 'image')} of {len(pooled.folds.test):,} could not be read and are not tested"] * bool(
-        missing
+    texts += only_if(
+        missing, f"{quantity(missing, 'image')} of {len(pooled.folds.test):,} could not be read and are not tested"
     )
     persons = len(set(pooled.folds.persons))
     if pooled.folds.grouped and persons < _FEW_PERSONS:

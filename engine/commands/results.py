@@ -5,9 +5,9 @@ from pathlib import Path
 
 from torch import Tensor
 
+from data_preprocessing.common.files import file_digest
 from data_preprocessing.sources.folders import Split
 from engine.checkpoints.format import Checkpoint
-from engine.checkpoints.writing import file_digest
 from engine.config.flags import Settings
 from engine.evaluation.metrics import Metrics, displayed, format_table
 from engine.evaluation.predictions import Predictions, write_predictions
@@ -31,8 +31,8 @@ def draw(folder: Path, what: str, metrics: Metrics, classes: tuple[str, ...]) ->
 
 def draw_first_batch(folder: Path, settings: Settings, batch: tuple[Tensor, Tensor], classes: tuple[str, ...]) -> None:
     """train_batch.png: `batch` (images, labels) as the network sees it."""
-    picture = MODELS[settings.model].picture
-    draw_batch(*batch, classes, folder / layout.FIRST_BATCH, picture.mean, picture.std)
+    image = MODELS[settings.model].image
+    draw_batch(*batch, classes, folder / layout.FIRST_BATCH, image.mean, image.std)
 
 
 def checkpoint_facts(checkpoint: Checkpoint) -> dict:

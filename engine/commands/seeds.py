@@ -1,6 +1,6 @@
 """`--seeds 0,1,2`: one ordinary training run per seed, and what they come to together. Imports no torch."""
 
-from engine.commands.series import Member, result_of, series_name, train_series, without_flag
+from engine.commands.series import Member, result_of, series_name, train_series, without_seeds
 from engine.compare.statistics import summarise_seeds
 from engine.compare.wording import FIGURES, shown, shown_interval, title
 from engine.config.settings import seed_numbers
@@ -15,7 +15,7 @@ def train_seeds(flags: dict, command: list[str]) -> int:
     """
     name, seeds = series_name(flags, "--seeds"), seed_numbers(flags["seeds"])
     members = [Member(f"seed {seed}", f"{name}_seed{seed}", ("--seed", str(seed))) for seed in seeds]
-    status = train_series(name, members, flags, without_flag(command, "--seeds"))
+    status = train_series(name, members, flags, without_seeds(command))
     if status == 0:
         print(summarise(name, seeds, [member.run for member in members]))
     return status

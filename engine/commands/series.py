@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_preprocessing.common.files import read_json
 from engine.config.settings import AUTO, resolve
 from engine.errors import TrainingStopped, UsageError
 from engine.run_folder import layout
@@ -64,7 +65,7 @@ def train_series(name: str, members: Sequence[Member], flags: dict, command: lis
 def result_of(run: str, name: str, figures: Sequence[str]) -> dict:
     """result.json of a run of the series `name`. Raises UsageError where it lacks one of `figures`."""
     path = layout.LOG_ROOT / run / layout.RESULT
-    result = layout.read_json(path)
+    result = read_json(path)
     if not all(isinstance(result.get(figure), float) for figure in figures):
         raise UsageError(f"{path}: no result can be read; go on with {remedy(name)}")
     return result
@@ -86,13 +87,13 @@ def _require_free(name: str, runs: list[str]) -> None:
         raise UsageError(f"--run {name}: {taken[0]} exists; choose another name, or go on with --resume auto")
 
 
-def without_flag(command: list[str], flag: str) -> list[str]:
-    """`command` without `flag` and its value; the flags that are added behind win over those before."""
+def without_seeds(command: list[str]) -> list[str]:
+    """`command` without --seeds and its value; the flags that are added behind win over those before."""
     kept, rest = [str(Path(command[0]).resolve())], iter(command[1:])
     for word in rest:
-        if word == flag:
+        if word == "--seeds":
             next(rest, None)
-        elif not word.startswith(f"{flag}="):
+        elif not word.startswith("--seeds="):
             kept.append(word)
     return kept
 

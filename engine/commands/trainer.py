@@ -25,7 +25,7 @@ from engine.network import feature_layers, load_weights, model_options, model_ti
 from engine.precision import PRECISIONS
 from engine.report.run_page import RunPage
 from engine.run_folder import layout
-from engine.run_folder.manifest import picture_hashes
+from engine.run_folder.manifest import image_hashes
 from engine.run_folder.run_folder import RunFolder
 from engine.run_folder.signals import Interrupted, Requests
 from engine.seed import get_rng_state
@@ -35,6 +35,7 @@ from engine.training.loop import FitState, fit
 from engine.training.not_finite import FiniteGuard
 from engine.training.stalls import batches, watched
 from models import MODELS
+from models.files.checkpoint_content import CheckpointContent
 
 
 @dataclass
@@ -106,9 +107,7 @@ class TrainingRun:
             after_step=self._after_step,
             still=feature_layers(prepared.model) if settings.freeze == "features" else (),
         )
-        schedule = dict(
-            lr=settings.lr, lr_decay=settings.lr_decay, epochs=settings.epochs, patience=settings.patience
-        )
+        schedule = dict(lr=settings.lr, lr_decay=settings.lr_decay, epochs=settings.epochs, patience=settings.patience)
         progress = self.page.clock.timed(self._answering)
         try:
             fit(training, loader, selection, self.state, **schedule, progress=progress, on_epoch=self._keep)
@@ -163,7 +162,7 @@ class TrainingRun:
 
     def _room(self, error: Exception) -> str:
         """What to lower, and by how much."""
-        settings, prepared, shape = self.settings, self.prepared, MODELS[self.settings.model].picture.shape
+        settings, prepared, shape = self.settings, self.prepared, MODELS[self.settings.model].image.shape
         fits = memory.measured_fit(prepared.model, shape, prepared.device, prepared.precision, error)
         name = {dtype: name for name, dtype in PRECISIONS.items()}[prepared.precision]
         return memory.remedy(prepared.device, settings.batch_size, settings.workers, settings.accumulate, name, fits)
@@ -186,6 +185,7 @@ class TrainingRun:
             self._save()
         if is_best:
             share_checkpoint(self.last, self.best)
+        if is_best and not is_last:  # else the report draws them next
             what = f"{model_title(self.settings)} on {self.prepared.splits[1].name}"
             draw(self.folder, what, predictions.metrics(), self.prepared.classes)
         self.page.write_epoch(predictions, self.prepared.splits[1], self.prepared.classes)
@@ -201,27 +201,26 @@ class TrainingRun:
         if not self.group.is_main:
             self.schedule.restart()
             return
-        progress = {**state.progress.state(), "batch_size": self.settings.batch_size} if step else None
-        content = dict(
+        content = CheckpointContent(
             run=self.run.name,
             model=self.settings.model,
             model_options=model_options(self.settings),
-            classes=list(prepared.classes),
+            classes=prepared.classes,
             state_dict=prepared.model.state_dict(),
             optimizer=prepared.optimizer.state_dict(),
             scaler=prepared.scaler.state_dict(),
             rng=get_rng_state(prepared.device),
             args={name: value for name, value in vars(self.settings).items() if name not in of_lifetime(COMMAND)},
             fingerprints=prepared.fingerprints,
-            pictures={name: picture_hashes(check.stamps) for name, check in prepared.checks.items()},
+            pictures={name: image_hashes(check.stamps) for name, check in prepared.checks.items()},
             epoch=state.epoch,
             history=state.history,
             best=state.best,
-            progress=progress,
+            progress=state.progress.state(self.settings.batch_size) if step else None,
         )
         self.watch.flush()
         with self.schedule.saving():
-            save_checkpoint(self.last, content)
+            save_checkpoint(self.last, content.to_file())
         self.saved_at = (state.epoch, step)
 
     def report(self) -> None:

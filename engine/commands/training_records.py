@@ -1,8 +1,9 @@
 """A training run's folder made or gone on in, and its records brought up to date."""
 
+from data_preprocessing.common.files import file_digest
 from engine import data
 from engine.checkpoints.format import Checkpoint
-from engine.checkpoints.writing import file_digest, share_checkpoint
+from engine.checkpoints.writing import share_checkpoint
 from engine.commands.training_setup import Prepared
 from engine.errors import TrainingStopped
 from engine.evaluation.leaks import as_facts

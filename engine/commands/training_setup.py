@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from data_preprocessing.common.words import only_if
 from data_preprocessing.faces import prepared_alignment
 from data_preprocessing.sources.folders import Checked, Split
 from engine import data, memory
@@ -103,13 +104,10 @@ def _prepare(
         log.say(freeze_features(model))
     scaler, optimizer = LossScaler(precision), _optimizer(model, settings, device)
     if checkpoint:
-        state = restore(checkpoint, model, optimizer, settings.optimizer, log)
-        if checkpoint.scaler:
-            scaler.load_state_dict(checkpoint.scaler)
+        state = restore(checkpoint, model, optimizer, scaler, settings.optimizer, log)
         say_changes(checkpoint, flags, log.say)
     else:
-        state = FitState()
-        _start(model, settings, splits[0], source, flags, log)
+        state = _start(model, settings, splits[0], source, flags, log)
     arithmetic = choose_arithmetic(settings, device, precision, model, log.say)
     checked = data.checked(splits, settings.skip_bad_images, log.say, run.known_images) if group.is_main else None
     splits, checks = group.share(checked)
@@ -124,7 +122,7 @@ def _prepare(
     prepared = Prepared(settings, log, device, precision, splits, warnings, checks, copies, classes, *training)
     if checkpoint and settings.start_epoch is None:
         require_same_order(checkpoint, settings, prepared.fingerprints, log.say)
-    for text in filter(None, (*said, without_effect(flags, group.size), BGR * (settings.channel_order == "bgr"))):
+    for text in filter(None, (*said, without_effect(flags, group.size), *only_if(settings.channel_order == "bgr", BGR))):
         log.say(text)
     return prepared
 
@@ -143,13 +141,14 @@ def _optimizer(model: nn.Module, settings: Settings, device: torch.device) -> to
 
 def _start(
     model: nn.Module, settings: Settings, train: Split, source: Checkpoint | None, flags: dict, log: layout.Log
-) -> None:
+) -> FitState:
     """Give a new run its first weights: of --finetune's file, or at random with the pretrained backbones where they are."""
     start_from_scratch(model, settings.init)
     if source:
         log.say(finetune.load(model, source, settings, train))
     else:
         load_backbones(model, settings.pretrained, log.say, named="pretrained" in flags)
+    return FitState()
 
 
 def _require_images_for_all(batch_size: int, split: Split, processes: int) -> None:

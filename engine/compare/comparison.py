@@ -88,7 +88,7 @@ def compare(runs: list[Run], progress: Callable[[Iterable], Iterable] = iter) ->
     }
     configurations = find_configurations(runs)
     pairs = _pairs(runs, labels, samples)
-    return Comparison(runs, intervals, pairs, configurations, _configuration_pairs(configurations), _differing(runs))
+    return Comparison(runs, intervals, pairs, configurations, compare_configurations(configurations), _differing(runs))
 
 
 def _pairs(runs: list[Run], labels: np.ndarray, samples: dict[str, np.ndarray]) -> list[Pair]:
@@ -155,7 +155,8 @@ def _common_name(names: list[str]) -> str:
     return re.sub(r"[_\-.\s]*(seed)?[_\-.\s]*$", "", common) or f"{names[0]} and its like"
 
 
-def _configuration_pairs(configurations: list[Configuration]) -> list[ConfigurationPair]:
+def compare_configurations(configurations: list[Configuration]) -> list[ConfigurationPair]:
+    """Every two of those with several seeds, by accuracy and by macro F1; p after Holm's correction for each figure."""
     several = [configuration for configuration in configurations if configuration.summaries]
     found = []
     for figure in ("accuracy", "macro_f1"):

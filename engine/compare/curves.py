@@ -27,7 +27,7 @@ def plot_learning_curves(configurations: list[Configuration], path: Path) -> lis
     colours = [matplotlib.colormaps["tab10" if len(drawn) <= 10 else "turbo"](k if len(drawn) <= 10 else k / len(drawn))
                for k in range(len(drawn))]  # fmt: skip
     with matplotlib.rc_context({"font.family": font_families(), "font.size": 11, "text.parse_math": False}):
-        figure = Figure(figsize=(11, 4.6), layout="constrained")
+        figure = Figure(figsize=(11, 4.6), dpi=120, layout="constrained")
         for axes, what, scale in zip(figure.subplots(1, 2), ("loss", "accuracy"), (1, 100)):
             for (_, histories), colour in zip(drawn, colours):
                 for history in histories:
@@ -43,7 +43,7 @@ def plot_learning_curves(configurations: list[Configuration], path: Path) -> lis
         names = [_label(name, len(histories)) for name, histories in drawn]
         lines += [Line2D([], [], color="grey", linestyle="--"), Line2D([], [], color="grey")]
         figure.legend(lines, [*names, "training", "selection split"], loc="outside lower center", ncols=3, frameon=False)
-        save_figure(figure, path, dpi=120)
+        save_figure(figure, path)
     return missing
 
 

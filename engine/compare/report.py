@@ -6,6 +6,7 @@ from pathlib import Path
 
 from data_preprocessing.common.errors import printable
 from data_preprocessing.common.html import data_address, document, render_template
+from data_preprocessing.common.words import only_if
 from engine.compare.comparison import Comparison, Configuration, ConfigurationPair, Pair
 from engine.compare.statistics import LEVEL, RESAMPLES
 from engine.compare.wording import FIGURES, shown, shown_difference, shown_interval, shown_p, title
@@ -84,10 +85,10 @@ def _configuration_sentence(pair: ConfigurationPair) -> str:
     if test is None:
         return f"{names}: no seed differs from another, so there is nothing to measure a difference by."
     unit = " points" if pair.figure != "macro_f1" else ""
+    corrected = f", {shown_p(pair.p)} after Holm" if pair.p != test.p else ""
     return (
         f"{names}: differs by {shown_difference(pair.figure, test.difference)}{unit} "
-        f"({shown_interval(pair.figure, test.interval, '+')}), {_chance(pair.p)} (Welch's t, p = {shown_p(test.p)}"
-        f"{f', {shown_p(pair.p)} after Holm' * (pair.p != test.p)})."
+        f"({shown_interval(pair.figure, test.interval, '+')}), {_chance(pair.p)} (Welch's t, p = {shown_p(test.p)}{corrected})."
     )
 
 
@@ -162,15 +163,15 @@ def _pairs(found: Comparison) -> Section:
     return Section("Pairs of runs, on the same images", [], header, rows)
 
 
-def markdown(parts: list[Section], heading: str, picture: str = "") -> str:
+def markdown(parts: list[Section], heading: str, image: str = "") -> str:
     """The sections as Markdown. image: name of an image's file beside the text."""
     lines = [f"# {_plain(heading)}", ""]
     for part in parts:
         lines += [f"## {part.heading}", ""]
         bullet = "- " if part.is_verdict else ""
-        lines += [*(bullet + _plain(sentence) for sentence in part.sentences), *[""] * bool(part.sentences)]
+        lines += [*(bullet + _plain(sentence) for sentence in part.sentences), *only_if(part.sentences, "")]
         lines += [*table(part.header, part.rows), ""] if part.rows else []
-    return "\n".join([*lines, f"![learning curves]({picture})\n"] if picture else lines)
+    return "\n".join([*lines, f"![learning curves]({image})\n"] if image else lines)
 
 
 def table(header: list[str], rows: list[list[str]]) -> list[str]:
@@ -182,7 +183,7 @@ def _plain(text: str) -> str:
     return re.sub(r"([|<*`])", r"\\\1", printable(text))
 
 
-def html(parts: list[Section], heading: str, picture: bytes | None = None) -> str:
+def html(parts: list[Section], heading: str, image: bytes | None = None) -> str:
     """The sections as one page that loads nothing, light or dark as the reader has it. image: a PNG of the curves."""
-    image = data_address(picture, "png") if picture else None
-    return document(heading, render_template(_PAGE, parts=parts, heading=heading, image=image), _CSS)
+    address = data_address(image, "png") if image else None
+    return document(heading, render_template(_PAGE, parts=parts, heading=heading, image=address), _CSS)

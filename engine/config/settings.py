@@ -5,6 +5,7 @@ import re
 from dataclasses import asdict
 from pathlib import Path
 
+from data_preprocessing.common.words import only_if
 from data_preprocessing.sources.reading import Reading
 from engine.config.flag import COMMAND
 from engine.config.flags import DEFAULTS, FLAGS, Settings, flag_of, of_lifetime
@@ -73,9 +74,9 @@ def check_series(flags: dict) -> None:
     if "seeds" in flags:
         seed_numbers(flags["seeds"])
     one = series.removeprefix("--").removesuffix("s")
-    for name in (*["seed"] * (one == "seed"), "evaluate", "checkpoint_path", "best_checkpoint_path", "start_epoch"):
+    for name in (*only_if(one == "seed", "seed"), "evaluate", "checkpoint_path", "best_checkpoint_path", "start_epoch"):
         if name in flags:
-            more = "; --fold N is one of them" * (one == "fold")
+            more = "; --fold N is one of them" if one == "fold" else ""
             raise UsageError(
                 f"{series} and {flag_of(name)} exclude each other: a series trains a run a {one} in own folders{more}"
             )
@@ -196,5 +197,5 @@ def check_model(settings: Settings, flags: dict) -> None:
     if settings.init not in architecture.inits:
         with_it = [name for name, other in MODELS.items() if settings.init in other.inits]
         raise UsageError(f"--init {settings.init}: {settings.model} has no such start; only {', '.join(with_it)} has")
-    if architecture.picture.mode == "L" and settings.channel_order == "bgr":
+    if architecture.image.mode == "L" and settings.channel_order == "bgr":
         raise UsageError(f"--channel-order bgr: {settings.model} takes grey images")

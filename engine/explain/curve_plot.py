@@ -24,7 +24,7 @@ def plot_deletion(found: dict[str, dict[str, Curve]], random: Curve, title: str,
     blanked = 100 * np.arange(STEPS + 1) / STEPS
     style = {"font.family": font_families(), "font.size": 10, "text.parse_math": False}
     with matplotlib.rc_context(style):
-        figure = Figure(figsize=(10.5, 0.5 + 3.6 * len(found)), layout="constrained")
+        figure = Figure(figsize=(10.5, 0.5 + 3.6 * len(found)), dpi=110, layout="constrained")
         grid = figure.subplots(len(found), 2, squeeze=False, sharex=True, sharey="col")
         for row, (name, curves) in zip(grid, found.items()):
             for axes, what in zip(row, ("accuracy", "probability")):
@@ -43,4 +43,4 @@ def plot_deletion(found: dict[str, dict[str, Curve]], random: Curve, title: str,
         for axes in grid[-1]:
             axes.set_xlabel("pixels blanked (%)")
         figure.suptitle(title)
-        save_figure(figure, path, dpi=110)
+        save_figure(figure, path)

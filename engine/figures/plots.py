@@ -35,16 +35,23 @@ def font_families() -> list[str]:
 def save_plot(draw, path: Path, size: tuple[float, float]) -> None:
     """Have `draw` draw on a new figure of `size` inches, and put it as a PNG at `path` in one move."""
     with matplotlib.rc_context({"font.family": font_families(), "font.size": 11, "text.parse_math": False}):
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size, dpi=120, layout="constrained")
         draw(figure)
-        save_figure(figure, path, dpi=120)
+        save_figure(figure, path)
 
 
 def save_figure(figure: Figure, path: Path, **options) -> None:
-    """Write `figure` as a PNG at `path` in one move. Raises OSError; nothing is left then."""
+    """Write `figure` as a PNG of its own resolution at `path` in one move. Raises OSError; nothing is left then.
+
+    Its layout is worked out once here: savefig would draw everything twice to get the same pixels.
+    """
     partial = path.with_suffix(".partial.png")
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
     try:
-        figure.savefig(partial, **options)
+        figure.savefig(partial, dpi=figure.dpi, **options)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

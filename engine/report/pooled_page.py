@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from data_preprocessing.common.files import reason, replacing
+from data_preprocessing.common.files import read_json, reason, replacing
 from data_preprocessing.sources.folders import Split
 from engine.evaluation.predictions import Predictions
 from engine.report.page import Content, render
@@ -30,7 +30,7 @@ def write_pooled_page(
     content = Content(
         title=folder.name,
         status=status,
-        record=layout.read_json(folder / layout.ARGUMENTS),
+        record=read_json(folder / layout.ARGUMENTS),
         weights=None,
         warnings=warnings,
         history=(),

@@ -19,25 +19,25 @@ class Cell:
 
     true: int
     predicted: int
-    pictures: int
+    images: int
     shown: tuple[int, ...]
 
 
-def confident_mistakes(predictions: Predictions, most: int = SHOWN_IN_LIST) -> list[int]:
-    """Indices of the wrong images, the most confident first."""
+def confident_mistakes(predictions: Predictions) -> list[int]:
+    """Indices of at most SHOWN_IN_LIST wrong images, the most confident first."""
     confidence = _confidence(predictions)
     wrong = np.flatnonzero(predictions.predicted != predictions.labels)
-    return wrong[np.argsort(-confidence[wrong], kind="stable")][:most].tolist()
+    return wrong[np.argsort(-confidence[wrong], kind="stable")][:SHOWN_IN_LIST].tolist()
 
 
-def doubtful_hits(predictions: Predictions, most: int = SHOWN_IN_LIST) -> list[int]:
-    """Indices of the right images, the least confident first."""
+def doubtful_hits(predictions: Predictions) -> list[int]:
+    """Indices of at most SHOWN_IN_LIST right images, the least confident first."""
     confidence = _confidence(predictions)
     right = np.flatnonzero(predictions.predicted == predictions.labels)
-    return right[np.argsort(confidence[right], kind="stable")][:most].tolist()
+    return right[np.argsort(confidence[right], kind="stable")][:SHOWN_IN_LIST].tolist()
 
 
-def cells(predictions: Predictions, most: int = SHOWN_IN_CELL) -> list[Cell]:
+def cells(predictions: Predictions) -> list[Cell]:
     """Every cell that has images, the largest mistake first, hits last.
 
     Of mistakes the most confident images are shown, of hits the least confident.
@@ -49,8 +49,8 @@ def cells(predictions: Predictions, most: int = SHOWN_IN_CELL) -> list[Cell]:
     found = []
     for group in np.split(order, np.flatnonzero(np.diff(keys[order])) + 1):
         true, guess = int(predictions.labels[group[0]]), int(predicted[group[0]])
-        found.append(Cell(true, guess, len(group), tuple(group[:most].tolist())))
-    return sorted(found, key=lambda cell: (cell.true == cell.predicted, -cell.pictures))
+        found.append(Cell(true, guess, len(group), tuple(group[:SHOWN_IN_CELL].tolist())))
+    return sorted(found, key=lambda cell: (cell.true == cell.predicted, -cell.images))
 
 
 def shown_cells(cells: Sequence[Cell], number_of_classes: int) -> list[Cell]:

@@ -12,6 +12,7 @@ from engine.evaluation.predictions import Predictions
 
 BINS = 15  # as in Guo et al. (2017)
 RESAMPLES = 10_000
+_SEED = 0  # of every bootstrap here
 _MOST_DRAWN = 2_000_000  # numbers of a bootstrap over persons at a time
 _PART = 500  # of them at a time, to bound the memory
 _IMAGES_PER_CELL = 10  # with fewer, drawing images one by one is faster than drawing the counts of cells
@@ -52,9 +53,7 @@ class PooledIntervals:
     over: str
 
 
-def pooled_intervals(
-    labels: np.ndarray, predicted: np.ndarray, number: int, persons: Sequence[str] | None, seed: int = 0
-) -> PooledIntervals:
+def pooled_intervals(labels: np.ndarray, predicted: np.ndarray, number: int, persons: Sequence[str] | None) -> PooledIntervals:
     """Percentile bootstrap over persons, each drawn with all its images; without persons over images. 10,000 resamples.
 
     labels, predicted: (N,) indices of `number` classes. Images of one person are alike, so drawing images one by one would
@@ -70,7 +69,7 @@ def pooled_intervals(
         names, who = np.unique(np.array(persons), return_inverse=True)
         counts, confusions = np.ones(len(names), int), np.zeros((len(names), number * number))
         np.add.at(confusions, (who, cells), 1)
-    rng, drawn, found = np.random.default_rng(seed), counts.sum(), []
+    rng, drawn, found = np.random.default_rng(_SEED), counts.sum(), []
     step = max(1, _MOST_DRAWN // len(counts))
     for start in range(0, RESAMPLES, step):
         times = rng.multinomial(drawn, counts / drawn, min(step, RESAMPLES - start)).astype(np.float64)
@@ -110,21 +109,21 @@ def f1_interval(hits: int, false: int, missed: int) -> Interval:
     return share and tuple(2 * bound / (1 + bound) for bound in share)
 
 
-def macro_f1_interval(metrics: Metrics, seed: int = 0) -> tuple[float, float]:
+def macro_f1_interval(metrics: Metrics) -> tuple[float, float]:
     """95 % interval of the macro F1: percentile bootstrap (Efron, 1979, Ann. Stat. 7:1) over the images, 10,000 resamples.
 
     Only the cells of the confusion matrix matter to it, so a resample is one multinomial draw of those that hold images.
     """
-    return _bootstrapped_macro_f1(len(metrics.confusion), tuple(metrics.confusion.ravel().tolist()), seed)
+    return _bootstrapped_macro_f1(len(metrics.confusion), tuple(metrics.confusion.ravel().tolist()))
 
 
 @lru_cache(maxsize=4)  # the page and result.json show the same interval
-def _bootstrapped_macro_f1(number: int, cells: tuple[int, ...], seed: int) -> tuple[float, float]:
+def _bootstrapped_macro_f1(number: int, cells: tuple[int, ...]) -> tuple[float, float]:
     """cells: the (number, number) confusion matrix, row by row."""
     counts = np.array(cells)
     held = np.flatnonzero(counts)
     true, called = np.eye(number)[held // number], np.eye(number)[held % number]  # (K, C) each
-    rng, means = np.random.default_rng(seed), []
+    rng, means = np.random.default_rng(_SEED), []
     for _ in range(0, RESAMPLES, _PART):
         means.append(resampled_macro_f1(_resampled(rng, counts[held]).astype(np.float64), true, called))
     low, high = np.percentile(np.concatenate(means), (2.5, 97.5))

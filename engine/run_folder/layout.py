@@ -11,7 +11,7 @@ from pathlib import Path
 
 from data_preprocessing.common.console import output_gone
 from data_preprocessing.common.errors import printable
-from data_preprocessing.common.files import replacing
+from data_preprocessing.common.files import read_json, replacing
 from engine.errors import UsageError
 
 LOG_ROOT, CHECKPOINT_ROOT = Path("log"), Path("checkpoint")
@@ -154,15 +154,6 @@ def write_json(path: Path, content: dict) -> None:
     text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-
-
-def read_json(path: Path) -> dict:
-    """A JSON file's content, {} where there is none that can be read."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def write_arguments(folder: Path, arguments: dict, **facts) -> None:

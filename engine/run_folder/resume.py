@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from data_preprocessing.common.words import only_if
 from engine.checkpoints.format import Checkpoint
 from engine.config.flags import Settings, flag_of
 from engine.errors import UsageError
@@ -11,6 +12,7 @@ from engine.run_folder import layout
 from engine.seed import set_rng_state
 from engine.training.epoch import Progress
 from engine.training.loop import FitState
+from engine.training.loss_scaling import LossScaler
 from engine.training.optimizers import restore_optimizer
 
 # with another of these the rest of an epoch that was begun would repeat images, or leave some out
@@ -54,9 +56,14 @@ def say_changes(checkpoint: Checkpoint, flags: dict, say) -> None:
 
 
 def restore(
-    checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer, optimizer_name: str, log: layout.Log
+    checkpoint: Checkpoint,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: LossScaler,
+    optimizer_name: str,
+    log: layout.Log,
 ) -> FitState:
-    """Put a checkpoint's weights, moments and random state back; say what a published file lacks.
+    """Put a checkpoint's weights, moments, loss scale and random state back; say what a published file lacks.
 
     Raises UsageError where they do not fit.
     """
@@ -69,16 +76,19 @@ def restore(
             restore_optimizer(optimizer, checkpoint.optimizer)
         except (ValueError, KeyError) as error:
             raise UsageError(f"--resume {checkpoint.path}: its optimiser state does not fit ({error})") from None
+    if checkpoint.scaler:
+        scaler.load_state_dict(checkpoint.scaler)
     if checkpoint.rng is None:
         lacks.append("the random state")
     else:
         device = next(model.parameters()).device
         lacks += filter(None, [set_rng_state(checkpoint.rng, device)])
     if checkpoint.is_foreign:
-        lacks += ["class names", "arguments", "its best epoch's weights"] + ["the history"] * (not checkpoint.history)
+        lacks += ["class names", "arguments", "its best epoch's weights"] + only_if(not checkpoint.history, "the history")
     progress = None
     if checkpoint.progress:
         progress = Progress.restored(checkpoint.progress)
     where = f"after epoch {checkpoint.epoch}" + (f" and {progress.step} steps of the next" if progress else "")
-    log.say(f"resuming {checkpoint.path} {where}{'; it lacks ' * bool(lacks)}{', '.join(lacks)}")
+    lacking = f"; it lacks {', '.join(lacks)}" if lacks else ""
+    log.say(f"resuming {checkpoint.path} {where}{lacking}")
     return FitState(checkpoint.epoch, list(checkpoint.history), checkpoint.best, progress)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_preprocessing.common.files import read_json
 from data_preprocessing.sources.folders import Stamps
 from engine.checkpoints.format import Checkpoint, load_checkpoint
 from engine.config.settings import AUTO
@@ -56,7 +57,7 @@ class RunFolder:
     @property
     def result(self) -> dict:
         """The figures of a run that is complete, {} of another."""
-        return layout.read_json(self.path / layout.RESULT) if self.name else {}
+        return read_json(self.path / layout.RESULT) if self.name else {}
 
     @property
     def known_images(self) -> dict[str, Stamps]:
@@ -113,7 +114,7 @@ def _newest(flags: dict, log: layout.Log) -> RunFolder:
     files = [path for path in (run.last, run.best) if path.exists()]
     if not files and not run.path.exists():
         return RunFolder(flags)
-    if layout.read_json(run.path / layout.ARGUMENTS).get("arguments", {}).get("evaluate"):
+    if read_json(run.path / layout.ARGUMENTS).get("arguments", {}).get("evaluate"):
         raise UsageError(f"--run {run.name}: {run.path} is of an evaluation; choose another name")
     run.lock = RunLock(run.path)
     problems = []
@@ -125,8 +126,6 @@ def _newest(flags: dict, log: layout.Log) -> RunFolder:
             problems.append(str(error))
             log.say(f"warning: {error}")
     if problems:
-        raise UsageError(
-            f"{problems[0]}; no other checkpoint of {run.name} is whole: remove {run.name}'s files to start anew"
-        )
+        raise UsageError(f"{problems[0]}; no other checkpoint of {run.name} is whole: remove {run.name}'s files to start anew")
     log.say(f"{run.name}: no checkpoint was written yet, starting anew")
     return run

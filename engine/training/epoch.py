@@ -12,10 +12,12 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from data_preprocessing.loading.datasets import mix_seed
+from engine.checkpoints.values import is_count, is_vector
 from engine.distributed import SINGLE, Group
 from engine.errors import TrainingStopped
 from engine.training.loss_scaling import LossScaler
 from engine.training.not_finite import FiniteGuard
+from engine.training.scalars import Scalars
 from engine.training.step import Step, train_step
 
 
@@ -23,8 +25,8 @@ from engine.training.step import Step, train_step
 class Progress:
     """How far an epoch has come: of each step done the loss, the correct predictions and the images, 0 if skipped."""
 
-    losses: list[Tensor] = field(default_factory=list)
-    hits: list[Tensor] = field(default_factory=list)
+    losses: Scalars = field(default_factory=Scalars)
+    hits: Scalars = field(default_factory=Scalars)
     sizes: list[int] = field(default_factory=list)
     skipped: int = 0
 
@@ -45,31 +47,37 @@ class Progress:
         if not any(self.sizes):
             return math.nan, math.nan
         weights = torch.tensor(self.sizes, dtype=torch.float64)
-        loss = float((_gathered(self.losses).double() * weights).sum() / weights.sum())
-        return loss, float(_gathered(self.hits).sum()) / sum(self.sizes)
+        loss = float((self.losses.tensor().double() * weights).sum() / weights.sum())
+        return loss, float(self.hits.tensor().sum()) / sum(self.sizes)
 
-    def state(self) -> dict:
-        """For a checkpoint."""
+    def state(self, batch_size: int) -> dict:
+        """For a checkpoint: losses is a float32 tensor (step,), hits and sizes are int64 tensors (step,)."""
         return {
             "step": self.step,
-            "losses": _gathered(self.losses).float(),
-            "hits": _gathered(self.hits).long(),
+            "losses": self.losses.tensor().float(),
+            "hits": self.hits.tensor().long(),
             "sizes": torch.tensor(self.sizes),
             "skipped": self.skipped,
+            "batch_size": batch_size,
         }
+
+    @staticmethod
+    def problem(state: dict) -> str:
+        """Why `state` is none that `restored` takes, "" where it is one."""
+        counts = {"step": 1, "batch_size": 1, "skipped": 0}  # and what each is at least
+        if state.keys() != {*counts, "losses", "hits", "sizes"} or not all(is_count(state[k], n) for k, n in counts.items()):
+            return "lacks a count"
+        losses, hits, sizes = (state[name] for name in ("losses", "hits", "sizes"))
+        fits = is_vector(losses, torch.float32) and is_vector(hits, torch.int64) and is_vector(sizes, torch.int64)
+        if not fits or not len(losses) == len(hits) == len(sizes) == state["step"]:
+            return "is not of as many steps"
+        fits = bool((hits >= 0).all() and (hits <= sizes).all()) and state["skipped"] <= state["step"]
+        return "" if fits else "counts more than there was"
 
     @classmethod
     def restored(cls, state: dict) -> "Progress":
         """What `state` gave, on the host; the steps that follow may leave their values on another device."""
-        losses, hits = (list(state[name].unbind()) for name in ("losses", "hits"))
-        return cls(losses, hits, state["sizes"].tolist(), state["skipped"])
-
-
-def _gathered(values: list[Tensor]) -> Tensor:
-    """Scalars of any devices -> (N,) on the host, in order: restored ones lie there, new ones where the step ran. One copy
-    per device, since each copy waits for it."""
-    devices = dict.fromkeys(value.device for value in values)
-    return torch.cat([torch.stack([value for value in values if value.device == device]).cpu() for device in devices])
+        return cls(Scalars(state["losses"]), Scalars(state["hits"]), state["sizes"].tolist(), state["skipped"])
 
 
 @dataclass
@@ -109,7 +117,7 @@ def train_one_epoch(
     """Train over the batches of `loader` that `progress` does not count yet, epoch counted from 1.
 
     on_step(epoch, step), both counted from 1, is called after each step. Returns loss (of the objective) and accuracy (a
-    fraction), means over images, and pictures_per_s. Raises TrainingStopped as the guard does, and where every step was
+    fraction), means over images, and images_per_s. Raises TrainingStopped as the guard does, and where every step was
     skipped.
     """
     guard, looks_often = training.guard, training.device.type == "cpu" or training.guard.skip
@@ -143,7 +151,7 @@ def train_one_epoch(
     loss, accuracy = progress.means()
     if not math.isfinite(loss):
         raise TrainingStopped(f"every step of epoch {epoch} was skipped (--on-nan skip); lower --lr")
-    return {"loss": loss, "accuracy": accuracy, "pictures_per_s": speed()}
+    return {"loss": loss, "accuracy": accuracy, "images_per_s": speed()}
 
 
 def _step(training: Training, loader: DataLoader, images: Tensor, labels: Tensor, epoch: int, number: int) -> tuple[Step, int]:

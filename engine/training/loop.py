@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch.utils.data import DataLoader
 
-from data_preprocessing.common.words import quantity
+from data_preprocessing.common.words import only_if, quantity
 from engine.errors import TrainingStopped
 from engine.evaluation.predictions import Predictions, predict
 from engine.training.epoch import Progress, Training, train_one_epoch
@@ -18,19 +18,19 @@ from engine.training.remaining import Remaining
 class FitState:
     """How far a run has come: epochs completed, rows of metrics.csv, and the epoch chosen so far (None before one).
 
-    progress: of the epoch that is being trained, None between two epochs. pictures_per_s: of the last epoch's training.
+    progress: of the epoch that is being trained, None between two epochs. images_per_s: of the last epoch's training.
     """
 
     epoch: int = 0
     history: list[dict] = field(default_factory=list)
     best: dict | None = None
     progress: Progress | None = None
-    pictures_per_s: float = 0.0
+    images_per_s: float = 0.0
 
     def add(self, rate: float, trained: dict[str, float], predictions: Predictions) -> bool:
         """Count one more epoch: its rate, what train_one_epoch gave and the validation. Returns whether it is the best."""
         valid = predictions.metrics()
-        self.pictures_per_s = trained["pictures_per_s"]
+        self.images_per_s = trained["images_per_s"]
         self.epoch += 1
         self.history.append(
             {
@@ -103,16 +103,21 @@ def fit(
             raise TrainingStopped(f"the validation loss is not finite after epoch {epoch + 1}; lower --lr")
         skipped, state.progress = state.progress.skipped, None
         is_best = state.add(rate, trained, predictions)
-        row, left = state.history[-1], remaining.epoch(epoch + 1)
-        training.say(
-            f"epoch {epoch + 1}/{epochs}: train loss {row['train_loss']:.4f}, accuracy {100 * row['train_accuracy']:.2f} %; "
-            f"{valid_loader.dataset.split.name} loss {row['valid_loss']:.4f}, accuracy {100 * row['valid_accuracy']:.2f} %"
-            f"{' (best)' if is_best else ''}; lr {rate:.3g}, {trained['pictures_per_s']:.1f} images/s"
-            f"{f'; {skipped} steps skipped' * bool(skipped)}{f'; {left}' * bool(left)}"
-        )
+        notes = [*only_if(skipped, f"{skipped} steps skipped"), *filter(None, [remaining.epoch(epoch + 1)])]
+        training.say("; ".join([_line(state, epochs, valid_loader.dataset.split.name, is_best), *notes]))
         on_epoch(state, is_best, predictions)
     if state.is_exhausted(patience) and state.epoch < epochs:
         training.say(
             f"stopped after epoch {state.epoch} of {epochs}: no better accuracy on {valid_loader.dataset.split.name} for "
             f"{quantity(patience, 'epoch')} (--patience)"
         )
+
+
+def _line(state: FitState, epochs: int, valid: str, is_best: bool) -> str:
+    """The figures of the epoch that has ended. valid: name of the split that it was chosen on."""
+    row = state.history[-1]
+    return (
+        f"epoch {state.epoch}/{epochs}: train loss {row['train_loss']:.4f}, accuracy {100 * row['train_accuracy']:.2f} %; "
+        f"{valid} loss {row['valid_loss']:.4f}, accuracy {100 * row['valid_accuracy']:.2f} %{' (best)' if is_best else ''}; "
+        f"lr {row['learning_rate']:.3g}, {state.images_per_s:.1f} images/s"
+    )

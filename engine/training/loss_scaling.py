@@ -58,7 +58,8 @@ class LossScaler:
     def load_state_dict(self, state: dict) -> None:
         """Go on from what `state_dict` gave; without scaling nothing is taken over. Raises ValueError for no such state."""
         scale, steps = state.get("scale"), state.get("steps")
-        if type(scale) is not float or not _SMALLEST <= scale <= _LARGEST or type(steps) is not int or steps < 0:
-            raise ValueError(f"not the state of a loss scaler: {state}")
+        fits = type(scale) is float and _SMALLEST <= scale <= _LARGEST and type(steps) is int and steps >= 0
+        if not fits or state.keys() != {"scale", "steps"}:
+            raise ValueError("scaler is not the state of a loss scaler")
         if self.enabled:
             self.factor, self.steps = scale, steps

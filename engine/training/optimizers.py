@@ -3,10 +3,15 @@
 import torch
 from torch import Tensor, nn
 
+from engine.checkpoints.values import NUMBERS, is_count, is_plain, items_of
 from engine.training.sam import SAM
 from models import contract
+from models.files.checkpoint_content import DICTS
+from models.files.weights import require_finite
+from models.files.wording import is_name
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+_MOMENTS = (set(), {"step", "exp_avg", "exp_avg_sq"}, {"momentum_buffer"})  # of Adam and AdamW, of SGD
 
 
 def parameter_groups(model: nn.Module, feature_lr_scale: float) -> list[dict]:
@@ -31,6 +36,37 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
     """Give every group `lr` times its own `lr_scale`."""
     for group in optimizer.param_groups:
         group["lr"] = lr * group["lr_scale"]
+
+
+def require_state(state: dict) -> None:
+    """Raises ValueError where no optimiser here could have written `state`; WeightsError where its moments are not finite."""
+    moments, groups = state.get("state"), state.get("param_groups")
+    _require(set(state) == {"state", "param_groups"} and type(moments) in DICTS, "optimizer is no optimiser's state")
+    _require(type(groups) is list and all(type(group) in DICTS for group in groups), "optimizer has no parameter groups")
+    numbers = []
+    for group in groups:
+        of_group = group.get("params")
+        _require(type(of_group) is list and all(map(is_count, of_group)), "optimizer's params are no numbers")
+        numbers += of_group
+        options = [items_of(value) for name, value in group.items() if name != "params"]
+        fits = all(map(is_name, group)) and all(is_plain(item) for items in options for item in items)
+        _require(fits, "optimizer has options that are no numbers")
+    _require(len(set(numbers)) == len(numbers) and set(moments) <= set(numbers), "optimizer has moments of no parameter")
+    tensors = {}
+    for number, of_one in moments.items():
+        _require(type(of_one) in DICTS and set(of_one) in _MOMENTS, "optimizer holds moments of no known optimiser")
+        step = of_one.get("step", 0)
+        fits = type(step) in NUMBERS or (isinstance(step, Tensor) and step.numel() == 1)
+        _require(fits and 0 <= float(step) < 2**53, "optimizer has a step that is no count")
+        named = {name: value for name, value in of_one.items() if name != "step" and value is not None}
+        _require(all(isinstance(value, Tensor) for value in named.values()), "optimizer holds moments that are no tensors")
+        tensors |= {f"{name} of parameter {number}": value for name, value in named.items()}
+    require_finite(tensors)
+
+
+def _require(condition: bool, text: str) -> None:
+    if not condition:
+        raise ValueError(text)
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:

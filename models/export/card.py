@@ -80,7 +80,7 @@ def _front(args: argparse.Namespace, source: Source, evidence: Evidence) -> str:
 
 def _about(args: argparse.Namespace, source: Source, comparison: Comparison, tested: object | None, size: int) -> str:
     form = f"8-bit products, calibrated on {Path(args.int8).name}" if args.int8 else "float16" if args.half else "float32"
-    head = source.network.options.get("head", "linear")
+    head = source.network.model_options.get("head", "linear")
     rows = [
         ("network", f"{source.network.model}, head {head}"),
         ("format", f"{args.format}, {form}, {size / 1e6:.1f} MB"),
@@ -97,7 +97,7 @@ def _remarks(source: Source) -> list[str]:
 
 
 def _use(args: argparse.Namespace, source: Source) -> str:
-    kind, prepared = source.preparation.picture, source.preparation
+    kind, prepared = source.preparation.image, source.preparation
     fit = "scale the long side and pad with black to" if prepared.fit == "pad" else "stretch to"
     colours = "grey" if kind.mode == "L" else prepared.channel_order.upper()
     mean, std = (", ".join(map(str, values)) for values in (kind.mean, kind.std))
@@ -148,14 +148,13 @@ def _classes(evidence: Evidence) -> list[str]:
 
 
 def _data(source: Source, evidence: Evidence) -> str:
-    content, protocol = source.network.content, source.recipe.get("data_type")
+    network, protocol = source.network, source.recipe.get("data_type")
     lines = ["## Data", "", f"- Trained on {_trained_on(source)}."]
     if licence := LICENCES.get(source.trained_on or protocol):
         lines.append(f"- {licence}" if source.trained_on else f"- Terms, if the images are those of {protocol}: {licence}")
-    if MODELS[source.network.model].pretrained_files:
+    if MODELS[network.model].pretrained_files:
         lines.append(f"- {_BACKBONES}")
-    if source.network.classes:
-        lines += [f"- SHA-256 of the {name} images: `{digest}`" for name, digest in content.get("fingerprints", {}).items()]
+    lines += [f"- SHA-256 of the {name} images: `{digest}`" for name, digest in network.fingerprints.items()]
     lines.append(f"- Leakage between the splits: {evidence.leakage}")
     return "\n".join(lines)
 
@@ -175,8 +174,7 @@ def _recipe(source: Source) -> str:
     if not source.recipe:
         return "## Training\n\nThe file does not say how it was trained."
     rows = "\n".join(f"{name}: {value}" for name, value in sorted(source.recipe.items()))
-    epoch = source.network.content.get("epoch")
-    return f"## Training\n\nAfter epoch {epoch}, with\n\n```\n{rows}\n```"
+    return f"## Training\n\nAfter epoch {source.network.epoch}, with\n\n```\n{rows}\n```"
 
 
 def _share(value: float, interval: list[float] | None) -> str:

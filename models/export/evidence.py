@@ -1,9 +1,9 @@
 """What the log folder has on record about a checkpoint: results of evaluations of these very bytes, and verdicts on leakage."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_preprocessing.common.files import read_json
 from models.export.source import Source
 
 LOG_ROOT = Path("log")
@@ -23,7 +23,7 @@ def find_evidence(source: Source) -> Evidence:
     """Read the log folder; what is no record of ours is passed over."""
     found, trained = [], ""
     for path in sorted(LOG_ROOT.glob("*/result.json")):
-        result, record = _read(path), _read(path.with_name("args.json"))
+        result, record = read_json(path), read_json(path.with_name("args.json"))
         if (
             result.get("sha256") != source.sha256
             or not {"accuracy", "macro_f1", "classes", "split", "calibration"} <= result.keys()
@@ -31,15 +31,6 @@ def find_evidence(source: Source) -> Evidence:
             continue
         data = Path(str(record.get("arguments", {}).get("data") or "drawn faces")).name
         found.append({**result, "data": data, "leakage": record.get("audit") or _NO_AUDIT})
-    run = source.network.content.get("run") if source.network.classes else None
-    if run:
-        trained = _read(LOG_ROOT / run / "args.json").get("audit") or ""
+    if source.network.run:
+        trained = read_json(LOG_ROOT / source.network.run / "args.json").get("audit") or ""
     return Evidence(tuple(sorted(found, key=lambda one: one["split"] != "test")), trained or _NO_AUDIT)
-
-
-def _read(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

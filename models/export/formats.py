@@ -54,13 +54,13 @@ def _forget_origins(graph) -> None:
             value.metadata_props.clear()
 
 
-def run_onnx(path: Path, threads: int | None = None) -> Run:
+def run_onnx(path: Path) -> Run:
     """The file in onnxruntime, on the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = threads or torch.get_num_threads()
+    options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return lambda images: session.run(None, {INPUT: images})[0]
 
@@ -100,7 +100,7 @@ def write_weights(path: Path, model: nn.Module, half: bool, metadata: dict[str, 
 def run_weights(path: Path, source: Source) -> Run:
     """The weights loaded into a new network, computed in float32."""
     tensors = read_untrusted(path)
-    model = create_model(source.network.model, source.network.num_outputs, **source.network.options)
+    model = create_model(source.network.model, source.network.num_outputs, **source.network.model_options)
     load_exact(model, {key: value.float() if value.dtype == torch.float16 else value for key, value in tensors.items()})
     return run_model(model.eval())
 

@@ -1,6 +1,5 @@
 """The checkpoint that is exported: its network, what its outputs are called, and all that the file's metadata says."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from data_preprocessing.common.files import file_digest
+from data_preprocessing.common.words import only_if
 from models.export.errors import ExportError
 from models.files.checkpoint_network import NetworkFile
 from models.files.published_files import LABEL_ORDERS, find_published
@@ -46,7 +47,7 @@ class Source:
 
     def metadata(self, output: str, takes_pixels: bool, precision: str) -> dict[str, str]:
         """What is written into the exported file, as text; JSON but for alignment, model, output and precision."""
-        kind, content = self.preparation.picture, self.network.content
+        kind, network = self.preparation.image, self.network
         fit = {"plain": "stretch to size × size", "pad": "scale the long side to size, pad with black"}
         steps = {
             "size": kind.size, "fit": fit.get(self.preparation.fit, self.preparation.fit),
@@ -59,13 +60,13 @@ class Source:
             "classes": self.classes,
             "input": {"name": "images", "type": "uint8" if takes_pixels else "float32", "shape": shape},
             "preprocessing": steps | {"inside": takes_pixels},
-            "model_options": self.network.options,
+            "model_options": network.model_options,
             "recipe": self.recipe,
-            "checkpoint": {"sha256": self.sha256, "epoch": content.get("epoch") if self.network.classes else None},
-            "data_fingerprints": content.get("fingerprints", {}) if self.network.classes else {},
+            "checkpoint": {"sha256": self.sha256, "epoch": None if network.is_foreign else network.epoch},
+            "data_fingerprints": network.fingerprints,
         }
         text = {name: json.dumps(value, ensure_ascii=False, default=str) for name, value in told.items()}
-        return {"model": self.network.model, "output": output, "precision": precision, "alignment": ALIGNMENT, **text}
+        return {"model": network.model, "output": output, "precision": precision, "alignment": ALIGNMENT, **text}
 
 
 def open_source(text: str, named: str | None) -> Source:
@@ -81,14 +82,12 @@ def open_source(text: str, named: str | None) -> Source:
     network, model = open_checkpoint(path)
     order = LABEL_ORDERS[published.data_type] if published else None
     classes, note = _classes(network, text, named, order)
-    head = network.options.get("head", "linear")
+    head = network.model_options.get("head", "linear")
     margin = f"head {head}: its plain logits (scale × cosine) are exported; the margin belongs to training alone"
-    notes = [note] * bool(note) + [margin] * (head != "linear")
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    notes = only_if(note, note) + only_if(head != "linear", margin)
     drawn = "synthetic" if network.args.get("data_type") == "synthetic" and not network.args.get("data") else None
     trained_on = published.data_type if published else drawn
-    return Source(text, network, model.eval(), preparation(network), classes, digest, tuple(notes), trained_on)
+    return Source(text, network, model.eval(), preparation(network), classes, file_digest(path), tuple(notes), trained_on)
 
 
 def _classes(network: NetworkFile, text: str, named: str | None, order: tuple[str, ...] | None) -> tuple[tuple[str, ...], str]:
@@ -106,7 +105,7 @@ def _classes(network: NetworkFile, text: str, named: str | None, order: tuple[st
 
 def example(source: Source, takes_pixels: bool) -> torch.Tensor:
     """A batch of two that the exported network takes."""
-    kind = source.preparation.picture
+    kind = source.preparation.image
     if takes_pixels:
         return torch.zeros(2, 100, 90, 3, dtype=torch.uint8)
     return torch.zeros(2, len(kind.mean), kind.size, kind.size)

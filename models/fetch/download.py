@@ -1,7 +1,6 @@
 """One file from Google Drive, whole and of the expected content, or not at all."""
 
 import contextlib
-import hashlib
 import json
 import re
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from data_preprocessing.common.errors import printable
-from data_preprocessing.common.files import reason, replacing
+from data_preprocessing.common.files import file_digest, reason, replacing
 from models.errors import WeightsError
 from models.fetch.content import check_content
 from models.files.published_files import PublishedFile
@@ -54,7 +53,7 @@ def verify(path: Path, file: PublishedFile) -> str:
 
     Raises WeightsError where its keys or shapes are not those of `file`, or its bytes not those recorded.
     """
-    found, digest = check_content(path, file), _digest(path)
+    found, digest = check_content(path, file), file_digest(path)
     records, known = _records(file), _records(file).get(file.path.name)
     if not known:
         records[file.path.name] = {"sha256": digest, "date": time.strftime("%Y-%m-%d")}
@@ -127,8 +126,3 @@ def _records(file: PublishedFile) -> dict:
         return {}
     except ValueError:
         raise FetchError(f"{file.path.parent / RECORD}: is no JSON; mend or remove it") from None
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,57 +1,46 @@
-"""What a checkpoint's file says of its network, ours or a published one; no code of the file runs.
-
-The format of ours is described in engine.checkpoints.format, which reads the rest of it.
-"""
+"""What a checkpoint's file says of its network, ours or a published one; no code of the file runs."""
 
 import re
-from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-
-from torch import Tensor
 
 from models import HEADS, MODELS
 from models.errors import WeightsError
+from models.files.checkpoint_content import FORMAT, VERSION, CheckpointContent
 from models.files.checksum import checksum
 from models.files.identify import MOST_OUTPUTS, identify
 from models.files.migrate import migrate
 from models.files.safe_load import read_untrusted
 from models.files.stand_ins import stand_ins
 from models.files.weights import require_finite
-from models.files.wording import is_text, readable
-from models.files.wrappers import Weights, find_weights, unwrapped
+from models.files.wording import is_name, readable
+from models.files.wrappers import find_weights, unwrapped
 
-FORMAT = "poster-reproduction"
-VERSION = 2
 DAMAGE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError)  # what garbled content raises
-_DICT = (dict, OrderedDict)
-_TYPES = {"model": (str,), "model_options": _DICT, "classes": (list,), "state_dict": _DICT, "args": _DICT}
-_LONGEST_NAME = 1024
 
 
-@dataclass(frozen=True)
-class NetworkFile:
-    """A checkpoint's network: arguments of `create_model`, weights, and what its outputs are called.
+@dataclass(kw_only=True)
+class NetworkFile(CheckpointContent):
+    """A checkpoint's network and all else that the file holds; of args no value is checked.
 
-    classes: None in a published file. args: settings of its run, {} in a published file; of their values nothing is
-    checked. channel_order: of a published file that in which its authors' code reads images. content: all that the file
-    holds, ours as the newest version holds it. weights: how a published one stores them.
+    classes: None in a published file. num_outputs: of the network. channel_order: in which a published file's authors' code
+    reads images. beside: what a published file holds beside its weights. told: how it stores them, as the end of a line.
     """
 
-    model: str
-    num_outputs: int
-    options: dict
-    classes: tuple[str, ...] | None
-    state_dict: dict[str, Tensor]
-    args: dict
-    content: dict
+    num_outputs: int = 0
     channel_order: str = "rgb"
-    weights: Weights | None = None
+    beside: dict = field(default_factory=dict)
+    told: str = ""
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the file comes from a published implementation, or holds bare weights."""
+        return self.classes is None
 
     @property
     def dead_keys(self) -> re.Pattern | None:
         """What its weights may hold beside the network's own: of a published file what was stored and never run."""
-        return MODELS[self.model].dead_keys if self.classes is None else None
+        return MODELS[self.model].dead_keys if self.is_foreign else None
 
 
 def read_network(path: Path) -> NetworkFile:
@@ -89,19 +78,16 @@ def _ours(content: dict) -> NetworkFile:
     if (version > 1 or "checksum" in content) and content.get("checksum") != checksum(content):
         raise WeightsError("damaged: its checksum does not match; use another copy")
     content = migrate(content)
-    _check(content)
-    classes, state = tuple(content["classes"]), content["state_dict"]
-    unwrapped(state)  # raises where it is none; its names stay, for a network of ours may hold all in a `model` or `net`
-    return NetworkFile(content["model"], len(classes), content["model_options"], classes, state, content["args"], content)
+    network = NetworkFile.from_file(content)
+    _check(network)
+    network.num_outputs = len(network.classes)
+    unwrapped(network.state_dict)  # raises where it is none; its names stay, for a network of ours may hold all in a `net`
+    return network
 
 
-def _check(content: dict) -> None:
-    """Raises WeightsError naming the first of the network's keys that lacks or holds what no checkpoint does."""
-    for name, kinds in _TYPES.items():
-        if name not in content:
-            raise WeightsError(f"damaged checkpoint: it lacks its {name}")
-        _require(type(content[name]) in kinds, f"{name} is a {type(content[name]).__name__}")
-    model, options, classes = content["model"], content["model_options"], content["classes"]
+def _check(network: NetworkFile) -> None:
+    """Raises WeightsError naming the first of the network's keys that holds what no checkpoint does."""
+    model, options, classes = network.model, network.model_options, network.classes
     if model not in MODELS:
         raise WeightsError(f"holds the unknown network {readable(model)!r}; known: {', '.join(MODELS)}")
     head = options.get("head", "linear")
@@ -109,8 +95,7 @@ def _check(content: dict) -> None:
         shown = repr(readable(head)) if type(head) is str else f"a {type(head).__name__}"
         raise WeightsError(f"holds the unknown head {shown}; known: {', '.join(HEADS)}")
     _require(set(options) <= set(MODELS[model].options), f"model_options are not {model}'s")
-    named = all(is_text(name, _LONGEST_NAME) and name for name in classes)
-    _require(2 <= len(classes) <= MOST_OUTPUTS and named, "classes are no list of 2 or more names")
+    _require(2 <= len(classes) <= MOST_OUTPUTS and all(map(is_name, classes)), "classes are no list of 2 or more names")
     _require(len(set(classes)) == len(classes), "classes are not all different")
 
 
@@ -123,5 +108,12 @@ def _published(content: dict) -> NetworkFile:
     """POSTER V2 and the study store state_dict, V1 and AdaFace model_state_dict, others bare weights or what they like."""
     weights = find_weights(content)
     model, identity = identify(weights.tensors)
-    found = model, identity.num_outputs, dict(identity.options)
-    return NetworkFile(*found, None, weights.tensors, {}, content, identity.channel_order, weights)
+    return NetworkFile(
+        model=model,
+        model_options=dict(identity.options),
+        state_dict=weights.tensors,
+        num_outputs=identity.num_outputs,
+        channel_order=identity.channel_order,
+        beside=content if weights.container else {},
+        told=weights.told,
+    )

@@ -10,34 +10,19 @@ import math
 import pickletools
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from itertools import islice
 
 from models.errors import WeightsError
 from models.files.wording import readable
 
-ITEM_SIZES = {
-    "torch.DoubleStorage": 8,
-    "torch.FloatStorage": 4,
-    "torch.HalfStorage": 2,
-    "torch.BFloat16Storage": 2,
-    "torch.LongStorage": 8,
-    "torch.IntStorage": 4,
-    "torch.ShortStorage": 2,
-    "torch.CharStorage": 1,
-    "torch.ByteStorage": 1,
-    "torch.BoolStorage": 1,
-}
-_TENSOR, _TENSOR_V2 = "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"
-_PARAMETER, _DICT, _BYTES = "torch._utils._rebuild_parameter", "collections.OrderedDict", "_codecs.encode"
-_COUNTER, _DEVICE = "collections.Counter", "torch.device"
-_DTYPES = ["float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"]
-_FUNCTIONS = {_TENSOR, _TENSOR_V2, _PARAMETER, _DICT, _BYTES, _COUNTER, _DEVICE}
-_GLOBALS = {*ITEM_SIZES, *(f"torch.{name}" for name in _DTYPES), *_FUNCTIONS}
-_DICTS = ("collections.defaultdict",)  # of the caller's functions, those that give a dict
-_OF_A_MODULE = {"_parameters", "_modules"}  # attributes of every torch.nn.Module
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_NUMBERS = {8: ("Double", "Long"), 4: ("Float", "Int"), 2: ("Half", "BFloat16", "Short"), 1: ("Char", "Byte", "Bool")}
+ITEM_SIZES = {f"torch.{number}Storage": size for size, numbers in _NUMBERS.items() for number in numbers}
+_DTYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _LITERALS = ("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINSTRING")
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_OF_A_MODULE = {"_parameters", "_modules"}  # attributes of every torch.nn.Module
 _MOST_INSTRUCTIONS, _MOST_DIMENSIONS, _MOST_KEY = 500_000, 16, 2**60
 REFUSED = "refused, not a file of weights; nothing of it was run"
 _WEIGHTS_ALONE = "where it was made, save the weights alone: torch.save(model.state_dict(), FILE)"
@@ -67,7 +52,7 @@ class Global:
 
 @dataclass(frozen=True)
 class Storage:
-    """A tensor's memory: what it is of, how many, where its bytes are."""
+    """A tensor's memory: what it is of, where its bytes are, how many items."""
 
     kind: str
     key: str
@@ -78,16 +63,11 @@ class Storage:
         return self.numel * ITEM_SIZES[self.kind]
 
 
-class Dict:
-    """Stands for a dict; its keys were looked at as they were set."""
+class Made(Enum):
+    """Stands for a value that torch would build: a dict, whose keys are looked at as they are set; a tensor; an instance of one
+    of the caller's inert classes, or a device."""
 
-
-class Tensor:
-    """Stands for a tensor."""
-
-
-class Instance:
-    """Stands for an instance of one of the caller's inert classes, or for a device."""
+    DICT, TENSOR, INSTANCE = range(3)
 
 
 class Scan:
@@ -97,12 +77,15 @@ class Scan:
     """
 
     def __init__(self, allowed: Collection[str], most_bytes: int):
-        self.allowed, self.most_bytes = allowed, most_bytes
+        self.most_bytes = most_bytes
         self.storages: dict[str, Storage] = {}
+        self._calls = dict.fromkeys(allowed, lambda *_: Made.INSTANCE) | _CALLS
+        self._calls |= dict.fromkeys(("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"), self._tensor)
+        self._names = {*self._calls, *ITEM_SIZES, *(f"torch.{name}" for name in _DTYPES)}
         self._left = _MOST_INSTRUCTIONS
 
     def play(self, stream) -> object:
-        """What the next pickle of `stream` holds, tensors and dicts as stand-ins. stream: with read and readline.
+        """What the next pickle of `stream` holds, tensors and dicts as members of Made. stream: with read and readline.
 
         Raises WeightsError, Refused where it holds what a file of weights does not.
         """
@@ -149,30 +132,27 @@ class Scan:
             self._stack.append(tuple(items))
         elif name in _TUPLES:
             stack[-_TUPLES[name] :] = [tuple(stack[-_TUPLES[name] :])]
-        elif name in ("EMPTY_TUPLE", "EMPTY_LIST", "EMPTY_DICT"):
-            stack.append({"EMPTY_TUPLE": tuple, "EMPTY_LIST": list, "EMPTY_DICT": Dict}[name]())
+        elif name in ("EMPTY_LIST", "EMPTY_DICT"):
+            stack.append([] if name == "EMPTY_LIST" else Made.DICT)
         elif name in ("APPEND", "APPENDS"):
             items = [stack.pop()] if name == "APPEND" else self._pop_mark()
-            _require(type(self._stack[-1]) is list)
             self._stack[-1].extend(items)
         elif name in ("SETITEM", "SETITEMS"):
             items = [stack.pop(-2), stack.pop()] if name == "SETITEM" else self._pop_mark()
-            _require(type(self._stack[-1]) is Dict and len(items) % 2 == 0 and all(map(_is_key, items[::2])))
+            _require(self._stack[-1] is Made.DICT and len(items) % 2 == 0 and all(map(_is_key, items[::2])))
         elif name == "GLOBAL":
             stack.append(self._global(argument))
         elif name == "BINPERSID":
-            stack[-1] = self._storage(stack[-1])
+            stack[-1] = self._storage(*stack[-1])
         elif name in ("REDUCE", "NEWOBJ"):
             arguments = stack.pop()
-            stack[-1] = self._call(stack[-1], arguments)
+            _require(type(arguments) is tuple)
+            stack[-1] = self._calls[stack[-1].name](*arguments)
         elif name == "BUILD":
             state = stack.pop()
-            _require(type(stack[-1]) in (Dict, Instance))
             # of a tuple of two, torch would take the second as attributes to be set
-            _require(type(state) is Dict or (type(state) is tuple and type(stack[-1]) is Instance and len(state) > 2))
-        elif name == "INST":
-            self._global(argument)
-            raise Refused()
+            of_instance = stack[-1] is Made.INSTANCE and type(state) is tuple and len(state) > 2
+            _require(of_instance or (state is Made.DICT and stack[-1] in (Made.DICT, Made.INSTANCE)))
         else:
             _require(name == "STOP" or (name == "PROTO" and argument == 2))
 
@@ -182,56 +162,54 @@ class Scan:
 
     def _global(self, argument: str) -> Global:
         name = argument.replace(" ", ".")
-        if argument.count(" ") == 1 and (name in _GLOBALS or name in self.allowed):
+        if argument.count(" ") == 1 and name in self._names:
             return Global(name)
-        name = readable(name.removeprefix("__builtin__.").removeprefix("builtins."))
-        raise Unknown(name)
+        raise Unknown(readable(name.removeprefix("__builtin__.").removeprefix("builtins.")))
 
-    def _storage(self, identity: object) -> Storage:
-        _require(type(identity) is tuple and len(identity) in (5, 6) and identity[5:] in ((), (None,)))
-        tag, kind, key, location, numel = identity[:5]
-        _require(type(kind) is Global and kind.name in ITEM_SIZES)
-        _require(all(type(text) is str for text in (tag, key, location)) and tag == "storage" and _is_count(numel))
+    def _storage(self, tag, kind, key, location, numel, view=None) -> Storage:
+        _require(tag == "storage" and kind.name in ITEM_SIZES and view is None)
+        _require(type(key) is str and type(location) is str and _is_count(numel))
         storage = Storage(kind.name, key, numel)
         _require(self.storages.setdefault(key, storage) == storage)
         return storage
 
-    def _call(self, function: object, arguments: object) -> object:
-        _require(type(function) is Global and type(arguments) is tuple)
-        if function.name in self.allowed:
-            return Dict() if function.name in _DICTS else Instance()
-        if function.name == _COUNTER:
-            _require(len(arguments) < 2 and all(type(counts) is Dict for counts in arguments))
-            return Dict()
-        if function.name == _DEVICE:
-            _require(1 <= len(arguments) <= 2 and type(arguments[0]) is str and all(map(_is_count, arguments[1:])))
-            return Instance()
-        if function.name == _DICT:
-            for pair in arguments[0] if arguments else []:  # as Python 2 wrote them
-                _require(type(pair) in (list, tuple) and len(pair) == 2 and _is_key(pair[0]))
-            _require(len(arguments) < 2 and all(type(pairs) is list for pairs in arguments))
-            return Dict()
-        if function.name == _BYTES:
-            _require(len(arguments) == 2 and all(type(text) is str for text in arguments) and arguments[1] == "latin1")
-            return b""
-        if function.name == _PARAMETER:
-            tensor, with_gradient, hooks = arguments
-            _require(type(tensor) is Tensor and type(with_gradient) is bool and type(hooks) is Dict)
-            return tensor
-        _require(function.name in (_TENSOR, _TENSOR_V2))
-        return self._tensor(*arguments)
-
-    def _tensor(self, storage, offset, size, stride, with_gradient=False, hooks=None) -> Tensor:
+    def _tensor(self, storage, offset, size, stride, with_gradient=False, hooks=None) -> Made:
         """A view of a storage, all of it inside: of another, torch would enlarge the storage."""
-        _require(type(storage) is Storage and _is_count(offset) and type(with_gradient) is bool)
-        _require(hooks is None or type(hooks) is Dict)
-        _require(type(size) is tuple and type(stride) is tuple and len(size) == len(stride) <= _MOST_DIMENSIONS)
-        _require(all(map(_is_count, size)) and all(map(_is_count, stride)))
+        _require(type(storage) is Storage and type(size) is tuple and type(stride) is tuple)
+        _require(type(with_gradient) is bool and hooks in (None, Made.DICT))
+        _require(len(size) == len(stride) <= _MOST_DIMENSIONS and all(map(_is_count, (offset, *size, *stride))))
         last = offset + sum((n - 1) * step for n, step in zip(size, stride))
         inside = last < storage.numel if all(size) else offset <= storage.numel
         if not inside or math.prod(n or 1 for n in size) * ITEM_SIZES[storage.kind] > self.most_bytes:
             raise Refused(f"damaged: a tensor of the shape {readable(str(size))} does not fit in its {storage.nbytes} bytes")
-        return Tensor()
+        return Made.TENSOR
+
+
+def _ordered_dict(pairs: object = None) -> Made:
+    _require(pairs is None or type(pairs) is list)
+    for pair in pairs or []:  # as Python 2 wrote them
+        _require(type(pair) in (list, tuple) and len(pair) == 2 and _is_key(pair[0]))
+    return Made.DICT
+
+
+def _counter(counts: object = Made.DICT) -> Made:
+    _require(counts is Made.DICT)
+    return Made.DICT
+
+
+def _encode(text: object, codec: object) -> bytes:
+    _require(type(text) is str and codec == "latin1")  # others take a time that grows with the square of the text
+    return b""
+
+
+def _device(kind: object, number: object = 0) -> Made:
+    _require(type(kind) is str and _is_count(number))
+    return Made.INSTANCE
+
+
+def _parameter(tensor: object, with_gradient: object, hooks: object) -> Made:
+    _require(tensor is Made.TENSOR and type(with_gradient) is bool and hooks is Made.DICT)
+    return tensor
 
 
 def _require(condition: bool) -> None:
@@ -246,3 +224,13 @@ def _is_key(value: object) -> bool:
 
 def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value < 2**48
+
+
+_CALLS = {  # functions that weights need -> what looks at their arguments, and stands for what they give
+    "collections.OrderedDict": _ordered_dict,
+    "collections.defaultdict": lambda *_: Made.DICT,
+    "collections.Counter": _counter,
+    "torch.device": _device,
+    "_codecs.encode": _encode,
+    "torch._utils._rebuild_parameter": _parameter,
+}

@@ -19,7 +19,7 @@ from typing import BinaryIO
 import torch
 from torch import Tensor, nn
 
-from models.errors import WeightsError
+from models.errors import WeightsError, damaged
 from models.files.other_files import BEGINNING, about_archive, require_no_other
 from models.files.pickle_scan import REFUSED, Refused, Scan
 from models.files.safetensors import is_safetensors, read_safetensors
@@ -58,7 +58,7 @@ def read_untrusted(path: Path | str, allowed: Sequence[tuple[object, str]] = ())
         raise WeightsError(REFUSED) from None
     except Exception as error:  # torch and zipfile end in many kinds
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise WeightsError(f"truncated or damaged ({readable(reason, 120)}); use another copy") from None
+        raise damaged(readable(reason, 120)) from None
     _check_content(content, tuple(kind for kind, _ in allowed if isinstance(kind, type)), _MOST_EXPANDED * size)
     return content
 
@@ -66,7 +66,7 @@ def read_untrusted(path: Path | str, allowed: Sequence[tuple[object, str]] = ())
 def _beginning(file: BinaryIO, size: int) -> bytes:
     """How the file begins. Raises WeightsError where it is known to be something else than weights."""
     if not size:
-        raise _damaged("it is empty")
+        raise damaged("it is empty")
     file.seek(0)
     start = file.read(BEGINNING)
     require_no_other(start)
@@ -80,10 +80,6 @@ def _read_pickled(file: BinaryIO, size: int, start: bytes, allowed: Sequence[tup
     file.seek(0)
     with torch.serialization.safe_globals(list(allowed)):
         return torch.load(file, map_location="cpu", weights_only=True)
-
-
-def _damaged(reason: str) -> WeightsError:
-    return WeightsError(f"truncated or damaged ({reason}); use another copy")
 
 
 def _check_zip(file: BinaryIO, size: int, scan: Scan) -> None:
@@ -107,7 +103,7 @@ def _check_zip(file: BinaryIO, size: int, scan: Scan) -> None:
     for storage in scan.storages.values():
         entry = entries.get(f"{root}/data/{storage.key}")
         if entry is None or entry.file_size != storage.nbytes:
-            raise _damaged(f"the tensor data {readable(storage.key, 20)!r} are missing or of another size")
+            raise damaged(f"the tensor data {readable(storage.key, 20)!r} are missing or of another size")
 
 
 def _check_zip_end(file: BinaryIO, size: int) -> None:
@@ -117,45 +113,34 @@ def _check_zip_end(file: BinaryIO, size: int) -> None:
     end = file.read().rjust(tail, b"\0")
     last = _END.unpack_from(end, tail - _END.size)
     if last[0] != b"PK\x05\x06" or last[7]:
-        raise _damaged("its end is missing")
+        raise damaged("its end is missing")
     length, start, expected = last[5], last[6], size - _END.size
     locator = _LOCATOR64.unpack_from(end, _END64.size)
     if locator[0] == b"PK\x06\x07":
         wide, expected = _END64.unpack_from(end), size - tail
         length, start = wide[8], wide[9]
         if wide[0] != b"PK\x06\x06" or locator[2] != expected:
-            raise _damaged("its end is garbled")
+            raise damaged("its end is garbled")
     if start + length != expected or length > _MOST_DIRECTORY:
-        raise _damaged("its table of contents is not where it should be")
+        raise damaged("its table of contents is not where it should be")
 
 
 def _check_entries(entries: list[zipfile.ZipInfo], root: str, size: int) -> None:
     names = {info.filename.lower() for info in entries}  # torch's reader does not tell A from a
     if len(names) < len(entries) or sum(info.file_size for info in entries) > size:
-        raise _damaged("its parts overlap")
+        raise damaged("its parts overlap")
     for info in entries:
         if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
             raise WeightsError("refused, its parts are compressed, which torch never does; unpack it first")
         if info.flag_bits & ~_PLAIN_FLAGS or info.extra or info.orig_filename != info.filename:
-            raise _damaged("its table of contents is garbled")
+            raise damaged("its table of contents is garbled")
         if not info.filename.isascii() or not info.filename.startswith(f"{root}/"):
             raise WeightsError(about_archive([entry.filename for entry in entries]))
 
 
-class _Bounded:
-    """A file whose read asks for no more memory than is left to read."""
-
-    def __init__(self, file: BinaryIO, size: int):
-        self.file, self.size = file, size
-        self.readline, self.tell = file.readline, file.tell
-
-    def read(self, count: int) -> bytes:
-        return self.file.read(min(count, self.size - self.file.tell()))
-
-
 def _check_legacy(file: BinaryIO, size: int, scan: Scan) -> None:
     """The format before torch 1.6: five pickles, then each storage behind its length."""
-    stream = _Bounded(file, size)
+    stream = io.BytesIO(file.read())  # whose read makes room for no more than is left
     start = scan.play(stream), scan.play(stream)
     if start != (_MAGIC, _PROTOCOL):
         raise Refused()
@@ -165,12 +150,12 @@ def _check_legacy(file: BinaryIO, size: int, scan: Scan) -> None:
     if type(keys) is not list or any(type(key) is not str for key in keys):
         raise Refused()
     if len(keys) != len(scan.storages) or set(keys) != set(scan.storages):
-        raise _damaged("it lists other tensor data than it uses")
+        raise damaged("it lists other tensor data than it uses")
     for key in keys:
         storage = scan.storages[key]
-        if file.read(8) != storage.numel.to_bytes(8, "little") or storage.nbytes > size - file.tell():
-            raise _damaged("tensor data are missing")
-        file.seek(storage.nbytes, os.SEEK_CUR)
+        if stream.read(8) != storage.numel.to_bytes(8, "little") or storage.nbytes > size - stream.tell():
+            raise damaged("tensor data are missing")
+        stream.seek(storage.nbytes, os.SEEK_CUR)
 
 
 def _check_content(content: object, kinds: tuple[type, ...], most_bytes: int) -> None:

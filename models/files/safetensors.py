@@ -11,7 +11,7 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
-from models.errors import WeightsError
+from models.errors import WeightsError, damaged
 from models.files.wording import readable
 
 DTYPES = {
@@ -51,10 +51,10 @@ def read_safetensors(file: BinaryIO, size: int) -> dict[str, Tensor]:
     for begin, end, _, _, name in places:
         if begin != at:
             how = "overlap with others" if begin < at else "do not follow the former"
-            raise _damaged(f"the data of {readable(name)} {how}")
+            raise damaged(f"the data of {readable(name)} {how}")
         at = end
     if at != size - start:
-        raise _damaged(f"{size - start} bytes of data where its header says {at}")
+        raise damaged(f"{size - start} bytes of data where its header says {at}")
     file.seek(start)
     tensors = {name: _read(file, begin, end, dtype, shape, name) for begin, end, dtype, shape, name in places}
     return {name: tensors[name] for name in header}
@@ -65,15 +65,15 @@ def _header(file: BinaryIO, size: int) -> tuple[dict, int]:
     file.seek(0)
     length = int.from_bytes(file.read(_LENGTH), "little")
     if length > size - _LENGTH:
-        raise _damaged("it ends within its header")
+        raise damaged("it ends within its header")
     if length > _MOST_HEADER:
         raise WeightsError(f"refused, its header of {length / 1e6:,.0f} MB is longer than any network's here")
     try:
         header = json.loads(file.read(length), object_pairs_hook=_unlike, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise _damaged("its header is no JSON") from None
+        raise damaged("its header is no JSON") from None
     if not isinstance(header, dict):
-        raise _damaged("its header is no table of tensors")
+        raise damaged("its header is no table of tensors")
     header.pop(METADATA, None)
     return header, _LENGTH + length
 
@@ -93,19 +93,19 @@ def _no_constant(text: str) -> None:
 def _place(name: str, entry: object, most: int) -> tuple[int, int, torch.dtype, tuple[int, ...]]:
     """Begin and end of a tensor in the data, its type and shape. most: bytes of all data."""
     if not isinstance(entry, dict) or entry.keys() != _FIELDS:
-        raise _damaged(f"the header's entry {readable(name)} is none of a tensor")
+        raise damaged(f"the header's entry {readable(name)} is none of a tensor")
     kind, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if type(kind) is not str or kind not in DTYPES:
         shown = readable(kind, 20) if type(kind) is str else type(kind).__name__
         raise WeightsError(f"its tensor {readable(name)} is of the type {shown}, none of {', '.join(DTYPES)}")
     if not _are_counts(shape) or len(shape) > _MOST_DIMENSIONS:
-        raise _damaged(f"the shape of {readable(name)} is none")
+        raise damaged(f"the shape of {readable(name)} is none")
     if not _are_counts(offsets) or len(offsets) != 2 or not offsets[0] <= offsets[1] <= most:
-        raise _damaged(f"the data of {readable(name)} are not in the file")
+        raise damaged(f"the data of {readable(name)} are not in the file")
     dtype = DTYPES[kind]
     if math.prod(shape) * dtype.itemsize != offsets[1] - offsets[0] or math.prod(n or 1 for n in shape) >= _MOST_SIZE:
         held = offsets[1] - offsets[0]
-        raise _damaged(f"the shape {readable(str(shape))} of {readable(name)} is not that of its {held} bytes")
+        raise damaged(f"the shape {readable(str(shape))} of {readable(name)} is not that of its {held} bytes")
     return *offsets, dtype, tuple(shape)
 
 
@@ -119,11 +119,7 @@ def _read(file: BinaryIO, begin: int, end: int, dtype: torch.dtype, shape: tuple
         return torch.zeros(shape, dtype=dtype)
     data = bytearray(end - begin)
     if file.readinto(data) != len(data):
-        raise _damaged("tensor data are missing")
+        raise damaged("tensor data are missing")
     if dtype is torch.bool and max(data) > 1:
-        raise _damaged(f"{readable(name)} holds what is neither true nor false")
+        raise damaged(f"{readable(name)} holds what is neither true nor false")
     return torch.frombuffer(data, dtype=dtype).reshape(shape)
-
-
-def _damaged(reason: str) -> WeightsError:
-    return WeightsError(f"truncated or damaged ({reason}); use another copy")

@@ -11,10 +11,11 @@ _KINDS = ("f2", "f4", "f8", "i4", "i8")
 LOSS_SCALE = 30  # the published recorders store losses times 30, for their plot
 
 
-# what a training script's settings are kept in, by module; pathlib's classes moved in Python 3.13
+# the recorders, and what a training script's settings are kept in, by module; pathlib's classes moved in Python 3.13
 _PATHS = ("Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath")
 _TYPES = ("bool", "dict", "float", "int", "list", "str", "tuple")
 _INERT = {
+    "__main__": ("RecorderMeter", "RecorderMeter1"),
     "argparse": ("Namespace",),
     "types": ("SimpleNamespace",),
     "datetime": ("date", "datetime", "time", "timedelta"),
@@ -25,12 +26,9 @@ _INERT = {
 }
 
 
-class Recorder:
-    """Stand-in for the published recorders: keeps the attributes that the file sets, and has no behaviour."""
-
-
 class Inert:
-    """Stand-in for a setting that is no plain value: keeps the attributes that the file sets, and has no behaviour."""
+    """Stand-in for a published recorder, and for a setting that is no plain value: keeps the attributes that the file sets, and
+    has no behaviour."""
 
     def __new__(cls, *_):
         return super().__new__(cls)
@@ -93,8 +91,7 @@ def _default_dict(*_) -> dict:
 
 def stand_ins() -> list[tuple[object, str]]:
     """Pairs for torch.serialization.safe_globals: what a name in a pickle stands for here."""
-    pairs = [(Recorder, f"__main__.{name}") for name in ("RecorderMeter", "RecorderMeter1")]
-    pairs += [(Inert, f"{module}.{name}") for module, names in _INERT.items() for name in names]
+    pairs = [(Inert, f"{module}.{name}") for module, names in _INERT.items() for name in names]
     pairs += [(_default_dict, "collections.defaultdict")]
     pairs += [(ForeignArray, "numpy.ndarray"), (ForeignDtype, "numpy.dtype")]
     for package in ("numpy.core", "numpy._core"):  # numpy 2 renamed the package

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from data_preprocessing.common.words import only_if
 from models.errors import WeightsError
 from models.files.wording import readable, some
 
@@ -36,8 +37,8 @@ class Weights:
         """What was taken and what was not, as the end of a line; "" for bare weights by their own names."""
         parts = []
         if self.container or self.prefix:
-            taken = [f"from its {self.container!r}"] * bool(self.container)
-            parts.append(", ".join(taken + [f"without the prefix {readable(self.prefix)!r}"] * bool(self.prefix)))
+            taken = only_if(self.container, f"from its {self.container!r}")
+            parts.append(", ".join(taken + only_if(self.prefix, f"without the prefix {readable(self.prefix)!r}")))
         if self.left_out:
             parts.append(f"{len(self.left_out)} left out that lie beside the network: {some(list(self.left_out))}")
         if self.others:

@@ -8,7 +8,7 @@ face.evoLVe; the POSTERs use only the first three of its four stages (Zheng et a
 from torch import Tensor, nn
 
 from models.cpu.recompute import chain
-from models.parts.layers import PReLU
+from models.parts.layers import Conv3x3, PReLU
 
 # (in channels, out channels, blocks) of the three stages; the first block of each has stride 2
 STAGES = ((64, 64, 3), (64, 128, 4), (128, 256, 14))
@@ -31,9 +31,9 @@ class Bottleneck(nn.Module):
             self.shortcut_layer = None
         self.res_layer = nn.Sequential(
             nn.BatchNorm2d(in_channels),
-            nn.Conv2d(in_channels, out_channels, 3, 1, 1, bias=False),
+            Conv3x3(in_channels, out_channels),
             PReLU(out_channels),
-            nn.Conv2d(out_channels, out_channels, 3, stride, 1, bias=False),
+            Conv3x3(out_channels, out_channels, stride),
             nn.BatchNorm2d(out_channels),
         )
 

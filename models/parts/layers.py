@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.cpu import kernels
+from models.cpu.convolution import convolution
 from models.cpu.recompute import chain
 
 
@@ -13,6 +14,16 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         return kernels.linear(x, self.weight, self.bias)
+
+
+class Conv3x3(nn.Conv2d):
+    """torch.nn.Conv2d of kernel 3 and padding 1 with the machine's faster float32 kernels, see `models.cpu.convolution`."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1, bias: bool = False):
+        super().__init__(in_channels, out_channels, 3, stride, 1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return convolution(x, self.weight, self.bias, self.stride[0])
 
 
 class PReLU(nn.PReLU):

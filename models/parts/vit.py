@@ -61,19 +61,20 @@ class Block(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
+_NUM_HEADS = 8
+
+
 class VisionTransformer(nn.Module):
     """Two blocks over class token and fused tokens, SE gate, head: (B, num_tokens, dim) -> logits (B, num_classes).
 
     make_head: width of the embedding -> the head, see `models.parts.heads`.
     """
 
-    def __init__(
-        self, num_tokens: int, make_head: Callable[[int], nn.Module], dim: int = 768, depth: int = 2, num_heads: int = 8
-    ):
+    def __init__(self, num_tokens: int, make_head: Callable[[int], nn.Module], dim: int = 768):
         super().__init__()
         self.cls_token = nn.Parameter(torch.empty(1, 1, dim))
         self.pos_embed = nn.Parameter(torch.empty(1, num_tokens + 1, dim))
-        self.blocks = nn.Sequential(*(Block(dim, num_heads) for _ in range(depth)))
+        self.blocks = nn.Sequential(*(Block(dim, _NUM_HEADS) for _ in range(2)))
         self.norm = nn.LayerNorm(dim, eps=1e-6)
         self.se_block = SEGate(dim)
         self.head = make_head(dim)

@@ -61,16 +61,19 @@ class WindowCrossAttention(nn.Module):
         return self.proj(out.transpose(1, 2).reshape(B, N, C))
 
 
+_LAYER_SCALE = 1e-5  # of γ1 and γ2 at the start
+
+
 class FeedForward(nn.Module):
     """Layer-scaled residual and MLP after the cross-attention: (B, N, dim), (B, N, dim) -> (B, N, dim).
 
     x = shortcut + DropPath(γ1 · attention); x + DropPath(γ2 · MLP(LayerNorm(x))), as the published code computes it.
     """
 
-    def __init__(self, dim: int, drop_path: float, layer_scale: float = 1e-5):
+    def __init__(self, dim: int, drop_path: float):
         super().__init__()
-        self.gamma1 = nn.Parameter(layer_scale * torch.ones(dim))
-        self.gamma2 = nn.Parameter(layer_scale * torch.ones(dim))
+        self.gamma1 = nn.Parameter(_LAYER_SCALE * torch.ones(dim))
+        self.gamma2 = nn.Parameter(_LAYER_SCALE * torch.ones(dim))
         self.drop_path = DropPath(drop_path)
         self.norm = nn.LayerNorm(dim)
         self.mlp = Mlp(dim, ratio=4)

@@ -1,4 +1,4 @@
-"""Records of runs and the table that is made of them; the one in docs/reproduction must be up to date."""
+"""Records of runs and the table that is made of them; those in docs/results.md must be up to date."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from main import get_args_parser
 from tests.engine.compare.compare_runs import answers, change_json, write_run
 
 
-def test_the_table_of_reproduction_md_is_that_of_the_records():
+def test_the_tables_of_the_results_page_are_those_of_the_records():
     assert results_table.main(["--check"]) == 0
 
 
@@ -24,7 +24,7 @@ def test_no_record_names_a_machine_or_a_folder_of_one():
     for path in files:
         text = path.read_text(encoding="utf-8")
         assert not re.search(r'(^|[",])(/|[A-Z]:\\)', text, re.MULTILINE) and '"host"' not in text, path
-        assert path.stat().st_size < 110_000
+        assert path.stat().st_size < recording.MOST_DECISIONS
 
 
 @pytest.mark.parametrize("folder", sorted(recording.RECORDS.iterdir()), ids=lambda folder: folder.name)
@@ -60,8 +60,8 @@ def records(tmp_path, monkeypatch):
     """An empty place for records, beside a document with the two markers."""
     monkeypatch.setattr(recording, "RECORDS", tmp_path / "records")
     monkeypatch.setattr(results_table, "RECORDS", tmp_path / "records")
-    monkeypatch.setattr(results_table, "DOCUMENT", tmp_path / "REPRODUCTION.md")
-    (tmp_path / "REPRODUCTION.md").write_text(f"before\n{results_table.BEGIN}\nold\n{results_table.END}\nafter\n")
+    monkeypatch.setattr(results_table, "DOCUMENT", tmp_path / "results.md")
+    (tmp_path / "results.md").write_text(f"before\n{results_table.BEGIN}\nold\n{results_table.END}\nafter\n")
     return tmp_path / "records"
 
 
@@ -88,11 +88,11 @@ def test_a_run_is_recorded_without_paths_and_comes_into_the_table(records, tmp_p
     assert results_table.main(["--check"]) == 1
     assert "is not that of the records" in capsys.readouterr().err
     assert results_table.main([]) == 0 and results_table.main(["--check"]) == 0
-    document = (tmp_path / "REPRODUCTION.md").read_text()
+    document = (tmp_path / "results.md").read_text()
     assert document.startswith("before\n") and document.endswith("\nafter\n") and "old" not in document
     result = json.loads((records / "r_seed0/result.json").read_text())
-    link = "[r_seed0](../../benchmarks/records/r_seed0/result.json)"
-    assert f"{link} | FACES, 60 of test | - | 2 | {100 * result['accuracy']:.2f} %" in document
+    link = "[r_seed0](../benchmarks/records/r_seed0/result.json)"
+    assert "\n## FACES\n" in document and f"{link} | 60 of test | - | 2 | {100 * result['accuracy']:.2f} %" in document
     assert "| *r*: mean, deviation (95 %) of these 2 |" in document and "--seeds 0,1\n" in document
     change_json(records / "r_seed0/result.json", balanced_accuracy=0.0123)
     (records / "r_seed0/predictions.csv").unlink()
@@ -107,11 +107,32 @@ def test_records_can_be_compared_with_the_runs_themselves(records, tmp_path, cap
     assert "## Over seeds" in capsys.readouterr().out
 
 
-def test_large_predictions_are_left_out(records, tmp_path, monkeypatch):
+def test_of_many_images_the_decisions_are_kept_and_of_very_many_nothing(records, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(recording, "MOST_PREDICTIONS", 1000)
-    write_run(tmp_path / "log/a", *answers(0), **full(0))
-    assert recording.main([str(tmp_path / "log/a")]) == 0
-    assert not (records / "a/predictions.csv").exists() and results_table.main([]) == 0
+    for seed, name in enumerate("ab"):
+        write_run(tmp_path / f"log/{name}", *answers(seed), **full(seed))
+        assert recording.main([str(tmp_path / f"log/{name}")]) == 0
+    assert (records / "a/predictions.csv").read_text().startswith("path,true,predicted\nanger/0.png,anger,")
+    assert compare([str(records / "a"), str(records / "b")]) == 0
+    monkeypatch.setattr(recording, "MOST_DECISIONS", 1000)
+    assert recording.main([str(tmp_path / "log/a"), "--name", "c"]) == 0
+    assert not (records / "c/predictions.csv").exists() and results_table.main([]) == 0
+
+
+def test_configurations_of_one_data_set_are_tested_against_each_other(records, tmp_path):
+    for name, seeds, lr in (("slow", (0, 1), 1e-3), ("fast", (1, 2), 5e-3), ("elsewhere", (0, 1), 1e-3)):
+        for seed in seeds:
+            settings = full(seed) | {"lr": lr} | ({"data": "/private/others"} if name == "elsewhere" else {})
+            write_run(tmp_path / f"log/{name}_seed{seed}", *answers(seed + int(lr * 1e4)), **settings)
+            (tmp_path / f"log/{name}_seed{seed}/timing.csv").write_text(
+                "epoch,seconds,train_pictures_per_s,peak_memory_mib,peak_gpu_memory_mib\n1,60.0,9.0,9.0,\n2,65.0,9.0,9.0,\n"
+            )
+            assert recording.main([str(tmp_path / f"log/{name}_seed{seed}")]) == 0
+    assert results_table.main([]) == 0
+    document = (tmp_path / "results.md").read_text()
+    assert document.count("| first | second |") == 1 and "| 2 min 5 s | cpu |" in document
+    row = next(line for line in document.splitlines() if line.startswith("| fast | slow |"))
+    assert re.fullmatch(r"\| fast \| slow \| [+-]\d+\.\d\d \([+-][\d.]+ to [+-][\d.]+\) \| [\d.e-]+ \| [\d.e-]+ \|", row)
 
 
 def test_what_cannot_be_recorded_is_refused(records, tmp_path, capsys):
@@ -131,6 +152,6 @@ def test_what_cannot_be_recorded_is_refused(records, tmp_path, capsys):
     assert "no known model" in refused(odd)
     assert recording.main([run]) == 0
     assert "benchmarks/records/a: exists" in refused(run)
-    (records.parent / "REPRODUCTION.md").write_text("no markers")
+    (records.parent / "results.md").write_text("no markers")
     assert "needs the lines" in refused(main=results_table.main)
     shutil.rmtree(records)

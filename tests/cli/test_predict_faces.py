@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_preprocessing.common.files import read_json
 from data_preprocessing.faces import FINDERS
 from data_preprocessing.faces.finders import Packaged
-from engine.run_folder.layout import read_json
 from models import load_model, predict
 from tests.face_runs import CLASSES, expected, predicted, values
 from tests.fake_faces import marked, some_faces

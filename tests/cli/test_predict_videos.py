@@ -124,9 +124,7 @@ def test_a_moving_gif_is_a_video_and_a_size_that_changes_is_told(tmp_path, capsy
     (tmp_path / "b.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
     status, rows = predicted(tmp_path / "size", tmp_path / "b.ts", flags=("--draw",))
     out = capsys.readouterr().out
-    assert (
-        status == 0 and out.count("the frames' size changes from 64×48 to 96×64; boxes are in pixels of their frames") == 1
-    )
+    assert status == 0 and out.count("the frames' size changes from 64×48 to 96×64; boxes are in pixels of their frames") == 1
 
 
 def test_a_video_with_alpha_is_read_over_black(tmp_path):

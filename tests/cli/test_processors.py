@@ -22,8 +22,8 @@ PROCESSORS = [
     {"ATEN_CPU_CAPABILITY": "default"},
     {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
 ]
-UNITS = ("models/cpu/test_kernels.py", "models/cpu/test_cpu_operators.py", "models/test_inference.py",
-         "engine/test_precision.py", "engine/training/test_sam.py")  # fmt: skip
+UNITS = ("models/cpu/test_kernels.py", "models/cpu/test_convolution.py", "models/cpu/test_cpu_operators.py",
+         "models/test_inference.py", "engine/test_precision.py", "engine/training/test_sam.py")  # fmt: skip
 HELD = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS")
 
 

@@ -39,9 +39,18 @@ class Forked:
         self._zygote = subprocess.Popen(command, cwd=ROOT, env=_ENVIRONMENT, **pipes)
         self._zygote.stdout.readline()
 
-    def start(self, argv: list[str], cwd: Path, output: Path, errors: Path, limits: dict[str, int] | None = None) -> "Process":
-        """As Fresh.start; limits as zygote.py has them."""
-        request = dict(argv=argv, cwd=str(cwd), output=str(output), errors=str(errors), limits=limits or {})
+    def start(
+        self,
+        argv: list[str],
+        cwd: Path,
+        output: Path,
+        errors: Path,
+        limits: dict[str, int] | None = None,
+        variables: dict[str, str] | None = None,
+    ) -> "Process":
+        """As Fresh.start; limits and variables as zygote.py has them."""
+        request = dict(argv=argv, cwd=str(cwd), output=str(output), errors=str(errors))
+        request |= dict(limits=limits or {}, variables=variables or {})
         pid = self._ask(request)
         return Process(pid, lambda: self._ask({"wait": pid}))
 

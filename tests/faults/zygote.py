@@ -2,9 +2,10 @@
 
     python -m tests.faults.zygote
 
-Says 0 when it is ready, then reads a JSON object a line. {"argv", "cwd", "output", "errors", "limits"} starts
-`main.py argv` there, in a session of its own, its output in those files, under those limits ({"RLIMIT_FSIZE": bytes});
-answered by its process id. {"wait": id} waits for its end; answered by its exit status, negative for a signal.
+Says 0 when it is ready, then reads a JSON object a line. {"argv", "cwd", "output", "errors", "limits", "variables"} starts
+`main.py argv` there, in a session of its own, its output in those files, under those limits ({"RLIMIT_FSIZE": bytes})
+and with those environment variables; answered by its process id. {"wait": id} waits for its end; answered by its exit status,
+negative for a signal.
 """
 
 import gc
@@ -18,10 +19,11 @@ import engine.commands.train  # noqa: F401, what takes the seconds
 import main
 
 
-def become(argv: list[str], cwd: str, output: str, errors: str, limits: dict[str, int]) -> None:
+def become(argv: list[str], cwd: str, output: str, errors: str, limits: dict[str, int], variables: dict[str, str]) -> None:
     """Make of this process one that the shell has started as `python main.py argv`."""
     os.setsid()
     os.chdir(cwd)
+    os.environ.update(variables)
     for path, descriptor in ((os.devnull, 0), (output, 1), (errors, 2)):
         opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         os.dup2(opened, descriptor)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engine.training.optimizers import create_optimizer, parameter_groups
 from models import create_model
-from models.files.checkpoint_network import FORMAT, VERSION
+from models.files.checkpoint_content import FORMAT, VERSION
 from models.files.checksum import checksum
 
 CLASSES = ["anger", "happiness", "슬픔"]

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from engine.checkpoints.writing import save_checkpoint
 from models import create_model
+from models.files.checkpoint_content import CheckpointContent
 from models.parts.heads import create_head
 from tests.reproduction.cli_runs import run, table
 
@@ -38,11 +39,10 @@ def test_the_same_head_looks_worse_with_labels_than_without():
 
 
 def test_our_predictions_do_not_know_the_labels(work):
-    content = dict(
-        run="r", model="poster_v1_small", model_options={"head": "adaface"}, classes=["anger", "happiness", "surprise"],
-        state_dict=create_model("poster_v1_small", 3, head="adaface").state_dict(), optimizer=None, epoch=1, best=None,
-        history=[], rng=None, args={}, fingerprints={},
-    )  # fmt: skip
+    content = CheckpointContent(
+        model="poster_v1_small", model_options={"head": "adaface"}, classes=("anger", "happiness", "surprise"),
+        state_dict=create_model("poster_v1_small", 3, head="adaface").state_dict(), epoch=1,
+    ).to_file()  # fmt: skip
     save_checkpoint(Path("adaface.pth"), content)
     names = content["classes"]
     for name, other in zip(names, names[1:] + names[:1]):

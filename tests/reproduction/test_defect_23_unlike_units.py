@@ -29,7 +29,8 @@ def operations(name: str) -> int:
     shape = (1, 1, 48, 48) if name.startswith("deep") else (1, 3, 224, 224)
     # the counter knows PyTorch's own matrix products, not the fused attention kernel, not oneDNN's by its own name
     plain = mock.patch("models.cpu.kernels.prefers_onednn", return_value=False)
-    with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH), plain:
+    direct = mock.patch("models.cpu.convolution.prefers_own", return_value=False)
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH), plain, direct:
         model(torch.zeros(shape))
     return counter.get_total_flops()
 

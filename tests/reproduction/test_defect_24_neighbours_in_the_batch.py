@@ -8,6 +8,7 @@ import torch
 
 from engine.checkpoints.writing import save_checkpoint
 from models import create_model
+from models.files.checkpoint_content import CheckpointContent
 from models.parts.heads import create_head
 from tests.reproduction.cli_runs import run, table
 
@@ -32,12 +33,11 @@ def test_our_logits_without_labels_do_not_depend_on_the_batch():
     assert head(z[:1], torch.tensor([0])).isfinite().all()
 
 
-def test_our_evaluation_gives_each_picture_the_same_answer_in_any_batch(work):
-    content = dict(
-        run="r", model="poster_v1_small", model_options={"head": "adaface"}, classes=["anger", "happiness", "surprise"],
-        state_dict=create_model("poster_v1_small", 3, head="adaface").state_dict(), optimizer=None, epoch=1, best=None,
-        history=[], rng=None, args={}, fingerprints={},
-    )  # fmt: skip
+def test_our_evaluation_gives_each_image_the_same_answer_in_any_batch(work):
+    content = CheckpointContent(
+        model="poster_v1_small", model_options={"head": "adaface"}, classes=("anger", "happiness", "surprise"),
+        state_dict=create_model("poster_v1_small", 3, head="adaface").state_dict(), epoch=1,
+    ).to_file()  # fmt: skip
     save_checkpoint(Path("neighbours.pth"), content)
     rows = {}
     for size in (1, 3):

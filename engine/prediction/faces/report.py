@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from data_preprocessing.common.errors import printable
-from data_preprocessing.common.words import first_of
+from data_preprocessing.common.words import first_of, only_if
 from engine.prediction.faces.rows import FaceRow
 from models.faces import Crop
 
@@ -62,8 +62,8 @@ class VideoSummary:
             mean = track.total / track.frames
             best = int(mean.argmax())
             told.append(f"{number} ({track.first:.1f}–{track.last:.1f} s) {printable(classes[best])} {mean[best]:.3f}")
-        tracks = f"{self.tracks} track{'s' * (self.tracks != 1)}: {', '.join(told)}"
-        more = f" and {self.tracks - len(shown)} more" * (self.tracks > len(shown))
+        tracks = f"{self.tracks} track{'s' if self.tracks != 1 else ''}: {', '.join(told)}"
+        more = f" and {self.tracks - len(shown)} more" if self.tracks > len(shown) else ""
         return f"{begin}, faces in {self.with_faces}; {tracks}{more}"
 
 
@@ -103,7 +103,7 @@ class FaceReport:
             self.without_face.append(path)
             return f"{path}: no face found"
         told = [f"{row.face} {printable(self.classes[row.best])} {row.probabilities[row.best]:.3f}" for row in rows]
-        return f"{path}: {len(rows)} face{'s' * (len(rows) != 1)}: {first_of(told, _SHOWN)}"
+        return f"{path}: {len(rows)} face{'s' if len(rows) != 1 else ''}: {first_of(told, _SHOWN)}"
 
     def video(self, summary: VideoSummary, problem: str) -> str:
         """Count a video that has ended; returns its line. problem: why not all of it was had."""
@@ -124,9 +124,9 @@ class FaceReport:
     def about_all(self, seconds: float, is_drawn: bool) -> list[str]:
         """The last lines: what was found where, where nothing was, and what could not be read."""
         seen = self.photographs - len(self.without_face)
-        places = [f"{seen} of {self.photographs} photographs"] * bool(self.photographs)
-        films = f"{self.videos} video{'s' * (self.videos != 1)}"
-        places += [f"{self.frames_with_faces} of {self.frames} frames of {films}"] * bool(self.videos)
+        places = only_if(self.photographs, f"{seen} of {self.photographs} photographs")
+        films = f"{self.videos} video{'s' if self.videos != 1 else ''}"
+        places += only_if(self.videos, f"{self.frames_with_faces} of {self.frames} frames of {films}")
         rates = f"{self.faces / seconds:.1f} faces/s, {(self.photographs + self.frames) / seconds:.1f} images/s"
         how = "finding, predicting and drawing" if is_drawn else "finding and predicting"
         lines = [f"{self.faces} faces in {' and '.join(places)}; {seconds:.1f} s, {rates} ({how})"]

@@ -31,7 +31,7 @@ def plot_tracks(rows: Callable[[], Iterable[FaceRow]], classes: Sequence[str], t
         if row.track in sums:
             cell = sums[row.track][min(_BINS - 1, int(row.time / max(last, 1e-9) * (_BINS - 1) + 0.5))]
             cell += (*row.probabilities, 1)
-    note = f" ({len(tracks)} of {len(counts)} tracks)" * (len(counts) > len(tracks))
+    note = f" ({len(tracks)} of {len(counts)} tracks)" if len(counts) > len(tracks) else ""
     save_plot(lambda figure: _draw(figure, sums, last, classes, title + note), path, (11, 1.2 + 2.1 * len(tracks)))
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from data_preprocessing.common.class_names import absent_classes, display_order, match_names, require_training_images
+from data_preprocessing.common.class_names import absent_classes, display_order, match_names, meaning, require_training_images
 from data_preprocessing.common.errors import DataError
+from data_preprocessing.common.expressions import EXPRESSIONS, WORDS, class_of
 from data_preprocessing.sources.folders import Split
 
 
@@ -18,6 +19,13 @@ def test_equal_names_go_before_cases_and_cases_before_synonyms():
     assert match_names(("happy", "joy"), ("Joy", "happy")) == {"happy": "happy", "Joy": "joy"}
     assert match_names(("happy", "joy"), ("happiness",)) == {}  # it could be either
     assert match_names(("anger", "fear"), ("afraid", "calm")) == {"afraid": "fear"}
+
+
+def test_words_of_one_table_mean_their_class_wherever_they_are_read():
+    for name, words in WORDS.items():
+        for word in (name, *words):
+            assert class_of(f" {word.title()} ") == meaning(word.upper()) == name and word in EXPRESSIONS
+    assert class_of("calm") is None and meaning("calm") == "calm" and "calm" in EXPRESSIONS
 
 
 def test_unicode_forms_of_a_name_are_one():

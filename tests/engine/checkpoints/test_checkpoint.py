@@ -1,5 +1,6 @@
 """Checkpoints are written whole or not at all, and damaged ones are refused in one line."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,14 @@ from engine.config.flag import COMMAND
 from engine.config.flags import FLAGS
 from engine.errors import UsageError
 from models import create_model
-from models.files.stand_ins import ForeignArray, ForeignDtype, Recorder, recorder_history
+from models.files.checkpoint_content import CheckpointContent
+from models.files.stand_ins import ForeignArray, ForeignDtype, Inert, recorder_history
 from tests.fuzz.checkpoint_files import ARGS, ROW, signed, trained_content
 
-CONTENT = dict(
-    run="r", model="poster_v2", model_options={}, classes=["a", "b"], state_dict={"w": torch.zeros(2)}, optimizer=None,
-    epoch=3, best={"epoch": 2, "valid_accuracy": 0.5}, history=[ROW], rng=None, args={"lr": 1e-4}, fingerprints={},
-)  # fmt: skip
+CONTENT = CheckpointContent(
+    run="r", model="poster_v2", classes=("a", "b"), state_dict={"w": torch.zeros(2)}, epoch=3,
+    best={"epoch": 2, "valid_accuracy": 0.5}, history=[ROW], args={"lr": 1e-4},
+).to_file()  # fmt: skip
 
 
 def saved(path: Path, change: dict) -> Path:
@@ -102,13 +104,15 @@ def test_best_keeps_its_content_when_last_is_replaced(tmp_path):
         ({"rng": {"cpu": torch.get_rng_state()}}, "no random state"),
         ({"optimizer": {"state": {}}}, "no optimiser's state"),
         ({"progress": {"step": 1}}, "progress lacks a count"),
+        ({"scaler": [1.0]}, "its scaler is a list"),
+        ({"scaler": {"scale": 2.0, "steps": 1, "more": 1}}, "not the state of a loss scaler"),
     ],
 )
 def test_damaged_content_is_named(change, words, tmp_path):
     assert words in refusal(saved(tmp_path / "a.pth", change))
 
 
-@pytest.mark.parametrize("name", CONTENT)
+@pytest.mark.parametrize("name", [key.name for key in fields(CheckpointContent) if key.name != "scaler"])
 def test_a_key_that_lacks_is_named(name, tmp_path):
     save_checkpoint(tmp_path / "a.pth", {key: value for key, value in CONTENT.items() if key != name})
     assert f"it lacks its {name}" in refusal(tmp_path / "a.pth")
@@ -191,7 +195,7 @@ def foreign(array: np.ndarray) -> ForeignArray:
 
 
 def test_recorder_becomes_history_and_an_unusable_one_becomes_none():
-    recorder = Recorder()
+    recorder = Inert()
     recorder.epoch_losses = foreign(np.array([[30, 60], [15, 45]], dtype="f4"))
     recorder.epoch_accuracy = foreign(np.array([[50, 40], [60, 55]], dtype="f4"))
     first, second = recorder_history(recorder, 2)

@@ -15,11 +15,11 @@ AFFECTNET = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "
 
 
 def own(*classes: str) -> Checkpoint:
-    return Checkpoint(Path("own.pth"), {}, len(classes), "poster_v2", classes=classes)
+    return Checkpoint(path=Path("own.pth"), num_outputs=len(classes), model="poster_v2", classes=classes)
 
 
 def foreign(outputs: int) -> Checkpoint:
-    return Checkpoint(Path("published.pth"), {}, outputs, "poster_v2")
+    return Checkpoint(path=Path("published.pth"), num_outputs=outputs, model="poster_v2")
 
 
 def folders(*classes: str) -> Split:

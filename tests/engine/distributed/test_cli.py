@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import torch
 
 import main
 from data_preprocessing.synthetic.command import write_synthetic
+from tests.faults.processes import Forked
 
 MAIN = Path(main.__file__)
 SMALL = ["--data", "data", "--model", "deep_emotion", "--epochs", "2", "-b", "4", "--save-every", "3", "-p", "1"]
@@ -39,6 +41,24 @@ def run_here(folder: Path, *arguments: str) -> None:
         assert main.main([str(a) for a in arguments]) == 0
 
 
+@pytest.fixture
+def run_pair(work):
+    """run_pair(*arguments): two processes with torchrun's variables, without the seconds that the launcher takes."""
+    forked = Forked()
+
+    def run_both(*arguments: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
+        argv, files = [str(a) for a in arguments], [work / f"pair.{kind}" for kind in ("out", "err")]
+        ranks = [{"RANK": str(k), "LOCAL_RANK": str(k)} for k in range(2)]
+        processes = [forked.start(argv, work, *files, variables=shared | rank) for rank in ranks]
+        assert [process.wait() for process in processes] == [0, 0], files[1].read_text()
+
+    yield run_both
+    forked.close()
+
+
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """Drawn faces (15 to train, 9 valid, 9 test) and a run `pair` of two processes over them, what it said in pair.txt."""
@@ -54,7 +74,7 @@ def state(folder: Path, name: str) -> dict:
     return torch.load(folder / f"checkpoint/{name}/last.pth", weights_only=True)
 
 
-def test_every_picture_is_counted_once_and_reported_by_one_process(work):
+def test_every_image_is_counted_once_and_reported_by_one_process(work):
     assert (work / "pair.txt").read_text().count("train: 15 images") == 1  # one process speaks
     rows = (work / "log/pair/predictions.csv").read_text().splitlines()
     assert len(rows) == 10 and len({row.split(",")[0] for row in rows[1:]}) == 9
@@ -72,16 +92,17 @@ def test_evaluation_by_two_processes_is_that_by_one(work):
             )
 
 
-def test_a_run_goes_on_with_another_number_of_processes_and_with_the_same_one_to_the_same_bits(work):
-    assert run(work, *SMALL, "--epochs", "1", "--run", "same", "--gpu", "0,1")[0] == 0
+def test_a_run_goes_on_with_another_number_of_processes_and_with_the_same_one_to_the_same_bits(work, run_pair):
+    run_pair(*SMALL, "--epochs", "1", "--run", "same")
     shutil.copy(work / "checkpoint/same/last.pth", work / "half.pth")
-    assert run(work, *SMALL, "--run", "same", "--resume", "auto", "--gpu", "0,1")[0] == 0
+    run_pair(*SMALL, "--run", "same", "--resume", "auto")
     whole, resumed = state(work, "pair")["state_dict"], state(work, "same")["state_dict"]
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
     run_here(work, *SMALL, "--run", "fewer", "--resume", "half.pth")
     assert state(work, "fewer")["epoch"] == 2
 
 
+@pytest.mark.full
 def test_a_killed_process_ends_the_others_with_a_line(work):
     process = start(work, *SMALL, "--epochs", "2000", "--run", "killed", "--gpu", "0,1")
     for line in process.stdout:

@@ -8,6 +8,7 @@ import pytest
 from engine.commands.results import result
 from engine.evaluation.metrics import compute_metrics, wilson_interval
 from engine.evaluation.predictions import Predictions
+from engine.report import selection
 from engine.report.selection import cells, confident_mistakes, doubtful_hits
 from engine.report.statistics import calibration, class_intervals, f1_interval, macro_f1_interval
 
@@ -85,11 +86,13 @@ def test_result_holds_plain_numbers_of_all_that():
     assert figures["macro_f1_interval"][0] < figures["macro_f1"] < figures["macro_f1_interval"][1]
 
 
-def test_pictures_are_chosen_by_confidence():
+def test_images_are_chosen_by_confidence(monkeypatch):
     found = predictions([0, 0, 0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7], [0.45, 0.55]])
     assert confident_mistakes(found) == [1, 2] and doubtful_hits(found) == [4, 3, 0]
-    assert confident_mistakes(found, 1) == [1]
-    assert [(c.true, c.predicted, c.pictures, c.shown) for c in cells(found, 1)] == [
+    monkeypatch.setattr(selection, "SHOWN_IN_LIST", 1)
+    monkeypatch.setattr(selection, "SHOWN_IN_CELL", 1)
+    assert confident_mistakes(found) == [1]
+    assert [(c.true, c.predicted, c.images, c.shown) for c in cells(found)] == [
         (0, 1, 2, (1,)),
         (1, 1, 2, (4,)),
         (0, 0, 1, (0,)),

@@ -1,0 +1,68 @@
+"""3 × 3 convolutions of a training step: for AVX2 alone in forms faster than oneDNN's, exact up to rounding.
+
+What was measured (Zen 5 held to AVX2, one thread) is in docs/performance.md: Winograd's form halves the multiplications where
+the stride is 1; elsewhere oneDNN's weight gradients are the weak ones, at a third to two thirds of the matrix product's rate.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from models.cpu import winograd
+
+LEAST_CHANNELS = 64  # fewer were not measured
+
+
+def prefers_own(weight: Tensor) -> bool:
+    """Whether a convolution on a CPU with this weight (out, in / groups, k, k) is faster in the forms below than by oneDNN. A
+    question of the instruction set in force, not of a measurement: the same bits in every run."""
+    measured = weight.shape[2:] == (3, 3) and min(weight.shape[:2]) >= LEAST_CHANNELS
+    return measured and weight.dtype == torch.float32 and torch.backends.cpu.get_cpu_capability() == "AVX2"
+
+
+def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:
+    """F.conv2d(x, weight, bias, stride, padding=1): x (B, in, H, W), weight (out, in, 3, 3) -> (B, out, H', W')."""
+    exact = x.dtype == torch.float32 and not torch.is_autocast_enabled(x.device.type)
+    if exact and x.device.type == "cpu" and x.numel() and not torch.compiler.is_compiling() and prefers_own(weight):
+        return _Convolution.apply(x, weight, bias, stride)
+    return F.conv2d(x, weight, bias, stride, padding=1)
+
+
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.stride = stride
+        if stride > 1:
+            return F.conv2d(x, weight, bias, stride, padding=1)
+        out = winograd.convolution(x, weight)
+        return out if bias is None else out.add_(bias[:, None, None])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (x, weight), stride = ctx.saved_tensors, ctx.stride
+        for_x, for_weight, for_bias, _ = ctx.needs_input_grad
+        dx = dweight = None
+        if for_x:
+            dx = winograd.input_gradient(grad, weight) if stride == 1 else _input_gradient(grad, weight, stride, x.shape)
+        if for_weight:
+            dweight = winograd.weight_gradient(x, grad) if stride == 1 else _weight_gradient(x, grad, stride)
+        return dx, dweight, grad.sum((0, 2, 3)) if for_bias else None, None
+
+
+def _input_gradient(grad: Tensor, weight: Tensor, stride: int, shape: torch.Size) -> Tensor:
+    left_over = [(side - 1) % stride for side in shape[2:]]  # rows and columns at the end that the last window does not end at
+    return F.conv_transpose2d(grad, weight, stride=stride, padding=1, output_padding=left_over)
+
+
+def _weight_gradient(x: Tensor, grad: Tensor, stride: int) -> Tensor:
+    """One matrix product over all windows of the maps; the rows of a window, of three pixels each, are copied side by side."""
+    out, channels = grad.shape[1], x.shape[1]
+    weight = x.new_zeros(out, 9 * channels)
+    for some in winograd.chunks(x):
+        padded = F.pad(x[some].permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
+        windows = padded.unfold(1, 3, stride).unfold(2, 3, stride).permute(0, 1, 2, 4, 5, 3)
+        weight.addmm_(grad[some].permute(0, 2, 3, 1).reshape(-1, out).t(), windows.reshape(-1, 9 * channels))
+    return weight.view(out, 3, 3, channels).permute(0, 3, 1, 2)
