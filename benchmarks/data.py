@@ -1,4 +1,4 @@
-"""Pictures a second on one core, from files by the plain pipeline and from our cache; memory; time to build the cache.
+"""Images per second on one core, from files by the plain pipeline and from our cache; memory; time to build the cache.
 
     python -m benchmarks.data [--transform flip-erase] [--batch-size 64] [--repeats 5]
 
@@ -24,18 +24,18 @@ from PIL import Image
 from data_preprocessing.loading.cache import open_cache
 from data_preprocessing.loading.cached import ReducedDataset, create_dataset, plan_reduced, stored_for
 from data_preprocessing.loading.datasets import FaceDataset
-from data_preprocessing.loading.pictures import EVEN224
+from data_preprocessing.loading.input_image import EVEN224
 from data_preprocessing.loading.transforms import create_transform
 from data_preprocessing.sources.folders import Split
 from data_preprocessing.sources.images import load_image
 from data_preprocessing.synthetic.drawing import draw_face
 from data_preprocessing.synthetic.parameters import EXPRESSIONS, Identity
 
-PICTURES = {"128-pixel JPEGs": (128, 128, 256), "12-megapixel JPEGs": (4000, 3000, 6)}  # width, height, how many
+IMAGES = {"128-pixel JPEGs": (128, 128, 256), "12-megapixel JPEGs": (4000, 3000, 6)}  # width, height, how many
 MEMORY_SIZES = (2_000, 20_000)
 
 
-def write_pictures(folder: Path, width: int, height: int, count: int) -> Split:
+def write_images(folder: Path, width: int, height: int, count: int) -> Split:
     """`count` drawn faces as JPEGs, with a little noise as cameras give; large ones are drawn smaller and scaled up."""
     names, rng = [], np.random.default_rng(0)
     folder.mkdir()
@@ -69,9 +69,9 @@ def seconds_cached(dataset: ReducedDataset, batch_size: int, total: int) -> floa
 def compare(title: str, split: Split, folder: Path, args: argparse.Namespace) -> None:
     """Print a line: the rates of both, in turns, and how long the cache took."""
     begin = time.perf_counter()
-    pictures = open_cache(split, title, stored_for(args.transform, EVEN224), folder)
+    images = open_cache(split, title, stored_for(args.transform, EVEN224), folder)
     built = (time.perf_counter() - begin) / len(split.paths)
-    ours = create_dataset(split, args.transform, EVEN224, "rgb", 0, pictures)
+    ours = create_dataset(split, args.transform, EVEN224, "rgb", 0, images)
     transform = create_transform(args.transform)
     theirs = FaceDataset(split, transform, 0)
     for index in range(min(len(split.paths), 50)):
@@ -94,9 +94,9 @@ def compare(title: str, split: Split, folder: Path, args: argparse.Namespace) ->
 
 @dataclass(frozen=True)
 class Drawn(Split):
-    """Pictures made up when they are asked for, so that a large data set needs no files."""
+    """Images made up when they are asked for, so that a large data set needs no files."""
 
-    def picture(self, index: int) -> Image.Image:
+    def image(self, index: int) -> Image.Image:
         return Image.new("RGB", (128, 128), (index % 251, index % 13, index % 7))
 
 
@@ -105,13 +105,13 @@ def print_memory(count: int, folder: Path, args: argparse.Namespace) -> None:
     split = Drawn("train", folder, ("a", "b"), tuple(f"{k}.jpg" for k in range(count)), (0,) * count)
     stored, peaks = stored_for(args.transform, EVEN224), [_peak()]
     begin = time.perf_counter()
-    pictures = open_cache(split, "made up", stored, folder)
+    images = open_cache(split, "made up", stored, folder)
     peaks.append(_peak())
     built = time.perf_counter() - begin
-    seconds_cached(create_dataset(split, args.transform, EVEN224, "rgb", 0, pictures), args.batch_size, count)
+    seconds_cached(create_dataset(split, args.transform, EVEN224, "rgb", 0, images), args.batch_size, count)
     peaks.append(_peak())
     print(
-        f"{count} images, cache of {pictures.path.stat().st_size / 1e6:.0f} MB built in {built:.1f} s: peak memory "
+        f"{count} images, cache of {images.path.stat().st_size / 1e6:.0f} MB built in {built:.1f} s: peak memory "
         f"{peaks[0]:.0f} MiB at the start, {peaks[1]:.0f} MiB after building, {peaks[2]:.0f} MiB after reading all of it",
         flush=True,
     )
@@ -141,8 +141,8 @@ def main() -> None:
                 print_memory(count, Path(folder), args)
             return
         print(f"one core, transform {args.transform}, batches of {args.batch_size}")
-        for title, (width, height, count) in PICTURES.items():
-            compare(title, write_pictures(Path(folder, title), width, height, count), Path(folder, "cache"), args)
+        for title, (width, height, count) in IMAGES.items():
+            compare(title, write_images(Path(folder, title), width, height, count), Path(folder, "cache"), args)
     for count in MEMORY_SIZES:
         command = [sys.executable, "-m", "benchmarks.data", "--transform", args.transform, "--batch-size", str(args.batch_size)]
         subprocess.run([*command, "--memory", str(count)], check=True)

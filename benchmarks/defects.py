@@ -158,7 +158,7 @@ def repeat(args: argparse.Namespace) -> None:
         print(f"{args.checkpoint or f'seed {seed}'}: as it should be {shown(right.metrics())}", flush=True)
         hits, batches = (right.labels == right.predicted).sum(), -(-len(right.labels) // 64)
         print(f"  each batch of 64 divided by 64: {100 * hits / (64 * batches):.2f} %", flush=True)
-        plain = create_transform(run.settings.eval_transform, MODELS[run.settings.model].picture)
+        plain = create_transform(run.settings.eval_transform, MODELS[run.settings.model].image)
         transform = v2.Compose([plain, v2.RandomErasing(0.5, (0.02, 0.1))])  # as the study's valid and test transforms end
         loader = create_loader(FaceDataset(run.splits[2], transform, seed or 0), 32, run.settings.workers, False)
         erased = []

@@ -23,8 +23,8 @@ from data_preprocessing.loading.transforms import create_transform
 from models import MODELS, create_model, optimize_for_inference
 from models.export import formats
 from models.export.graph import Exported
+from models.export.images import drawn_faces
 from models.export.int8 import quantise
-from models.export.pictures import drawn_faces
 
 PACKAGES = {
     "eager": (),
@@ -53,7 +53,7 @@ def prepare(way: str, name: str, images: np.ndarray, folder: Path) -> Callable[[
     path = folder / f"{way}.onnx"
     formats.write_onnx(path, Exported(folded, None, softmax=False).eval(), x.repeat(2, 1, 1, 1)[:2], "logits", {})
     if way == "int8":
-        transform = create_transform("plain", MODELS[name].picture)
+        transform = create_transform("plain", MODELS[name].image)
         quantise(path, drawn_faces(16), transform.forward, takes_pixels=False)
     if way == "openvino":
         import openvino
@@ -80,7 +80,7 @@ def main() -> None:
     device = torch.device("cpu")
     print(f"{args.model}, batch {args.batch}, {args.repeats} turns, torch {torch.__version__}, {measure.machine(device)}")
     print(f"load of the machine before the run: {os.getloadavg()[0]:.1f} processes\n")
-    images = np.random.default_rng(0).normal(size=(args.batch, *MODELS[args.model].picture.shape)).astype(np.float32)
+    images = np.random.default_rng(0).normal(size=(args.batch, *MODELS[args.model].image.shape)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         ways = dict.fromkeys(["eager", *(way for way in args.ways if way not in absent)])
         times = measure.interleave({way: prepare(way, args.model, images, Path(folder)) for way in ways}, args.repeats, device)

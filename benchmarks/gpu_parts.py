@@ -55,9 +55,9 @@ class Work:
 
 def batch(work: Work, size: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """Random images as the pipeline gives them, the same on every device, and labels of 7 classes."""
-    picture, generator = MODELS[work.model].picture, torch.Generator().manual_seed(1)
-    channels, side, _ = picture.shape
-    images = torch.randn(size, channels, side // picture.step, side // picture.step, generator=generator)
+    image, generator = MODELS[work.model].image, torch.Generator().manual_seed(1)
+    channels, side, _ = image.shape
+    images = torch.randn(size, channels, side // image.step, side // image.step, generator=generator)
     device = device or work.device
     return images.to(device, memory_format=torch.channels_last), (torch.arange(size) % 7).to(device)
 

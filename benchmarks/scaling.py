@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.speed import pictures
+from benchmarks.speed import random_images
 from engine.distributed import join_group, leave_group
 from engine.network import build_model
 from engine.precision import PRECISIONS
@@ -36,7 +36,7 @@ def steps(args: argparse.Namespace) -> list[float]:
     model = build_model(args.model, 7, {}, device).train()
     optimizer = create_optimizer(parameter_groups(model, 1.0), "adam", 3.5e-5, 0.0, 0.0, rho=0.05)
     runner = group.wrap(model, sync_bn=False)
-    _, images, labels = pictures(args.batch // group.size, device)
+    _, images, labels = random_images(args.batch // group.size, device)
     times = []
     for _ in range(args.repeats + 1):
         start = time.perf_counter()

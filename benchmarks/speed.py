@@ -32,7 +32,7 @@ from models import MODELS, create_model, optimize_for_inference
 LR = 3.5e-5
 
 
-def pictures(batch: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def random_images(batch: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Random images (B, 3, 224, 224), what a POSTER sees of them (B, 3, 112, 112) in channels-last memory, and labels."""
     full = torch.randn(batch, 3, 224, 224, device=device)
     reduced = full[:, :, ::2, ::2].contiguous(memory_format=torch.channels_last)
@@ -46,7 +46,7 @@ def plain_network(name: str, device: torch.device) -> torch.nn.Module:
 
 def prepare_step(way: str, name: str, batch: int, device: torch.device) -> Callable[[], object]:
     """A SAM step by `way`: plain, or ours in a precision."""
-    full, reduced, labels = pictures(batch, device)
+    full, reduced, labels = random_images(batch, device)
     if way == "plain":
         model = plain_network(name, device).train()
         optimizer = SAM([p for p in model.parameters() if p.requires_grad], torch.optim.Adam, lr=LR)
@@ -59,7 +59,7 @@ def prepare_step(way: str, name: str, batch: int, device: torch.device) -> Calla
 
 def prepare_forward(way: str, name: str, batch: int, device: torch.device) -> Callable[[], object]:
     """The forward pass of evaluation by `way`, as `prepare_step`."""
-    full, reduced, _ = pictures(batch, device)
+    full, reduced, _ = random_images(batch, device)
     if way == "plain":
         model, x = plain_network(name, device).eval(), full
     else:
@@ -163,7 +163,7 @@ def main() -> None:
     args.precision = args.precision or measure.short_precisions(device)
     print_times(args, device, print_rates(args, device))
     network = build_model(args.model, 7, {}, device).train()
-    print_shapes(network, pictures(args.batch, device)[1], device, args.repeats)
+    print_shapes(network, random_images(args.batch, device)[1], device, args.repeats)
     print_peaks(args)
 
 

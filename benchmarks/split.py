@@ -38,10 +38,10 @@ def write_sequences(folder: Path) -> None:
                     draw_face(who, expression, np.random.default_rng([0, person, sequence]), 96)
                     for expression in ("neutral", LABELS[label])
                 )
-                picture = Image.blend(neutral, emotion, STRENGTH if frame > 1 else 0.0)
+                image = Image.blend(neutral, emotion, STRENGTH if frame > 1 else 0.0)
                 noise = rng.normal(0, 8, (96, 96, 3))
-                picture = Image.fromarray(np.clip(np.asarray(picture) + noise, 0, 255).astype(np.uint8))
-                picture.save(folder / "cohn-kanade-images" / place / f"{name}_{frame:08d}.png")
+                image = Image.fromarray(np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8))
+                image.save(folder / "cohn-kanade-images" / place / f"{name}_{frame:08d}.png")
             (folder / "Emotion" / place / f"{name}_{frame:08d}_emotion.txt").write_text(f"   {label:.7e}\n")
 
 

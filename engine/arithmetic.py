@@ -92,7 +92,7 @@ def _choose_repeatability(
     if not on:
         say("--deterministic off: two equal runs need not give equal bits")
         return "off"
-    lacking = unrepeatable(model, MODELS[settings.model].picture.shape, device, precision) if on_gpu else []
+    lacking = unrepeatable(model, MODELS[settings.model].image.shape, device, precision) if on_gpu else []
     if not lacking:
         return "on"
     names = ", ".join(lacking)

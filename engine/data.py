@@ -13,12 +13,12 @@ from data_preprocessing.common.class_names import absent_classes, display_order,
 from data_preprocessing.common.console import progress
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import reason
-from data_preprocessing.loading.cache import CachedPictures, open_cache
+from data_preprocessing.loading.cache import CachedImages, open_cache
 from data_preprocessing.loading.cached import create_dataset, stored_for
 from data_preprocessing.loading.loaders import create_loader
 from data_preprocessing.loading.occlusion import HeadsetOcclusion
 from data_preprocessing.loading.stored import Stored
-from data_preprocessing.sources.folders import Checked, Split, Stamps, check_pictures
+from data_preprocessing.sources.folders import Checked, Split, Stamps, check_images
 from data_preprocessing.sources.open_source import open_source
 from data_preprocessing.synthetic.command import write_synthetic
 from engine.checkpoints.class_names import is_spare
@@ -31,7 +31,7 @@ from models import MODELS
 CACHE_FOLDER = Path("data/cache")
 # what the recipes of SYNTHETIC are made for; many persons, each once per class, teach more than few in several views
 SYNTHETIC_FOLDER, SYNTHETIC_FACES = Path("data/drawn_faces"), dict(people={"train": 100, "valid": 20, "test": 50}, views=1)
-Cached = Callable[[Split, Stored], CachedPictures | None] | None  # see `caching`
+Cached = Callable[[Split, Stored], CachedImages | None] | None  # see `caching`
 
 
 def locate(settings: Settings, say: Callable[[str], None], stored: Path | None = None) -> dict[str, Callable[[], Split]]:
@@ -117,7 +117,7 @@ def checked(
     for split in splits:
         if split.name in results:
             continue
-        result = check_pictures(split, skip_bad, progress, (known or {}).get(split.name))
+        result = check_images(split, skip_bad, progress, (known or {}).get(split.name))
         results[split.name] = result
         classes, numbers = result.split.classes, list(result.split.counts().values())
         if result.bad:
@@ -162,7 +162,7 @@ def evaluation_loader(
 
 def caching(
     settings: Settings, fingerprints: dict[str, str], say: Callable[[str], None]
-) -> Callable[[Split, Stored], CachedPictures | None] | None:
+) -> Callable[[Split, Stored], CachedImages | None] | None:
     """What opens or builds the cache of a split's resized images as --cache says; None for `off`.
 
     fingerprints: of the splits by their name. Under `auto` the run goes on without a cache that cannot be had, and says so.
@@ -171,7 +171,7 @@ def caching(
         return None
     folder = CACHE_FOLDER if settings.cache == "auto" else Path(settings.cache)
 
-    def open_or_build(split: Split, stored: Stored) -> CachedPictures | None:
+    def open_or_build(split: Split, stored: Stored) -> CachedImages | None:
         try:
             return open_cache(split, fingerprints[split.name], stored, folder, max(1, settings.workers), say, progress)
         except DataError as error:
@@ -192,11 +192,11 @@ def first_batch(loader: DataLoader, epoch: int) -> tuple[Tensor, Tensor]:
 
 
 def _dataset(split: Split, name: str, settings: Settings, cached: Cached, occlusion: HeadsetOcclusion | None) -> Dataset:
-    picture = MODELS[settings.model].picture
+    image = MODELS[settings.model].image
     # a headset is drawn on the image as it was decoded, each time another one in training
-    stored = stored_for(name, picture) if cached and not occlusion else None
-    pictures = cached(split, stored) if stored else None
-    return create_dataset(split, name, picture, settings.channel_order, settings.seed, pictures, occlusion)
+    stored = stored_for(name, image) if cached and not occlusion else None
+    images = cached(split, stored) if stored else None
+    return create_dataset(split, name, image, settings.channel_order, settings.seed, images, occlusion)
 
 
 def _occlusion(name: str, fixed: bool = False) -> HeadsetOcclusion | None:

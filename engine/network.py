@@ -128,7 +128,7 @@ def tested_network(
         if flag:
             from engine.explain.grad_cam import require_maps  # only here: without the flags nothing of it is needed
 
-            shape = (1, *MODELS[checkpoint.model].picture.shape)
+            shape = (1, *MODELS[checkpoint.model].image.shape)
             require_maps(model, torch.zeros(shape, device=device), checkpoint.model, flag)
     say(explanation)
     if settings.channel_order == "bgr":

@@ -5,14 +5,14 @@ Importing this package does not import torch, so that the command line can list 
 
 from importlib import import_module
 
-from data_preprocessing.loading.pictures import EVEN224, GREY48
+from data_preprocessing.loading.input_image import EVEN224, GREY48
 from models.contract import Architecture, taking_labels
 
 # of every POSTER (models.parts.heads), with the margin that the published code starts from
 HEADS = {"linear": None, "adaface": 0.4, "arcface": 0.5, "cosface": 0.4}
 
 
-_POSTER = dict(picture=EVEN224, pretrained_files=("ir50.pth", "mobilefacenet_model_best.pth.tar"))
+_POSTER = dict(image=EVEN224, pretrained_files=("ir50.pth", "mobilefacenet_model_best.pth.tar"))
 _POSTER_OPTIONS = ("freeze_landmark_bn", "head", "margin", "scale", "h")
 
 
@@ -56,7 +56,7 @@ def create_model(name: str, num_classes: int, **options):
 
     num_classes: number of outputs, at least 2. options: those that MODELS[name] names, such as head="adaface".
     Returns a torch module with forward(images (B, C, H, W), labels (B,) or None) -> logits (B, num_classes); the labels
-    are for margin heads in training. Pictures are as MODELS[name].picture has them: for a POSTER (B, 3, 224, 224), for
+    are for margin heads in training. Images are as MODELS[name].image has them: for a POSTER (B, 3, 224, 224), for
     Deep-Emotion (B, 1, 48, 48).
     Raises ValueError for an unknown name, head or variant, or fewer than two classes, TypeError for an unknown option.
     """

@@ -38,7 +38,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from data_preprocessing.loading.pictures import RGB224, Picture
+from data_preprocessing.loading.input_image import RGB224, InputImage
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -60,7 +60,7 @@ class Architecture:
     module: str
     cls: str
     family: str = OTHER
-    picture: Picture = RGB224
+    image: InputImage = RGB224
     fixed: dict = field(default_factory=dict)
     options: tuple[str, ...] = ()
     inits: tuple[str, ...] = ("reference",)
@@ -155,9 +155,9 @@ def cell_centres(model: nn.Module, side: int, size: int) -> Tensor:
     return (torch.arange(side) + 0.5) * (size / side) - 0.5
 
 
-def unwarped(model: nn.Module, maps: Tensor, pictures: Tensor) -> Tensor:
+def unwarped(model: nn.Module, maps: Tensor, images: Tensor) -> Tensor:
     """maps (B, H, W) over what the network made of its images (B, C, H, W) -> over the images themselves."""
-    return model.unwarp(maps, pictures) if declared(model, "unwarp") else maps
+    return model.unwarp(maps, images) if declared(model, "unwarp") else maps
 
 
 def taking_labels(model: nn.Module) -> nn.Module:

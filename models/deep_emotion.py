@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from models import folding
 from models.files.identify import Identity, outputs_of
 
-PICTURE_SIZE = 48
+IMAGE_SIZE = 48
 
 
 def make_localization(sizes: tuple[int, int]) -> nn.Sequential:
@@ -86,15 +86,15 @@ class _DeepEmotion(nn.Module):
     def fold(self) -> None:
         """Nothing beyond what `models.fast.optimize` does with every layer."""
 
-    def affine(self, picture: Tensor) -> Tensor:
+    def affine(self, image: Tensor) -> Tensor:
         """(B, 2, 3): where each place of the warped image is taken from, in coordinates from -1 to 1."""
-        with torch.autocast(picture.device.type, enabled=False):  # in bfloat16 places would be off by 0.1 pixels
-            exact = picture.to(torch.promote_types(picture.dtype, torch.float32))
+        with torch.autocast(image.device.type, enabled=False):  # in bfloat16 places would be off by 0.1 pixels
+            exact = image.to(torch.promote_types(image.dtype, torch.float32))
             return self.fc_loc(self.localization(exact).flatten(1)).view(-1, 2, 3)
 
-    def warp(self, x: Tensor, picture: Tensor) -> Tensor:
-        """x: (B, C, H, W), resampled by the affine map that is predicted from `picture`; zeros outside."""
-        theta = self.affine(picture)
+    def warp(self, x: Tensor, image: Tensor) -> Tensor:
+        """x: (B, C, H, W), resampled by the affine map that is predicted from `image`; zeros outside."""
+        theta = self.affine(image)
         x = x.to(theta.dtype)
         # the backward of PyTorch's own grid does not compile for a batch of open size
         compiling = torch.compiler.is_compiling()
@@ -113,8 +113,8 @@ class _DeepEmotion(nn.Module):
 
     def check(self, x: Tensor) -> None:
         """Raises ValueError for another shape than (B, 1, 48, 48)."""
-        if x.dim() != 4 or x.shape[1:] != (1, PICTURE_SIZE, PICTURE_SIZE):
-            raise ValueError(f"Deep-Emotion takes images (B, 1, {PICTURE_SIZE}, {PICTURE_SIZE}), not {tuple(x.shape)}")
+        if x.dim() != 4 or x.shape[1:] != (1, IMAGE_SIZE, IMAGE_SIZE):
+            raise ValueError(f"Deep-Emotion takes images (B, 1, {IMAGE_SIZE}, {IMAGE_SIZE}), not {tuple(x.shape)}")
 
 
 class DeepEmotion(_DeepEmotion):
@@ -140,9 +140,9 @@ class DeepEmotion(_DeepEmotion):
     def fold(self) -> None:
         self.conv4, self.norm = folding.followed(self.conv4, self.norm), nn.Identity()
 
-    def unwarp(self, maps: Tensor, picture: Tensor) -> Tensor:
-        """maps: (B, H, W) over the warped `picture` -> over the image itself; 0 where the warp looks at nothing."""
-        affine = self.affine(picture)
+    def unwarp(self, maps: Tensor, image: Tensor) -> Tensor:
+        """maps: (B, H, W) over the warped `image` -> over the image itself; 0 where the warp looks at nothing."""
+        affine = self.affine(image)
         back = torch.linalg.pinv(affine[:, :, :2])  # of a warp onto a line there is no inverse
         back = torch.cat((back, -back @ affine[:, :, 2:]), dim=2)
         grid = F.affine_grid(back, maps[:, None].shape, align_corners=False)

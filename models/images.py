@@ -12,7 +12,7 @@ from torch import nn
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import reason
-from data_preprocessing.loading.pictures import Picture
+from data_preprocessing.loading.input_image import InputImage
 from data_preprocessing.loading.transforms import CHANNEL_ORDERS, TRANSFORMS, create_transform
 from data_preprocessing.sources.images import load_image, to_rgb
 from models import MODELS, create_model
@@ -30,7 +30,7 @@ class Preparation:
     """What happens to an image before the network. fit: a name of TRANSFORMS; channel_order: rgb or bgr."""
 
     fit: str
-    picture: Picture
+    image: InputImage
     channel_order: str
 
 
@@ -38,7 +38,7 @@ def load(path: Path | str, device: torch.device | str, precision: torch.dtype | 
     """See `models.load_model`."""
     network, model = open_checkpoint(Path(path))
     model.classes, model.num_outputs, model.precision = network.classes, network.num_outputs, precision
-    model.alignment, model.crop_size = network.args.get("alignment"), MODELS[network.model].picture.size
+    model.alignment, model.crop_size = network.args.get("alignment"), MODELS[network.model].image.size
     return model.to(device, memory_format=torch.channels_last).eval()
 
 
@@ -54,7 +54,7 @@ def open_checkpoint(path: Path) -> tuple[NetworkFile, nn.Module]:
     except DAMAGE as error:
         raise WeightsError(f"{path}: damaged checkpoint ({readable(f'{type(error).__name__}: {error}', 120)})") from None
     # its function alone: the module itself would become a part of the network
-    model.prepare = create_transform(prepared.fit, prepared.picture, prepared.channel_order).forward
+    model.prepare = create_transform(prepared.fit, prepared.image, prepared.channel_order).forward
     return network, model
 
 
@@ -64,7 +64,7 @@ def preparation(network: NetworkFile) -> Preparation:
     fit = network.args.get("eval_transform", "plain")
     if order not in CHANNEL_ORDERS or fit not in TRANSFORMS:
         raise WeightsError("damaged checkpoint: its args name no channel order or transform")
-    return Preparation(fit, MODELS[network.model].picture, order)
+    return Preparation(fit, MODELS[network.model].image, order)
 
 
 def predict(
@@ -74,31 +74,31 @@ def predict(
     if not hasattr(model, "prepare"):
         raise TypeError("predict takes a network that load_model gave; another does not know how its images are prepared")
     is_one = isinstance(images, str | Path | Image.Image) or (isinstance(images, np.ndarray) and images.ndim < 4)
-    pictures = map(_rgb, [images] if is_one else images)
-    return _faces(model, pictures, batch_size) if faces else _probabilities(model, pictures, batch_size)
+    images = map(_rgb, [images] if is_one else images)
+    return _faces(model, images, batch_size) if faces else _probabilities(model, images, batch_size)
 
 
-def _probabilities(model: nn.Module, pictures: Iterable[Image.Image], batch_size: int) -> np.ndarray:
+def _probabilities(model: nn.Module, images: Iterable[Image.Image], batch_size: int) -> np.ndarray:
     """(N, C) float32 of RGB images."""
-    pictures, found = iter(pictures), []
+    images, found = iter(images), []
     model.eval()
     device, precision = next(model.parameters()).device, model.precision
     with torch.inference_mode(), torch.autocast(device.type, dtype=precision, enabled=precision not in (None, torch.float32)):
-        while batch := [model.prepare(picture) for picture in islice(pictures, batch_size)]:
+        while batch := [model.prepare(image) for image in islice(images, batch_size)]:
             batch = torch.stack(batch).to(device, memory_format=torch.channels_last)
             found.append(model(batch).float().softmax(dim=1).cpu().numpy())
     return np.concatenate(found) if found else np.zeros((0, model.num_outputs), np.float32)
 
 
-def _faces(model: nn.Module, pictures: Iterable[Image.Image], batch_size: int) -> list[list[PredictedFace]]:
+def _faces(model: nn.Module, images: Iterable[Image.Image], batch_size: int) -> list[list[PredictedFace]]:
     """Of each RGB image its faces, from left to right."""
     cropper, counts, faces = FaceCropper(), [], []
     cropper.align = model.alignment if model.alignment in CROPS else CROPS[0]
     cropper.size = model.crop_size
 
     def crops() -> Iterator[Image.Image]:
-        for picture in pictures:
-            found = cropper(picture)
+        for image in images:
+            found = cropper(image)
             counts.append(len(found))
             faces.extend(crop.face for crop in found)
             yield from (crop.image for crop in found)
@@ -108,17 +108,17 @@ def _faces(model: nn.Module, pictures: Iterable[Image.Image], batch_size: int) -
     return [list(islice(predicted, count)) for count in counts]
 
 
-def _rgb(picture: Given) -> Image.Image:
-    if isinstance(picture, np.ndarray):
-        if picture.dtype != np.uint8 or not (picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 3)):
-            shown = f"{picture.dtype} of shape {picture.shape}"
+def _rgb(image: Given) -> Image.Image:
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
+            shown = f"{image.dtype} of shape {image.shape}"
             raise TypeError(f"an array must be uint8, (H, W, 3) in RGB or (H, W), not {shown}")
-        return Image.fromarray(picture).convert("RGB")
-    if isinstance(picture, Image.Image):
-        return to_rgb(picture)
-    if not isinstance(picture, str | Path):
-        raise TypeError(f"an image is a path, a PIL image or a uint8 array, not a {type(picture).__name__}")
-    return read_image(picture)
+        return Image.fromarray(image).convert("RGB")
+    if isinstance(image, Image.Image):
+        return to_rgb(image)
+    if not isinstance(image, str | Path):
+        raise TypeError(f"an image is a path, a PIL image or a uint8 array, not a {type(image).__name__}")
+    return read_image(image)
 
 
 def read_image(path: str | Path) -> Image.Image:

@@ -36,8 +36,8 @@ def constrained_layout():
 
 
 @pytest.fixture(scope="session")
-def make_picture():
-    """make_picture(seed, size=(width, height)): an RGB image of coarse random patches."""
+def make_image():
+    """make_image(seed, size=(width, height)): an RGB image of coarse random patches."""
 
     def make(seed: int = 0, size: tuple[int, int] = (40, 40)) -> Image.Image:
         patches = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
@@ -47,7 +47,7 @@ def make_picture():
 
 
 @pytest.fixture(scope="session")
-def make_faces(make_picture):
+def make_faces(make_image):
     """make_faces(root, {split: {class: number}}): root/<split>/<class>/0.png ..., all different; returns root."""
 
     def make(root, tree: dict[str, dict[str, int]], size: tuple[int, int] = (40, 40)):
@@ -57,7 +57,7 @@ def make_faces(make_picture):
                 folder = root / split / name
                 folder.mkdir(parents=True)
                 for k in range(number):
-                    make_picture(seed, size).save(folder / f"{k}.png")
+                    make_image(seed, size).save(folder / f"{k}.png")
                     seed += 1
         return root
 

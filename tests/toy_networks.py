@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data_preprocessing.loading.pictures import GREY48, Picture
+from data_preprocessing.loading.input_image import GREY48, InputImage
 from models import MODELS, Architecture
 
 # its layers are called as parts of the contract are, which must not be taken for them
@@ -24,10 +24,10 @@ class Toy(nn.Module):
     def forward(self, x):
         return self.classifier(self.trunk(x))
 """
-RGB96 = Picture(96)
+RGB96 = InputImage(96)
 LINES = {  # by name, what a user would write into models.MODELS
-    "toy": Architecture("toy", "Toy", picture=RGB96),
-    "toy_grey": Architecture("toy_grey", "Toy", picture=GREY48),
+    "toy": Architecture("toy", "Toy", image=RGB96),
+    "toy_grey": Architecture("toy_grey", "Toy", image=GREY48),
 }
 
 
@@ -35,7 +35,7 @@ LINES = {  # by name, what a user would write into models.MODELS
 def registered(folder: Path) -> Iterator[None]:
     """Inside, MODELS holds the networks of LINES, whose files are written to `folder`."""
     for name, architecture in LINES.items():
-        text = TOY.replace("{channels}", str(len(architecture.picture.mode)))
+        text = TOY.replace("{channels}", str(len(architecture.image.mode)))
         (folder / f"{name}.py").write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)

@@ -62,13 +62,13 @@ def audit(
         more = {"list": {"images": str(images), "flags": prepare_flags(reading)}}
     else:
         refuse_for_folders(root, replace(reading, subject_regex=None))
-        listed = list_pictures(root, subject_regex, notes.append)
-    figures, copied = compute_figures(listed, scan_pictures(images, listed.paths, progress), progress, keep)
+        listed = list_images(root, subject_regex, notes.append)
+    figures, copied = compute_figures(listed, scan_images(images, listed.paths, progress), progress, keep)
     figures["summary"] = [*figures["summary"], *notes]
     return figures | more, copied
 
 
-def list_pictures(root: Path, subject_regex: str | None = None, say: Callable[[str], None] = lambda text: None) -> Listed:
+def list_images(root: Path, subject_regex: str | None = None, say: Callable[[str], None] = lambda text: None) -> Listed:
     """Paths, splits, classes and subjects of all images below `root`, without decoding one. Raises DataError as `audit`.
 
     say: gets one-line texts about the files that are left out.
@@ -94,7 +94,7 @@ def list_pictures(root: Path, subject_regex: str | None = None, say: Callable[[s
     return Listed(tuple(folders), tuple(paths), tuple(splits), tuple(labels), tuple(subjects), known, lost, sources)
 
 
-def scan_pictures(root: Path, paths: tuple[str, ...], progress: Progress = lambda items, total, text: items) -> Scan:
+def scan_images(root: Path, paths: tuple[str, ...], progress: Progress = lambda items, total, text: items) -> Scan:
     """Decode every image once, in parallel; what is kept of one is about 1.5 kB."""
     count = len(paths)
     scan = Scan(

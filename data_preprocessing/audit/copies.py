@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_preprocessing.audit.near_duplicates import CANDIDATE_COSINE, SAME_PICTURE, TooManyCandidates, find_pairs
+from data_preprocessing.audit.near_duplicates import CANDIDATE_COSINE, SAME_IMAGE, TooManyCandidates, find_pairs
 
 MOST_LISTED = 500
 MOST_CANDIDATES = 200  # an image, and a million at least: about 25 microseconds each
@@ -60,7 +60,7 @@ class Copy:
 
 
 class Group:
-    """Pictures of one file content; near-duplicates are sought between groups.
+    """Images of one file content; near-duplicates are sought between groups.
 
     places: (split, class) -> the members there. near: (split, class) -> the most similar near copy there; one is enough, so
     that a film of 100,000 frames needs little memory.
@@ -137,7 +137,7 @@ def _find_near(scan: Scan, groups: list[Group], pairs: "_Pairs", progress) -> di
                 pairs.note(a, b, value, kind)
     except TooManyCandidates:
         complete = False
-    measure = f"cosine of DCT coefficients >= {CANDIDATE_COSINE}, then correlation after registration >= {SAME_PICTURE}"
+    measure = f"cosine of DCT coefficients >= {CANDIDATE_COSINE}, then correlation after registration >= {SAME_IMAGE}"
     return {"measure": measure, "complete": complete} | {name: int(total[name]) for name in _TOTALS}
 
 
@@ -197,7 +197,7 @@ class _Pairs:
 
 
 def _leaking(listed: Listed, groups: list[Group], with_near: bool) -> dict[str, int]:
-    """Pictures of each split that have a copy in a split which is trained on or chosen by before it."""
+    """Images of each split that have a copy in a split which is trained on or chosen by before it."""
     result = Counter()
     for group in groups:
         around = group.splits | ({split for split, _ in group.near} if with_near else set())

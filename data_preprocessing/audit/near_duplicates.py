@@ -22,7 +22,7 @@ from data_preprocessing.sources.images import to_rgb
 
 SIDE = 32
 CANDIDATE_COSINE = 0.83
-SAME_PICTURE = 0.95
+SAME_IMAGE = 0.95
 FLAT_CONTRAST = 1.0  # grey levels of detail: below it, it is mostly the encoder's noise, which many images share
 _BLOCK = 2048  # images per side of a block of compared pairs: 16 MiB of cosines
 _BATCH = 256  # pairs confirmed at once: few enough to stay in the processor's cache
@@ -141,5 +141,5 @@ def _confirmed(details: np.ndarray, first: np.ndarray, second: np.ndarray, mirro
         other = details[second[start : start + _BATCH]]
         values.append(similarity(details[first[start : start + _BATCH]], other[:, :, ::-1] if mirrored else other))
     value = np.concatenate(values)
-    same = value >= SAME_PICTURE
+    same = value >= SAME_IMAGE
     return Pairs(first[same], second[same], value[same], mirrored)

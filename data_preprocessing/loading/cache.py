@@ -2,7 +2,7 @@
 
 The file: HEADER bytes (magic line, SHA-256 of the description, description as JSON, zeros), then the images one after
 the other as `Stored` lays them out. It is written under another name and renamed when it is complete and on the disk, so
-a file of the right name is whole whatever kills the run. Pictures are read with pread, not through a memory map: pages of
+a file of the right name is whole whatever kills the run. Images are read with pread, not through a memory map: pages of
 a map would count as the process's memory, and a file cut short would kill the process instead of raising an error.
 """
 
@@ -34,7 +34,7 @@ _CHUNK = 16  # images a task of the pool
 _REMEDY = "give --cache another folder, or --cache off"
 
 
-class CachedPictures:
+class CachedImages:
     """The images of a complete cache file, by index. Any thread or process may read; it can be pickled.
 
     path: the file. stored: what it keeps of an image. count: images. Raises DataError where it cannot be opened.
@@ -48,7 +48,7 @@ class CachedPictures:
             raise DataError(f"{path}: cannot be opened ({error.strerror}); {_REMEDY}") from None
 
     def __reduce__(self):
-        return CachedPictures, (self.path, self.stored, self.count)
+        return CachedImages, (self.path, self.stored, self.count)
 
     def __len__(self) -> int:
         return self.count
@@ -86,16 +86,16 @@ def open_cache(
     workers: int = 1,
     say: Callable[[str], None] = lambda text: None,
     progress: Callable[[Iterable, int, str], Iterable] = lambda items, total, text: items,
-) -> CachedPictures:
+) -> CachedImages:
     """The cache of `split` in `folder`, built first where there is none for these images and libraries.
 
-    fingerprint: of the images' contents, from check_pictures. workers: decoding threads (PIL decodes without Python's
+    fingerprint: of the images' contents, from check_images. workers: decoding threads (PIL decodes without Python's
     lock). say: gets one-line texts about what is built, its size, and when another run's build is waited for. progress: as in
-    check_pictures. Raises DataError where an image cannot be decoded, or the folder cannot be written or has no room.
+    check_images. Raises DataError where an image cannot be decoded, or the folder cannot be written or has no room.
     """
     key = _key(split, fingerprint, stored)
     digest = hashlib.sha256(key.encode()).hexdigest()
-    path = Path(folder) / f"{split.name}-{stored.picture.kind}-{stored.fit}{'-whole' * stored.whole}-{digest[:16]}.cache"
+    path = Path(folder) / f"{split.name}-{stored.image.kind}-{stored.fit}{'-whole' * stored.whole}-{digest[:16]}.cache"
     size = HEADER + len(split.paths) * stored.nbytes
     try:
         if _problem(path, key, size):
@@ -109,14 +109,14 @@ def open_cache(
                     _build(split, stored, path, key, workers, progress)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror or error}); {_REMEDY}") from None
-    return CachedPictures(path, stored, len(split.paths))
+    return CachedImages(path, stored, len(split.paths))
 
 
 def _key(split: Split, fingerprint: str, stored: Stored) -> str:
     """All that the file's content depends on, as JSON. The names are there for a split made smaller after its check."""
     names = hashlib.sha256("\n".join(split.paths).encode("utf-8", "surrogateescape")).hexdigest()
     libraries = {"PIL": PIL.__version__, "jpeg": features.version("jpg"), "torchvision": torchvision.__version__}
-    layout = dict(kind=stored.picture.kind, fit=stored.fit, shape=stored.shape, count=len(split.paths))
+    layout = dict(kind=stored.image.kind, fit=stored.fit, shape=stored.shape, count=len(split.paths))
     return json.dumps(dict(format=FORMAT, pictures=fingerprint, names=names, **layout, **libraries), sort_keys=True)
 
 
@@ -189,7 +189,7 @@ def _fill(descriptor: int, split: Split, stored: Stored, workers: int, progress)
         chunk = range(start, min(start + _CHUNK, total))
         for index in chunk:
             try:
-                values = encode(split.picture(index))
+                values = encode(split.image(index))
             except Exception as error:  # PIL's decoders raise many kinds
                 raise unreadable(split, index, error) from None
             _write(descriptor, values.tobytes(), HEADER + index * stored.nbytes)

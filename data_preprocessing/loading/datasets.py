@@ -1,4 +1,4 @@
-"""Pictures with labels as a torch data set whose augmentation depends on (seed, epoch, image) alone."""
+"""Images with labels as a torch data set whose augmentation depends on (seed, epoch, image) alone."""
 
 import time
 
@@ -66,7 +66,7 @@ class FaceDataset(Dataset):
         epoch, index = key
         self.reading.note(index)
         try:
-            image = self.split.picture(index)
+            image = self.split.image(index)
         except (DataError, MemoryError):  # of an archive or a cache: it says what to do; of no image's making
             raise
         except Exception as error:  # PIL's decoders raise many kinds

@@ -175,7 +175,7 @@ def draw_examples(data: Path | str, out: Path | str, most: int = 8, side: int = 
     chosen = np.random.default_rng(0).permutation(len(split.paths))[:most]
     for index in sorted(chosen.tolist()):
         try:
-            faces.append(split.picture(index).resize((side, side), Image.Resampling.LANCZOS))
+            faces.append(split.image(index).resize((side, side), Image.Resampling.LANCZOS))
         except Exception as error:  # PIL's decoders raise many kinds
             raise unreadable(split, index, error) from None
     rows = [("as it is", faces)]
@@ -185,10 +185,10 @@ def draw_examples(data: Path | str, out: Path | str, most: int = 8, side: int = 
     rows.append(("evaluation", [HeadsetOcclusion(fixed=True)(face) for face in faces]))
     margin = 88
     sheet = Image.new("RGB", (margin + side * len(faces), side * len(rows)), "white")
-    for y, (title, pictures) in enumerate(rows):
+    for y, (title, images) in enumerate(rows):
         ImageDraw.Draw(sheet).text((8, (y + 0.5) * side), title, "black", ImageFont.load_default(15), anchor="lm")
-        for x, picture in enumerate(pictures):
-            sheet.paste(picture, (margin + x * side, y * side))
+        for x, image in enumerate(images):
+            sheet.paste(image, (margin + x * side, y * side))
     partial = out.with_suffix(".partial.png")
     ImageOps.posterize(sheet, 6).save(partial, optimize=True)  # the last two bits are noise, and two fifths of the file
     return partial.replace(out)

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from torchvision.transforms import v2
 
-from data_preprocessing.loading.pictures import Picture
+from data_preprocessing.loading.input_image import InputImage
 from data_preprocessing.loading.transforms import TRANSFORMS
 
 FITS = {"resize": "plain", "pad": "pad"}  # how an image becomes square -> the transform of TRANSFORMS that does only this
@@ -21,7 +21,7 @@ class Stored:
     Channels are in the order RGB: resizing treats each by itself, so BGR is a matter of reading.
     """
 
-    picture: Picture
+    image: InputImage
     fit: str
     whole: bool = False
 
@@ -32,10 +32,10 @@ class Stored:
         Whole: (S, S, 3), or (S, S) for grey, as PIL has it. Otherwise (2, C, S/r, S/r) for the step r: the kept rows and
         columns of the image, then those of its mirror image, which for an even r are other columns.
         """
-        channels, size, _ = self.picture.shape
+        channels, size, _ = self.image.shape
         if self.whole:
             return (size, size, channels)[: 2 + (channels > 1)]
-        side = size // self.picture.step
+        side = size // self.image.step
         return 2, channels, side, side
 
     @property
@@ -45,8 +45,8 @@ class Stored:
 
     def encoder(self) -> Callable[[Image.Image], np.ndarray]:
         """PIL RGB image of any size -> the array to store, contiguous, of `shape`; any thread may call it."""
-        size, step = self.picture.size, self.picture.step
-        first = [v2.Grayscale()] if self.picture.mode == "L" else []
+        size, step = self.image.size, self.image.step
+        first = [v2.Grayscale()] if self.image.mode == "L" else []
         resize = v2.Compose([*first, *TRANSFORMS[FITS[self.fit]](size)[0]])
 
         def encode(image: Image.Image) -> np.ndarray:

@@ -1,6 +1,6 @@
 """What happens to an image between file and network, by name, as the published protocols do it.
 
-A pipeline is put together from what the network takes (`Picture`: size, colours, normalisation) and a named transform
+A pipeline is put together from what the network takes (`InputImage`: size, colours, normalisation) and a named transform
 (`TRANSFORMS`): torchvision steps before and after the conversion to a tensor.
 """
 
@@ -8,8 +8,8 @@ import torch
 from PIL import Image, ImageOps
 from torchvision.transforms import v2
 
+from data_preprocessing.loading.input_image import RGB224, InputImage
 from data_preprocessing.loading.occlusion import HeadsetOcclusion
-from data_preprocessing.loading.pictures import RGB224, Picture
 
 CHANNEL_ORDERS = ("rgb", "bgr")
 
@@ -82,16 +82,16 @@ TRANSFORMS = {
 
 
 def create_transform(
-    name: str, picture: Picture = RGB224, channel_order: str = "rgb", occlusion: HeadsetOcclusion | None = None
+    name: str, image: InputImage = RGB224, channel_order: str = "rgb", occlusion: HeadsetOcclusion | None = None
 ) -> v2.Compose:
-    """The pipeline `name` of TRANSFORMS for a network that takes `picture`.
+    """The pipeline `name` of TRANSFORMS for a network that takes `image`.
 
     occlusion: covers the image before anything else, so that it looks the same to every network. channel_order: "bgr"
     swaps red and blue then; without meaning for grey images.
     PIL RGB image -> float32 tensor of image.shape. Raises KeyError for an unknown name.
     """
     cover = [occlusion] if occlusion else []
-    first = [v2.Grayscale()] if picture.mode == "L" else [swap_channels] if channel_order == "bgr" else []
-    before, after = TRANSFORMS[name](picture.size)
-    finish = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(picture.mean, picture.std)]
+    first = [v2.Grayscale()] if image.mode == "L" else [swap_channels] if channel_order == "bgr" else []
+    before, after = TRANSFORMS[name](image.size)
+    finish = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(image.mean, image.std)]
     return v2.Compose([*cover, *first, *before, *finish, *after])

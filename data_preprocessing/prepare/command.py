@@ -140,7 +140,7 @@ def read_listing(name: str, tree: Tree, options: SimpleNamespace) -> Listing:
 
 
 def table(records: Iterable[Record]) -> str:
-    """Pictures a class and split, as lines of text with sums."""
+    """Images per class and split, as lines of text with sums."""
     counts = Counter((record.label, record.split) for record in records)
     splits = [split for split in SPLITS if any(key[1] == split for key in counts)]
     rows = [["class", *splits, "all"]]

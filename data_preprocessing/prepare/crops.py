@@ -30,7 +30,7 @@ class Form:
     format: str = "jpg"
 
 
-def prepare_picture(data: bytes, box: Box | None, form: Form) -> bytes:
+def prepare_image(data: bytes, box: Box | None, form: Form) -> bytes:
     """The written file's content for an image file's content; box: the face, in pixels of the image as stored.
 
     The image is cropped to the box and its margin as far as it reaches, and only then turned upright by its EXIF tag. A
@@ -48,7 +48,7 @@ def prepare_picture(data: bytes, box: Box | None, form: Form) -> bytes:
 def cut_out(data: bytes, box: Box | None, margin: float, size: int = 0) -> Image.Image:
     """The box and its margin of an image file's content, in RGB and upright; all of it without a box.
 
-    size: to which it will be fitted, 0 where its pixels are kept. Raises as prepare_picture does.
+    size: to which it will be fitted, 0 where its pixels are kept. Raises as prepare_image does.
     """
     with open_image(io.BytesIO(data)) as image:
         area = (0, 0, *image.size) if box is None else crop_area(box, image.size, margin)

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import is_hidden, read_file, reason
 from data_preprocessing.common.workers import run_tasks
-from data_preprocessing.prepare.crops import SAME, Form, prepare_picture, prepare_pixels
+from data_preprocessing.prepare.crops import SAME, Form, prepare_image, prepare_pixels
 from data_preprocessing.prepare.faces import NO_FACE, AlignedRecord, prepare_aligned
 from data_preprocessing.sources.images import check_image
 from data_preprocessing.sources.manifest import MANIFEST, PLAN
@@ -80,7 +80,7 @@ class Job:
             raise ValueError("the file is empty")
         if isinstance(record, AlignedRecord):
             return prepare_aligned(data, record, self.form)
-        return prepare_picture(data, record.box, self.form)
+        return prepare_image(data, record.box, self.form)
 
 
 def write_records(

@@ -33,7 +33,7 @@ _LIST = re.compile(r"(train|val|valid)_annotations(_8class)?\.txt", re.IGNORECAS
 class _Set:
     """The files of one of the two sets; `lists`: by whether they are made for 8 classes."""
 
-    pictures: list[str] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
     annotations: list[str] = field(default_factory=list)
     lists: dict[bool, str] = field(default_factory=dict)
 
@@ -54,13 +54,13 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     notes: list[str] = []
     for name, files in sets.items():
         labels, source = _labels(tree, name, files, options.num_classes)
-        pictures, copies = keyed(files.pictures, _key)
-        pairs, unmatched = matched(pictures, labels, source)
+        images, copies = keyed(files.images, _key)
+        pairs, unmatched = matched(images, labels, source)
         if not pairs:
             raise DataError(f"{tree.root}: {name}/ has no image with a label; {'; '.join(unmatched)}")
         notes += [*copies, *unmatched, *_dropped(name, pairs, options.num_classes)]
-        kept = [(picture, label) for picture, label in pairs if label < options.num_classes]
-        records += [Record(picture, CLASSES[label], None, SETS[name]) for picture, label in kept]
+        kept = [(image, label) for image, label in pairs if label < options.num_classes]
+        records += [Record(image, CLASSES[label], None, SETS[name]) for image, label in kept]
     if not records:
         raise DataError(f"{tree.root}: no image is labelled with an expression ({'; '.join(notes)})")
     return _noted(Listing(tree, tuple(records), tuple(notes)), options.num_classes)
@@ -97,13 +97,13 @@ def _find_sets(tree: Tree) -> dict[str, _Set]:
             continue
         files = sets.setdefault(folder, _Set())
         if is_image_name(name):
-            files.pictures.append(name)
+            files.images.append(name)
         elif name.endswith("_exp.npy"):
             files.annotations.append(name)
         match = _LIST.fullmatch(name.rpartition("/")[2])
         if match and files.lists.setdefault(bool(match[2]), name) != name:
             raise DataError(f"{tree.root}: has two lists, {files.lists[bool(match[2])]} and {name}; keep one")
-    if not any(files.pictures for files in sets.values()):
+    if not any(files.images for files in sets.values()):
         raise wrong_layout(tree, "AffectNet's train_set/images/N.jpg with train_set/annotations/N_exp.npy or "
                                  "train_set/train_annotations.txt, and the same under val_set/ or valid_set/; training.csv "
                                  "with Manually_Annotated_Images/; or YOLO's images/, labels/ and data.yaml")  # fmt: skip
@@ -154,8 +154,8 @@ def _parse(data: bytes) -> int:
 
 
 def _dropped(name: str, pairs: list[tuple[str, int]], num_classes: int) -> list[str]:
-    contempt = [picture for picture, label in pairs if num_classes <= label < len(CLASSES)]
-    unclear = [picture for picture, label in pairs if label >= len(CLASSES)]
+    contempt = [image for image, label in pairs if num_classes <= label < len(CLASSES)]
+    unclear = [image for image, label in pairs if label >= len(CLASSES)]
     notes = only_if(contempt, f"{count_of(contempt, 'image')} of contempt in {name}/, left out: not one of 7 classes")
     return notes + only_if(unclear, f"{count_of(unclear, 'image')} of no expression (labels 8 to 10) in {name}/, left out")
 

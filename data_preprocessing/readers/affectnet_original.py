@@ -34,14 +34,14 @@ def read(tree: Tree, classes: tuple[str, ...], num_classes: int) -> Listing:
     list or in the tree alone, lines that are there twice, and images of both lists, which are kept in test alone. Raises
     DataError for two files of one list, one that cannot be read, and a broken line or two labels of one face, by the line.
     """
-    pictures, copies = keyed(filter(_is_image, tree.names()), _key)
-    faces = _Faces(tree, pictures, classes, num_classes)
+    images, copies = keyed(filter(_is_image, tree.names()), _key)
+    faces = _Faces(tree, images, classes, num_classes)
     for file, split in _find_lists(tree).items():
         faces.add(file, split)
     notes = [*copies, *faces.notes()]
     if not faces.found:
         raise DataError(f"{tree.root}: no image with an expression is there; {'; '.join(notes)}")
-    notes += counted("images in no list, left out", [name for key, name in pictures.items() if key not in faces.listed])
+    notes += counted("images in no list, left out", [name for key, name in images.items() if key not in faces.listed])
     automatic = [name for name in tree.names() if base_name(name).lower() == f"{_AUTOMATIC}.csv"]
     notes += only_if(automatic, f"{few(automatic)} is not read: a network gave its labels")
     return Listing(tree, tuple(faces.found.values()), tuple(notes))
@@ -50,8 +50,8 @@ def read(tree: Tree, classes: tuple[str, ...], num_classes: int) -> Listing:
 class _Faces:
     """The records of the lists that were added, and what of them is left out. images: key -> name in the tree."""
 
-    def __init__(self, tree: Tree, pictures: dict[str, str], classes: tuple[str, ...], num_classes: int):
-        self.tree, self.pictures, self.classes, self.num_classes = tree, pictures, classes, num_classes
+    def __init__(self, tree: Tree, images: dict[str, str], classes: tuple[str, ...], num_classes: int):
+        self.tree, self.images, self.classes, self.num_classes = tree, images, classes, num_classes
         self.found: dict[tuple, Record] = {}
         self.listed: dict[str, str] = {}  # key -> the first list that names it
         self.left_out: dict[tuple[str, str], list[str]] = {}  # (list, reason) -> paths
@@ -74,11 +74,11 @@ class _Faces:
             return "of no expression (labels 8 to 10)"
         if label >= self.num_classes:
             return "of contempt, not one of 7 classes"
-        if key not in self.pictures:
+        if key not in self.images:
             return "whose image is missing"
         if first != file:
             return f"whose image is in {base_name(first)}, too"
-        record = Record(self.pictures[key], self.classes[label], None, split, _box(where, row))
+        record = Record(self.images[key], self.classes[label], None, split, _box(where, row))
         known = self.found.setdefault((key, record.box), record)
         if known.label != record.label:
             raise DataError(f"{where}: {few([path])}: this face has another label above; remove one of the lines")

@@ -37,22 +37,22 @@ def read(tree: Tree, classes: tuple[str, ...], num_classes: int) -> Listing:
     names = tree.names()
     yaml = min((name for name in names if base_name(name).lower() in _YAMLS), key=lambda name: name.count("/"))
     by_number = _class_names(tree, yaml, classes)
-    pictures, notes = keyed((name for name in names if _kind(name) == "images"), _key)
+    images, notes = keyed((name for name in names if _kind(name) == "images"), _key)
     files, _ = keyed((name for name in names if _kind(name) == "labels"), _key)
-    pairs, unmatched = matched(pictures, files, "labels/")
+    pairs, unmatched = matched(images, files, "labels/")
     records: list[Record] = []
     empty, contempt, twice = [], [], []
-    for picture, file in pairs:
+    for image, file in pairs:
         lines = _lines(tree, file, by_number)
         faces = dict.fromkeys(lines)
         if not lines:
-            empty.append(picture)
+            empty.append(image)
         twice += [file] * (len(lines) - len(faces))
         for label, box in faces:
             if label in classes[:num_classes]:
-                records.append(Record(picture, label, None, _split(picture), _pixels(tree, picture, box)))
+                records.append(Record(image, label, None, _split(image), _pixels(tree, image, box)))
             else:
-                contempt.append(picture)
+                contempt.append(image)
     notes += unmatched
     notes += only_if(empty, f"{count_of(empty, 'image')} without a line in the label file, left out: {few(empty)}")
     notes += only_if(twice, f"{count_of(twice, 'line')} there more than once, counted once: {few(twice)}")
@@ -135,12 +135,12 @@ def _box(numbers: list[float]) -> Box | None:
     return (min(across), min(down), max(across), max(down)) if numbers else None
 
 
-def _pixels(tree: Tree, picture: str, box: Box | None) -> Box | None:
+def _pixels(tree: Tree, name: str, box: Box | None) -> Box | None:
     """The box in pixels; None where it is the whole image, or where the image cannot be read: writing it reports that."""
     if box is None or (box[0] <= _WHOLE and box[1] <= _WHOLE and box[2] >= 1 - _WHOLE and box[3] >= 1 - _WHOLE):
         return None
     try:
-        with open_image(io.BytesIO(tree.read(picture))) as image:
+        with open_image(io.BytesIO(tree.read(name))) as image:
             width, height = image.size
     except Exception:  # PIL's decoders raise many kinds
         return None

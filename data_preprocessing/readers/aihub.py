@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import MOST_TABLE, composed, reason
-from data_preprocessing.readers.layouts import base_name, counted, pictures, wrong_layout
+from data_preprocessing.readers.layouts import base_name, counted, image_names, wrong_layout
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.trees import Tree
 
@@ -69,7 +69,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     """One record an image that has an entry and a label.
 
     options.label: "uploader" (faceExp_uploader), "majority" (what at least two of the three annotators saw) or "unanimous"
-    (what all three saw; the uploader is not asked). Pictures without such a label are left out and counted.
+    (what all three saw; the uploader is not asked). Images without such a label are left out and counted.
     Names are compared in NFC. Of images with one name in folders of several emotions an entry means the one in the folder
     of its list's emotion. The subject is the file name's first field; boxes are in pixels of the image as stored, before it
     is turned upright by its EXIF tag. The data set gives no split by subject, so none is given.
@@ -77,7 +77,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     """
     lists = [name for name in tree.names() if name.lower().endswith(".json")]
     places = defaultdict(list)
-    for name in pictures(tree.names()):
+    for name in image_names(tree.names()):
         places[base_name(name)].append(name)
     if not lists or not places:
         raise wrong_layout(tree, "AI Hub's images and the JSON lists that label them")
@@ -85,7 +85,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     for name in lists:
         emotion = _emotion_in(name)
         for entry in _entries(tree, name):
-            tally.add(entry, _picture(places.get(entry.file, []), emotion or entry.uploader))
+            tally.add(entry, _image(places.get(entry.file, []), emotion or entry.uploader))
     if not tally.records:
         raise wrong_layout(tree, f"images that the JSON lists name and label (--label {options.label})")
     records = tuple(tally.records.values())
@@ -102,25 +102,25 @@ class _Tally:
         self.missing, self.repeated, self.unlabelled = [], [], []
         self.entries = self.compared = self.disagreeing = self.no_majority = self.wrong_boxes = 0
 
-    def add(self, entry: _Entry, picture: str | None) -> None:
+    def add(self, entry: _Entry, image: str | None) -> None:
         self.entries += 1
-        if picture is None:
+        if image is None:
             self.missing.append(entry.file)
             return
-        if picture in self.listed:
-            self.repeated.append(picture)
+        if image in self.listed:
+            self.repeated.append(image)
             return
-        self.listed.add(picture)
+        self.listed.add(image)
         majority, label = entry.majority(), entry.label(self.choice)
         self.no_majority += majority is None
         self.compared += bool(majority and entry.uploader)
         self.disagreeing += bool(majority and entry.uploader) and majority != entry.uploader
         self.wrong_boxes += entry.wrong_boxes
         if label is None:
-            self.unlabelled.append(picture)
+            self.unlabelled.append(image)
         else:
             subject, parted, _ = entry.file.partition("_")
-            self.records[picture] = Record(picture, label, (parted and subject) or None, box=entry.box())
+            self.records[image] = Record(image, label, (parted and subject) or None, box=entry.box())
 
     def notes(self, places: dict[str, list[str]]) -> Iterator[str]:
         """places: file name -> the images called so."""
@@ -146,7 +146,7 @@ class _Tally:
             yield f"face boxes left out, empty or no numbers: {self.wrong_boxes}"
 
 
-def _picture(names: list[str], emotion: str | None) -> str | None:
+def _image(names: list[str], emotion: str | None) -> str | None:
     """Of the images of one name the one in a folder of `emotion`, or in a folder of none; None where there is none."""
     if emotion is None:
         return names[0] if len({_emotion_in(name) for name in names}) == 1 else None

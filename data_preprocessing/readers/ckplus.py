@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import MOST_TEXT
-from data_preprocessing.readers.layouts import base_name, counted, pictures, without_copies, wrong_layout
+from data_preprocessing.readers.layouts import base_name, counted, image_names, without_copies, wrong_layout
 from data_preprocessing.sources.labels import folders_of, stem
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.trees import Tree
@@ -25,7 +25,7 @@ _LABEL_FILE = re.compile(r"(S\d+)_(\d+)_\d+_emotion\.txt", re.IGNORECASE)
 
 def fits(names: list[str]) -> bool:
     """Whether an image lies and is called as CK+'s are, in either form."""
-    return any(_frame_of(name) or _class_of(name) for name in pictures(names))
+    return any(_frame_of(name) or _class_of(name) for name in image_names(names))
 
 
 def read(tree: Tree, options: SimpleNamespace) -> Listing:
@@ -35,7 +35,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     "neutral", unless it is one of the last three. What is left out or missing is counted in the notes.
     Raises DataError where neither form is found, or a label cannot be read.
     """
-    frames = {name: frame for name in pictures(tree.names()) if (frame := _frame_of(name))}
+    frames = {name: frame for name in image_names(tree.names()) if (frame := _frame_of(name))}
     if frames:
         return _read_sequences(tree, frames, options.neutral)
     return _read_folders(tree, options.neutral)
@@ -58,7 +58,7 @@ def _read_sequences(tree: Tree, frames: dict[str, tuple[str, str, int]], neutral
         raise wrong_layout(tree, "CK+'s *_emotion.txt of these sequences; put Emotion_labels.zip beside the images")
     unlabelled = ["/".join(key) for key in sorted(sequences.keys() - labels.keys())]
     absent = ["/".join(key) for key in sorted(labels.keys() - sequences.keys())]
-    others = [name for name in pictures(tree.names()) if name not in frames]
+    others = [name for name in image_names(tree.names()) if name not in frames]
     notes = (
         *counted("sequences without a label, left out", unlabelled),
         *counted("labelled sequences without images", absent),
@@ -70,12 +70,12 @@ def _read_sequences(tree: Tree, frames: dict[str, tuple[str, str, int]], neutral
 
 def _read_folders(tree: Tree, neutral: bool) -> Listing:
     """The images in a folder of their class; a folder neutral, which some copies have, is one of the classes."""
-    classes = {name: label for name in pictures(tree.names()) if (label := _class_of(name))}
+    classes = {name: label for name in image_names(tree.names()) if (label := _class_of(name))}
     if not classes:
         raise wrong_layout(tree, "CK+: S005/001/S005_001_00000011.png with *_emotion.txt, or anger/S010_004_00000017.png")
     first, copies = without_copies(((label, stem(name).upper()), name) for name, label in classes.items())
     records = tuple(Record(name, classes[name], stem(name).split("_")[0].upper()) for name in first.values())
-    others = [name for name in pictures(tree.names()) if name not in classes]
+    others = [name for name in image_names(tree.names()) if name not in classes]
     notes = [
         *counted("images not as anger/S010_004_00000017.png, left out", others),
         *counted("images that are there more than once, left out", copies),

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import MOST_TEXT
-from data_preprocessing.readers.layouts import base_name, counted, pictures, without_copies, wrong_layout
+from data_preprocessing.readers.layouts import base_name, counted, image_names, without_copies, wrong_layout
 from data_preprocessing.sources.labels import count_of, few, left_out
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.trees import Tree
@@ -18,7 +18,7 @@ _FIELDS = "image_name face_id_in_image face_box_top face_box_left face_box_right
 
 def fits(names: list[str]) -> bool:
     """Whether the list is among the files `names`, with images."""
-    return bool(find_lists(names) and pictures(names))
+    return bool(find_lists(names) and image_names(names))
 
 
 by_list = fits
@@ -41,7 +41,7 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
         raise wrong_layout(tree, f"ExpW's {LIST} ({_FIELDS}) with its images")
     if len({tree.read(name, MOST_TEXT) for name in lists}) > 1:
         raise DataError(f"{tree.root}: has several lists: {few(lists)}; give the folder of one of them")
-    there, again = without_copies((base_name(name), name) for name in pictures(names))
+    there, again = without_copies((base_name(name), name) for name in image_names(names))
     records, missing, twice = _faces(tree, lists[0], there)
     if not records:
         raise DataError(f"{tree.root}: no image that {lists[0]} names is there; unpack the images beside it")

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import MOST_TABLE, reason
 from data_preprocessing.readers import fer2013_images
-from data_preprocessing.readers.layouts import base_name, counted, pictures, wrong_layout
+from data_preprocessing.readers.layouts import base_name, counted, image_names, wrong_layout
 from data_preprocessing.sources.fer2013 import CsvSplit, read_fer2013
 from data_preprocessing.sources.records import Listing, Record
 from data_preprocessing.sources.trees import Tree
@@ -52,7 +52,7 @@ def _only_table(names: list[str]) -> str | None:
     """The one CSV file, whatever it is called, where there are no images; a test.csv goes with another."""
     tables = [name for name in names if name.lower().endswith(".csv")]
     others = [name for name in tables if base_name(name).lower() != "test.csv"] or tables
-    return others[0] if len(others) == 1 and not pictures(names) else None
+    return others[0] if len(others) == 1 and not image_names(names) else None
 
 
 def find_table(tree: Tree, files: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ import re
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.expressions import class_of
 from data_preprocessing.common.words import only_if
-from data_preprocessing.readers.layouts import pictures
+from data_preprocessing.readers.layouts import image_names
 from data_preprocessing.sources.fer2013 import CLASSES, USAGES
 from data_preprocessing.sources.labels import count_of, few, folders_of, left_out, stem
 from data_preprocessing.sources.records import Listing, Record
@@ -17,7 +17,7 @@ _NAME = re.compile(r"(Training|PublicTest|PrivateTest)_\d+", re.IGNORECASE)
 
 def fits(names: list[str]) -> bool:
     """Whether images among `names` are called as FER2013's are."""
-    return any(_NAME.fullmatch(stem(name)) for name in pictures(names))
+    return any(_NAME.fullmatch(stem(name)) for name in image_names(names))
 
 
 def read(tree: Tree) -> Listing:
@@ -29,7 +29,7 @@ def read(tree: Tree) -> Listing:
     names = tree.names()
     found: dict[str, Record] = {}
     copies, moved = [], {}
-    for name in pictures(names):
+    for name in image_names(names):
         match = _NAME.fullmatch(stem(name))
         if not match:
             continue

@@ -20,7 +20,7 @@ from data_preprocessing.sources.trees import Tree
 
 DESCRIPTION = "fer2013new.csv and fer2013.csv, or FER2013Train/fer0000000.png ...: the emotion with the most votes"
 VOTES = "fer2013new.csv"
-PICTURES = ("fer2013.csv", "icml_face_data.csv")
+IMAGES = ("fer2013.csv", "icml_face_data.csv")
 EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 _CHOICES = (*EMOTIONS, "unknown", "NF")  # NF: no face
 _COLUMNS = ("Usage", "Image name", *_CHOICES)
@@ -47,11 +47,11 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     Raises DataError where a file is absent or broken, or where the two do not belong together.
     """
     has = {base_name(name).lower() for name in tree.names()}
-    if ferplus_images.fits(tree.names()) and not has.intersection(PICTURES):
+    if ferplus_images.fits(tree.names()) and not has.intersection(IMAGES):
         by_name = partial(_votes_by_name, tree) if VOTES in has else None
         return ferplus_images.read(tree, by_name, _judge)
     voted = find_table(tree, (VOTES,))
-    table = find_table(tree, PICTURES)
+    table = find_table(tree, IMAGES)
     rows = _in_file_order(read_table(tree, table, lambda text: None))
     votes = _read_votes(tree, voted)
     if len(rows) != len(votes):

@@ -1,4 +1,4 @@
-"""Any tree of class folders: [split/]class/**/picture, with the splits' folders called as in split_names."""
+"""Any tree of class folders: [split/]class/**/image, with the splits' folders called as in split_names."""
 
 from collections import Counter
 from pathlib import Path
@@ -24,25 +24,25 @@ def read(tree: Tree, options: SimpleNamespace) -> Listing:
     options.subject_regex makes them the classes; without it that is refused. Raises DataError where there are not two classes,
     where some images lie in a split's folder and others beside it, or directly in a folder of classes.
     """
-    pictures, _ = images_of(tree)
-    if not pictures:
+    images, _ = images_of(tree)
+    if not images:
         raise DataError(f"{tree.root}: no images; {_EXPECTED}")
-    parts = below_shared({name: folders_of(name) for name in pictures}, SPLITS)
+    parts = below_shared({name: folders_of(name) for name in images}, SPLITS)
     in_split = [bool(folders) and folders[0].lower() in SPLITS for folders in parts.values()]
     if any(in_split) and not all(in_split):
-        stray = pictures[in_split.index(False)]
+        stray = images[in_split.index(False)]
         raise DataError(f"{tree.root}: {stray} lies beside the split folders, not in one of them; {_EXPECTED}")
     parts, persons = _below_persons(tree, parts, all(in_split), options.subject_regex)
     records = [_record(tree, name, folders, all(in_split)) for name, folders in parts.items()]
     if len({record.label for record in records}) < 2:
         raise DataError(f"{tree.root}: only one class folder, {records[0].label}; {_EXPECTED}")
-    return Listing(tree, tuple(records), (*_other_files(tree, pictures), *persons, *_other_splits(tree.root)))
+    return Listing(tree, tuple(records), (*_other_files(tree, images), *persons, *_other_splits(tree.root)))
 
 
 def fits(names: list[str]) -> bool:
     """Whether the images lie in at least two class folders, which are not those of persons or data sets."""
-    pictures = {name: folders_of(name) for name in names if is_image_name(name)}
-    parts = below_shared(pictures, SPLITS).values()
+    images = {name: folders_of(name) for name in names if is_image_name(name)}
+    parts = below_shared(images, SPLITS).values()
     depth = 1 if all(folders and folders[0].lower() in SPLITS for folders in parts) else 0
     in_classes = all(len(folders) > depth for folders in parts) and len({folders[depth] for folders in parts}) > 1
     return in_classes and not outer_folders(folders[depth:] for folders in parts)[0]
@@ -81,9 +81,9 @@ def _other_splits(root: Path) -> list[str]:
     )
 
 
-def _other_files(tree: Tree, pictures: list[str]) -> tuple[str, ...]:
+def _other_files(tree: Tree, images: list[str]) -> tuple[str, ...]:
     """A note that counts the files that are no images, by their endings."""
-    others = sorted(set(tree.names()) - set(pictures))
+    others = sorted(set(tree.names()) - set(images))
     if not others:
         return ()
     endings = Counter("." + name.rpartition(".")[2] if "." in name.rpartition("/")[2] else "no ending" for name in others)

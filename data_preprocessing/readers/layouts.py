@@ -8,7 +8,7 @@ from data_preprocessing.sources.labels import few
 from data_preprocessing.sources.trees import Tree
 
 
-def pictures(names: Iterable[str]) -> list[str]:
+def image_names(names: Iterable[str]) -> list[str]:
     """Those of the files `names` that are images by their ending."""
     return [name for name in names if is_image_name(name)]
 

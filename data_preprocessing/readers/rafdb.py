@@ -24,13 +24,13 @@ DESCRIPTION = "Image/aligned/ or train/ and valid/ with list_patition_label.txt;
 CLASSES = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")  # by the data set's labels, 1 to 7
 LISTS = ("list_patition_label.txt", "list_partition_label.txt")  # as its owners spell it, and mended
 _NUMBERS = range(1, len(CLASSES) + 1)
-_PICTURE = re.compile(r"((train|test)_\d+)(_aligned)?", re.IGNORECASE)
+_IMAGE = re.compile(r"((train|test)_\d+)(_aligned)?", re.IGNORECASE)
 
 
 def read(tree: Tree, options: SimpleNamespace) -> Listing:
     """The images in folders <split>/<number>/ where there are such, else those that the list file names.
 
-    The split is the folder's; in the native form, which has none, the file name's train_ or test_. Pictures that are in
+    The split is the folder's; in the native form, which has none, the file name's train_ or test_. Images that are in
     the list or in the tree alone are left out and counted in the notes. options: not used. Raises DataError where there
     is neither form, where no image matches the list, or for a broken or second list.
     """
@@ -66,16 +66,16 @@ def find_lists(names: list[str]) -> list[str]:
     return [name for name in names if name.rpartition("/")[2].lower() in LISTS]
 
 
-def is_flat_picture(name: str) -> bool:
+def is_flat_image(name: str) -> bool:
     """Whether a file is called as RAF-DB's images are: train_N.jpg, test_N_aligned.jpg, ..."""
-    return is_image_name(name) and bool(_PICTURE.fullmatch(stem(name)))
+    return is_image_name(name) and bool(_IMAGE.fullmatch(stem(name)))
 
 
 def _by_list(tree: Tree, names: list[str], file: str) -> Listing:
     labels = read_list(tree, file, _key, _NUMBERS)
     there = list(filter(is_image_name, names))
     if any(_is_aligned(name) for name in there):  # Image/original/ holds the same faces in whole photographs
-        there = [name for name in there if _is_aligned(name) or not is_flat_picture(name)]
+        there = [name for name in there if _is_aligned(name) or not is_flat_image(name)]
     _require_one_split(tree, there)
     first, notes = keyed(there, _key)
     pairs, unmatched = matched(first, labels, file)
@@ -91,12 +91,12 @@ def _by_list(tree: Tree, names: list[str], file: str) -> Listing:
 
 def _key(name: str) -> str:
     """What an image is called in the list, without an ending: the list says train_00001.jpg of train_00001_aligned.jpg."""
-    match = _PICTURE.fullmatch(stem(name))
+    match = _IMAGE.fullmatch(stem(name))
     return match[1].lower() if match else name
 
 
 def _is_aligned(name: str) -> bool:
-    match = _PICTURE.fullmatch(stem(name))
+    match = _IMAGE.fullmatch(stem(name))
     return bool(match and match[3])
 
 
@@ -110,7 +110,7 @@ def _require_one_split(tree: Tree, names: list[str]) -> None:
     first: dict[str, str] = {}
     for name in names:
         other = first.setdefault(_key(name), name)
-        if is_flat_picture(name) and _split(other) != _split(name):
+        if is_flat_image(name) and _split(other) != _split(name):
             raise DataError(f"{tree.root}: {other} and {name} are the same image in two splits; remove one")
 
 

@@ -1,4 +1,4 @@
-"""Pictures of people under a headset, or any others, in a folder for each class; the AI Hub study's E01 to E03 are such."""
+"""Images of people under a headset, or any others, in a folder for each class; the AI Hub study's E01 to E03 are such."""
 
 import re
 from types import SimpleNamespace

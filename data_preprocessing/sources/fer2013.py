@@ -50,7 +50,7 @@ class CsvSplit(Split):
         """What messages call the image: its file and row."""
         return f"{self.folder}, {self.paths[index]}"
 
-    def picture(self, index: int) -> Image.Image:
+    def image(self, index: int) -> Image.Image:
         """The image in RGB, 48×48. Raises ValueError where the row has the wrong pixels."""
         path = self.paths[index]
         if path in self.problems:

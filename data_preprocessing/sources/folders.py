@@ -41,7 +41,7 @@ class Split:
     labels: tuple[int, ...]
 
     def counts(self) -> dict[str, int]:
-        """Pictures a class, in class order."""
+        """Images per class, in class order."""
         return {name: self.labels.count(k) for k, name in enumerate(self.classes)}
 
     def reordered(self, classes: tuple[str, ...]) -> "Split":
@@ -52,7 +52,7 @@ class Split:
         """What messages call the image: its file."""
         return str(self.folder / self.paths[index])
 
-    def picture(self, index: int) -> Image.Image:
+    def image(self, index: int) -> Image.Image:
         """The image in RGB. Raises OSError, ValueError or another of PIL's kinds where it cannot be decoded."""
         return load_image(self.folder / self.paths[index])
 
@@ -92,15 +92,15 @@ def read_split(name: str, folder: Path, say: Callable[[str], None] = lambda text
     paths, labels = [], []
     left_out: dict[str, list[str]] = {}
     for label, class_folder in enumerate(class_folders):
-        pictures, others = images_below(class_folder)
+        images, others = images_below(class_folder)
         above = len(str(class_folder)) - len(class_folder.name)
         for kind, files in others.items():
             left_out.setdefault(kind, []).extend(file[above:] for file in files)
-        if not pictures and name == "train":
+        if not images and name == "train":
             what = in_brackets(left_out_note(others))
             raise DataError(f"{class_folder}: no images in this class folder{what}; fill it or remove it from every split")
-        paths += [path[above:].replace(os.sep, "/") for path in pictures]
-        labels += [label] * len(pictures)
+        paths += [path[above:].replace(os.sep, "/") for path in images]
+        labels += [label] * len(images)
     if not paths:
         what = in_brackets(left_out_note(left_out))
         raise DataError(f"{folder}: no images in its class folders{what}; fill them, or remove the folder")
@@ -125,7 +125,7 @@ def _say_left_out(name: str, left_out: dict[str, list[str]], loose: list[Path], 
 
 @dataclass(frozen=True)
 class Checked:
-    """What check_pictures found.
+    """What check_images found.
 
     split: without unreadable images. bad: "path: reason" of each dropped one. fingerprint: SHA-256 (64 hex digits) over
     names and contents. stamps: path -> (size in bytes, time of last change in ns, SHA-256 of the content) of those kept.
@@ -137,7 +137,7 @@ class Checked:
     stamps: Stamps
 
 
-def check_pictures(
+def check_images(
     split: Split,
     skip_bad: bool,
     progress: Callable[[Iterable, int, str], Iterable] = lambda items, total, text: items,

@@ -44,10 +44,10 @@ class PooledSplit(Split):
         split, own = self._owner(index)
         return split.where(own)
 
-    def picture(self, index: int) -> Image.Image:
+    def image(self, index: int) -> Image.Image:
         """The image in RGB; raises as its split does."""
         split, own = self._owner(index)
-        return split.picture(own)
+        return split.image(own)
 
     def stamp(self, index: int) -> tuple[int, int]:
         """Size in bytes and time of last change in ns of its file. Raises OSError without one."""

@@ -29,7 +29,7 @@ class TreeSplit(Split):
 
     tree: Tree = field(repr=False, compare=False)
 
-    def picture(self, index: int) -> Image.Image:
+    def image(self, index: int) -> Image.Image:
         """The image in RGB. Raises DataError, OSError, ValueError or another of PIL's kinds where it cannot be decoded."""
         return decode(io.BytesIO(self.tree.read(self.paths[index])))
 
@@ -126,14 +126,12 @@ def read_list(tree: Tree, name: str, key: Callable[[str], str], labels: range) -
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        picture, _, text = line.strip().replace("\t", " ").rpartition(" ")
-        if not picture.strip() or text not in known:
+        image, _, text = line.strip().replace("\t", " ").rpartition(" ")
+        if not image.strip() or text not in known:
             wanted = f"expected an image's name and a label from {labels[0]} to {labels[-1]}"
             raise DataError(f"{where}, line {number}: {line.strip()[:60]!r}: {wanted}; mend the line")
-        if found.setdefault(key(picture.strip()), int(text)) != int(text):
-            raise DataError(
-                f"{where}, line {number}: {few([picture.strip()])} has another label above; remove one of the lines"
-            )
+        if found.setdefault(key(image.strip()), int(text)) != int(text):
+            raise DataError(f"{where}, line {number}: {few([image.strip()])} has another label above; remove one of the lines")
     if not found:
         raise DataError(f"{where}: the list is empty; fetch the file anew")
     return found
@@ -146,16 +144,16 @@ def keyed(names: Iterable[str], key: Callable[[str], str]) -> tuple[dict[str, st
     return first, only_if(again, f"{count_of(again, 'image')} there more than once, left out: {few(again)}")
 
 
-def matched(pictures: dict[str, str], labels: dict[str, int], source: str) -> tuple[list[tuple[str, int]], list[str]]:
+def matched(images: dict[str, str], labels: dict[str, int], source: str) -> tuple[list[tuple[str, int]], list[str]]:
     """(name, label) of each image whose key has a label, and notes that count what is in one of the two alone.
 
     images: key -> name, see keyed. labels: key -> label. source: what gives the labels, for the notes.
     """
-    missing = sorted(labels.keys() - pictures.keys())
-    extra = [name for key, name in pictures.items() if key not in labels]
+    missing = sorted(labels.keys() - images.keys())
+    extra = [name for key, name in images.items() if key not in labels]
     notes = only_if(missing, f"{count_of(missing, 'labelled image')} missing, which {source} names: {few(missing)}")
     notes += only_if(extra, f"{count_of(extra, 'image')} without a label in {source}, left out: {few(extra)}")
-    return [(name, labels[key]) for key, name in pictures.items() if key in labels], notes
+    return [(name, labels[key]) for key, name in images.items() if key in labels], notes
 
 
 def left_out(names: Iterable[str], records: Iterable[Record], why: str) -> list[str]:

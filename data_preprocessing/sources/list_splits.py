@@ -35,10 +35,10 @@ class ListSplit(Split):
         path = self.paths[index]
         return self.folder / (self.faces[path][0] if path in self.faces else path)
 
-    def picture(self, index: int) -> Image.Image:
+    def image(self, index: int) -> Image.Image:
         """The image, or the face in it, in RGB. Raises OSError, ValueError or another of PIL's kinds."""
         if self.paths[index] not in self.faces:
-            return super().picture(index)
+            return super().image(index)
         return cut_out(read_file(self._file(index)), self.faces[self.paths[index]][1], MARGIN)
 
     def stamp(self, index: int) -> tuple[int, int]:

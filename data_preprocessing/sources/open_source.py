@@ -167,7 +167,7 @@ def _is_flat(folder: Path) -> bool:
         for entry in entries:
             if entry.is_dir() and not is_hidden(entry.name):
                 return False
-            found = found or rafdb.is_flat_picture(entry.name)
+            found = found or rafdb.is_flat_image(entry.name)
         return found
 
 

@@ -74,8 +74,8 @@ def _draw_splits(folder: Path, record: dict, progress) -> None:
                 for view in range(record["views"]):
                     rng = np.random.default_rng([record["seed"], person, EXPRESSIONS.index(name), view])
                     number = label * record["views"] + view
-                    picture = draw_face(who, name, rng, record["size"], record["vr"])
-                    picture.save(folder / split / name / f"s{person:04d}_{number:02d}.png")
+                    image = draw_face(who, name, rng, record["size"], record["vr"])
+                    image.save(folder / split / name / f"s{person:04d}_{number:02d}.png")
         first_person += count
 
 

@@ -14,8 +14,8 @@ from data_preprocessing.loading.loaders import create_loader
 from data_preprocessing.sources.folders import Split
 from engine import memory
 from engine.commands.prediction_setup import Session, open_session
-from engine.prediction.drawings import VIEW, PredictionPictures
-from engine.prediction.images import GivenPictures, find_pictures
+from engine.prediction.drawings import VIEW, PredictionImages
+from engine.prediction.images import GivenImages, find_images
 from engine.prediction.table import Report
 from engine.run_folder import layout
 from engine.seed import seed_everything
@@ -35,7 +35,7 @@ def predict(flags: dict) -> int:
         return predict_faces(flags)
     log = layout.Log()
     layout.require_place(flags.get("out"))
-    split, has_folder = find_pictures(flags["predict"], log.say)
+    split, has_folder = find_images(flags["predict"], log.say)
     session = open_session(flags, log)
     run = _Run(session, Report(split, session.classes), has_folder)
     with memory.explained(session.device, session.settings.batch_size, session.settings.workers):
@@ -47,9 +47,9 @@ def predict(flags: dict) -> int:
 
 def _loader(split: Split, session: Session) -> DataLoader:
     settings = session.settings
-    pictures = GivenPictures(split, session.transform(), session.cover(), VIEW if settings.draw else 0)
-    workers = settings.workers if len(pictures) > settings.batch_size else 0  # of a single batch nothing can be had ahead
-    return create_loader(pictures, settings.batch_size, workers, session.device.type == "cuda")
+    images = GivenImages(split, session.transform(), session.cover(), VIEW if settings.draw else 0)
+    workers = settings.workers if len(images) > settings.batch_size else 0  # of a single batch nothing can be had ahead
+    return create_loader(images, settings.batch_size, workers, session.device.type == "cuda")
 
 
 @dataclass
@@ -59,7 +59,7 @@ class _Run:
     session: Session
     report: Report
     has_folder: bool
-    pictures: PredictionPictures | None = None
+    images: PredictionImages | None = None
     seconds: float = 0.0
 
     def through(self, loader: DataLoader) -> None:
@@ -75,10 +75,10 @@ class _Run:
                 if session.folder is None:
                     self._open(reason)
             session.log.say(report.add(given, probabilities))
-            if self.pictures and readable:
+            if self.images and readable:
                 images = images.to(session.device, memory_format=torch.channels_last)
                 paths = [report.split.paths[one.index] for one in readable]
-                self.pictures.add(session.model, images, readable, paths, probabilities)
+                self.images.add(session.model, images, readable, paths, probabilities)
         self.seconds = time.perf_counter() - start
 
     def _open(self, reason: str) -> None:
@@ -88,19 +88,19 @@ class _Run:
         if reason:
             session.log.say(reason)
         if session.settings.draw:
-            self.pictures = PredictionPictures(folder, report.classes, session.settings.eval_transform, self.has_folder)
+            self.images = PredictionImages(folder, report.classes, session.settings.eval_transform, self.has_folder)
 
     def finish(self) -> None:
         """Write what is left and say what was had of which images. Raises DataError where none could be read."""
         report, say, total = self.report, self.session.log.say, len(self.report.split.paths)
         if self.session.folder is None:
             raise DataError(f"--predict: none of the {total} images can be read, first {report.unreadable[0]}")
-        if self.pictures:
-            self.pictures.close()
+        if self.images:
+            self.images.close()
         report.write(self.session.folder)
         for text in (report.about_crops(), report.about_unreadable()):
             if text:
                 say(text)
-        how = "reading, predicting and drawing" if self.pictures else "reading and predicting"
+        how = "reading, predicting and drawing" if self.images else "reading and predicting"
         say(f"{total} images in {self.seconds:.1f} s, {total / self.seconds:.1f} images/s ({how})")
         say(self.session.written())

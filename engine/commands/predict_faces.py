@@ -21,7 +21,7 @@ from engine.prediction.faces.rows import FaceRow, Smoother
 from engine.prediction.faces.sources import WHOLE, Begin, End, View, is_video, views
 from engine.prediction.faces.table import FaceTable
 from engine.prediction.faces.tracks import Tracker
-from engine.prediction.images import find_pictures
+from engine.prediction.images import find_images
 from engine.run_folder import layout
 from engine.seed import seed_everything
 from models.faces import FaceCropper
@@ -40,7 +40,7 @@ def predict_faces(flags: dict) -> int:
     """
     log = layout.Log()
     layout.require_place(flags.get("out"))
-    split, _ = find_pictures(flags["predict"], log.say, videos=True)
+    split, _ = find_images(flags["predict"], log.say, videos=True)
     has_videos = any(map(is_video, split.paths))
     if has_videos:
         require_reader("--predict VIDEO --faces")

@@ -55,19 +55,19 @@ class Session:
     def transform(self) -> Callable:
         """PIL RGB image -> tensor (C, H, W), as --evaluate prepares it."""
         settings = self.settings
-        return create_transform(settings.eval_transform, MODELS[settings.model].picture, settings.channel_order)
+        return create_transform(settings.eval_transform, MODELS[settings.model].image, settings.channel_order)
 
     def cover(self) -> HeadsetOcclusion | None:
         """What covers a face before that, under --occlude-eval vr."""
         return HeadsetOcclusion(fixed=True) if self.settings.occlude_eval == "vr" else None
 
-    def open_folder(self, pictures: int, **facts) -> Path:
+    def open_folder(self, images: int, **facts) -> Path:
         """Make the call's folder with its log and args.json. images: how many files are given; facts: more for args.json."""
         settings = self.settings
         self.folder = layout.results_folder("predict", settings.run, settings.out)
         self.log.open(self.folder / "log.txt")
         facts = dict(classes=self.classes, device=str(self.device), tests=checkpoint_facts(self.checkpoint)) | facts
-        facts |= dict(pictures=pictures, trained_on=self.checkpoint.fingerprints)
+        facts |= dict(pictures=images, trained_on=self.checkpoint.fingerprints)
         facts |= dict(arithmetic=self.arithmetic, **provenance(self.device))
         layout.write_arguments(self.folder, vars(settings), **facts)
         return self.folder

@@ -31,8 +31,8 @@ def draw(folder: Path, what: str, metrics: Metrics, classes: tuple[str, ...]) ->
 
 def draw_first_batch(folder: Path, settings: Settings, batch: tuple[Tensor, Tensor], classes: tuple[str, ...]) -> None:
     """train_batch.png: `batch` (images, labels) as the network sees it."""
-    picture = MODELS[settings.model].picture
-    draw_batch(*batch, classes, folder / layout.FIRST_BATCH, picture.mean, picture.std)
+    image = MODELS[settings.model].image
+    draw_batch(*batch, classes, folder / layout.FIRST_BATCH, image.mean, image.std)
 
 
 def checkpoint_facts(checkpoint: Checkpoint) -> dict:

@@ -25,7 +25,7 @@ from engine.network import feature_layers, load_weights, model_options, model_ti
 from engine.precision import PRECISIONS
 from engine.report.run_page import RunPage
 from engine.run_folder import layout
-from engine.run_folder.manifest import picture_hashes
+from engine.run_folder.manifest import image_hashes
 from engine.run_folder.run_folder import RunFolder
 from engine.run_folder.signals import Interrupted, Requests
 from engine.seed import get_rng_state
@@ -162,7 +162,7 @@ class TrainingRun:
 
     def _room(self, error: Exception) -> str:
         """What to lower, and by how much."""
-        settings, prepared, shape = self.settings, self.prepared, MODELS[self.settings.model].picture.shape
+        settings, prepared, shape = self.settings, self.prepared, MODELS[self.settings.model].image.shape
         fits = memory.measured_fit(prepared.model, shape, prepared.device, prepared.precision, error)
         name = {dtype: name for name, dtype in PRECISIONS.items()}[prepared.precision]
         return memory.remedy(prepared.device, settings.batch_size, settings.workers, settings.accumulate, name, fits)
@@ -212,7 +212,7 @@ class TrainingRun:
             rng=get_rng_state(prepared.device),
             args={name: value for name, value in vars(self.settings).items() if name not in of_lifetime(COMMAND)},
             fingerprints=prepared.fingerprints,
-            pictures={name: picture_hashes(check.stamps) for name, check in prepared.checks.items()},
+            pictures={name: image_hashes(check.stamps) for name, check in prepared.checks.items()},
             epoch=state.epoch,
             history=state.history,
             best=state.best,

@@ -61,14 +61,14 @@ def _compare(folders: list[Path], out: Path | None) -> None:
     from engine.compare.curves import plot_learning_curves  # matplotlib takes a second
 
     out.mkdir(parents=True, exist_ok=True)
-    picture = out / NAMES[2]
-    missing = plot_learning_curves(found.configurations, picture)
+    image = out / NAMES[2]
+    missing = plot_learning_curves(found.configurations, image)
     drawn = len(missing) < len(runs)
     if missing:
         print(f"without metrics.csv, not in {NAMES[2]}: {', '.join(missing)}")
     texts = (
         report.markdown(parts, heading, NAMES[2] * drawn),
-        report.html(parts, heading, picture.read_bytes() if drawn else None),
+        report.html(parts, heading, image.read_bytes() if drawn else None),
     )
     for name, text in zip(NAMES, texts):
         with replacing(out / name) as partial:

@@ -163,7 +163,7 @@ def _pairs(found: Comparison) -> Section:
     return Section("Pairs of runs, on the same images", [], header, rows)
 
 
-def markdown(parts: list[Section], heading: str, picture: str = "") -> str:
+def markdown(parts: list[Section], heading: str, image: str = "") -> str:
     """The sections as Markdown. image: name of an image's file beside the text."""
     lines = [f"# {_plain(heading)}", ""]
     for part in parts:
@@ -171,7 +171,7 @@ def markdown(parts: list[Section], heading: str, picture: str = "") -> str:
         bullet = "- " if part.is_verdict else ""
         lines += [*(bullet + _plain(sentence) for sentence in part.sentences), *only_if(part.sentences, "")]
         lines += [*table(part.header, part.rows), ""] if part.rows else []
-    return "\n".join([*lines, f"![learning curves]({picture})\n"] if picture else lines)
+    return "\n".join([*lines, f"![learning curves]({image})\n"] if image else lines)
 
 
 def table(header: list[str], rows: list[list[str]]) -> list[str]:
@@ -183,7 +183,7 @@ def _plain(text: str) -> str:
     return re.sub(r"([|<*`])", r"\\\1", printable(text))
 
 
-def html(parts: list[Section], heading: str, picture: bytes | None = None) -> str:
+def html(parts: list[Section], heading: str, image: bytes | None = None) -> str:
     """The sections as one page that loads nothing, light or dark as the reader has it. image: a PNG of the curves."""
-    image = data_address(picture, "png") if picture else None
-    return document(heading, render_template(_PAGE, parts=parts, heading=heading, image=image), _CSS)
+    address = data_address(image, "png") if image else None
+    return document(heading, render_template(_PAGE, parts=parts, heading=heading, image=address), _CSS)

@@ -64,7 +64,7 @@ RECIPES = {
             _V2,
             lr=1.2e-4,
             batch_size=4,
-            epochs=2,
+            epochs=3,
             lr_decay=0.5,
             more={"precision": "auto", "init": "positions", "feature_lr_scale": 0.1, "pretrained": "none"},
             **_DRAWN,

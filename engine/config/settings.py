@@ -197,5 +197,5 @@ def check_model(settings: Settings, flags: dict) -> None:
     if settings.init not in architecture.inits:
         with_it = [name for name, other in MODELS.items() if settings.init in other.inits]
         raise UsageError(f"--init {settings.init}: {settings.model} has no such start; only {', '.join(with_it)} has")
-    if architecture.picture.mode == "L" and settings.channel_order == "bgr":
+    if architecture.image.mode == "L" and settings.channel_order == "bgr":
         raise UsageError(f"--channel-order bgr: {settings.model} takes grey images")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from data_preprocessing.sources.folders import Checked, Stamps
 from engine.checkpoints.format import Checkpoint
-from engine.run_folder.manifest import picture_hashes, seen_pictures
+from engine.run_folder.manifest import image_hashes, seen_images
 
 _REMEDY = (
     "python -m data_preprocessing.audit DIR lists copies; remove them from one of the splits, or split again with "
@@ -30,11 +30,11 @@ class Copies:
 
 def find_copies(checks: dict[str, Checked]) -> list[Copies]:
     """Of every pair of splits that share images, those of test before those of valid. checks: by split name."""
-    hashes = {name: picture_hashes(checks[name].stamps) for name in ("train", "valid", "test") if name in checks}
+    hashes = {name: image_hashes(checks[name].stamps) for name in ("train", "valid", "test") if name in checks}
     found = []
     for split in reversed(hashes):
         earlier = {name: hashes[name] for name in list(hashes)[: list(hashes).index(split)]}
-        for other, count in seen_pictures(earlier, checks[split].stamps).items():
+        for other, count in seen_images(earlier, checks[split].stamps).items():
             if count:
                 found.append(Copies(split, other, count, len(hashes[split])))
     return found
@@ -55,7 +55,7 @@ def training_warning(found: list[Copies], report: str) -> str:
 def tested_before(checkpoint: Checkpoint, split: str, stamps: Stamps) -> list[Copies]:
     """The images to be tested that the run of `checkpoint` trained on or chose its epoch on. stamps: of `split`."""
     chosen = "valid" if "valid" in checkpoint.pictures else "test"
-    seen = seen_pictures(checkpoint.pictures, stamps)
+    seen = seen_images(checkpoint.pictures, stamps)
     return [Copies(split, other, seen[other], len(stamps)) for other in ("train", chosen) if seen.get(other)]
 
 

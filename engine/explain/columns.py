@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from engine.explain.maps import class_token_map, grad_cam_map, in_chunks, scaled, to_picture
+from engine.explain.maps import class_token_map, grad_cam_map, in_chunks, scaled, to_image
 from models import contract
 from models.attention_maps import class_token, class_token_layer, cross_attention, cross_attention_layers, recording
 
@@ -37,7 +37,7 @@ def named_maps(model: nn.Module) -> dict[str, Callable[[nn.Module, Tensor], Tens
 def _all_widths(model: nn.Module, images: Tensor) -> Tensor:
     with recording(model) as recorded:
         model(images)
-    return to_picture(model, torch.stack(cross_attention(model, recorded)).mean(dim=0), images)
+    return to_image(model, torch.stack(cross_attention(model, recorded)).mean(dim=0), images)
 
 
 def columns(model: nn.Module, images: Tensor) -> list[Column]:
@@ -54,7 +54,7 @@ def columns(model: nn.Module, images: Tensor) -> list[Column]:
         peaks = cells.amax(dim=(1, 2)) / cells.mean(dim=(1, 2))
         notes = [f"peak {float(peak):.2f} × even" for peak in peaks]
         heading = CROSS_ATTENTION, name, f"adds {100 * added.shares[k]:.2g} %" if added.shares else "to landmark tokens"
-        found.append(Column(heading, scaled(to_picture(model, cells, images)), notes))
+        found.append(Column(heading, scaled(to_image(model, cells, images)), notes))
     return [*found, *_class_token_columns(model, recorded, images), cam]
 
 
@@ -64,7 +64,7 @@ def _class_token_columns(model: nn.Module, recorded: dict[str, Tensor], images: 
     if layer is None:
         return []
     levels = class_token(model, recorded[layer])  # (B, levels, side, side)
-    maps = [to_picture(model, cells, images) for cells in levels.unbind(dim=1)]
+    maps = [to_image(model, cells, images) for cells in levels.unbind(dim=1)]
     shares = levels.sum(dim=(2, 3))
     common = scaled(torch.cat(maps, dim=1)).split(images.shape[2], dim=1)
     found = [

@@ -118,6 +118,6 @@ def deletion_curves(
     return curves
 
 
-def forwards(pictures: int, orders: int) -> int:
+def forwards(images: int, orders: int) -> int:
     """How many images `deletion_curves` sends through the network."""
-    return pictures * (1 + orders * (STEPS - 1)) + 1
+    return images * (1 + orders * (STEPS - 1)) + 1

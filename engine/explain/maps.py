@@ -36,17 +36,17 @@ def class_token_map(model: nn.Module, images: Tensor) -> Tensor:
     layer = class_token_layer(model)
     with recording(model, [layer]) as recorded:
         model(images)
-    return to_picture(model, class_token(model, recorded[layer]).sum(dim=1), images)
+    return to_image(model, class_token(model, recorded[layer]).sum(dim=1), images)
 
 
 def grad_cam_map(model: nn.Module, images: Tensor) -> Tensor:
     """Grad-CAM of the predicted class on the last map that has places: (B, H, W)."""
     cells = grad_cam(model, images, [model.get_submodule(name) for name in last_maps(model, images)])
-    return to_picture(model, cells, images)
+    return to_image(model, cells, images)
 
 
 @torch.no_grad()
-def to_picture(model: nn.Module, cells: Tensor, images: Tensor) -> Tensor:
+def to_image(model: nn.Module, cells: Tensor, images: Tensor) -> Tensor:
     """cells: (B, side, side) of `model`'s maps of `images` (B, C, H, W) -> (B, H, W), in float32 at least.
 
     Each cell's value is put at the place that it is about (`cell_centres` of models.contract), and between them interpolated

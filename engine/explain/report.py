@@ -87,8 +87,8 @@ def _examples(folder: Path, explained: Explained, say: Callable[[str], None]) ->
     """examples.png; what it shows, for the record."""
     examples = choose_examples(explained.predictions, explained.classes)
     images = explained.images([example.number for example in examples])
-    picture = MODELS[explained.settings.model].picture
-    faces = denormalised(images, picture.mean, picture.std)
+    image = MODELS[explained.settings.model].image
+    faces = denormalised(images, image.mean, image.std)
     if explained.settings.channel_order == "bgr":
         faces = faces[..., ::-1]
     faces = np.ascontiguousarray(np.broadcast_to(faces, (*faces.shape[:3], 3)))
@@ -141,7 +141,7 @@ def _maps(explained: Explained, method: Callable, images: Tensor, name: str) -> 
 
 
 def _runner(explained: Explained, images: Tensor, say: Callable[[str], None]) -> Callable[[Tensor], Tensor]:
-    """Pictures -> logits, by the network's form for inference where it agrees with the plain one."""
+    """Images -> logits, by the network's form for inference where it agrees with the plain one."""
     run, reason = fastest(explained.model, images[:CHUNK].to(explained.device), None, explained.precision)
     if reason:
         say(reason)

@@ -33,7 +33,7 @@ class Watch:
         purge = None if is_new else self._now(state) + 1
         self._writer = SummaryWriter(str(folder / FOLDER), purge_step=purge)
         if is_new:
-            self._picture("first training batch", "train_batch.png", 0)
+            self._image("first training batch", "train_batch.png", 0)
 
     def step(self, state: FitState) -> None:
         """After a step: means since the last point, every `print_freq` steps and at an epoch's end."""
@@ -57,7 +57,7 @@ class Watch:
                 split, _, what = name.partition("_")
                 self._add(f"{split}/{what}" if split in ("train", "valid") else name, value, self._now(state))
         if is_best:
-            self._picture("confusion matrix of the best epoch", "confusion_matrix.png", self._now(state))
+            self._image("confusion matrix of the best epoch", "confusion_matrix.png", self._now(state))
         self.flush()
 
     def flush(self) -> None:
@@ -74,7 +74,7 @@ class Watch:
     def _add(self, name: str, value: float, step: int) -> None:
         self._writer.add_scalar(name, value, step)
 
-    def _picture(self, name: str, file: str, step: int) -> None:
+    def _image(self, name: str, file: str, step: int) -> None:
         if (self._folder / file).is_file():
             with Image.open(self._folder / file) as image:
                 self._writer.add_image(name, np.asarray(image.convert("RGB")), step, dataformats="HWC")

@@ -26,7 +26,7 @@ _LABELS = 170  # pixels for the classes' names beside the bars
 _OTHER_COLOUR = "#a9c4dd"
 
 
-class PredictionPictures:
+class PredictionImages:
     """The drawings of one call, in `folder`: pictures/<number>_<name>.png, and contact_sheet.png where sheets are wanted.
 
     fit: transform of TRANSFORMS that made the network's images.
@@ -44,7 +44,7 @@ class PredictionPictures:
         maps = face_maps(model, images).cpu().numpy()
         for one, path, heat, row in zip(given, paths, maps, probabilities):
             target = drawing_path(self.folder, one.index, path, ".png")
-            draw_prediction(one.view, map_on_picture(heat, one.view.shape[:2], self.fit), row, self.classes, path, target)
+            draw_prediction(one.view, map_on_image(heat, one.view.shape[:2], self.fit), row, self.classes, path, target)
             if self.sheets:
                 best = int(row.argmax())
                 self.sheets.add(one.view, f"{row[best]:.2f} {self.classes[best]}")
@@ -89,7 +89,7 @@ def drawing_path(folder: Path, index: int, path: str, ending: str) -> Path:
     return folder / "pictures" / f"{index + 1:05d}_{stem}{ending}"
 
 
-def map_on_picture(heat: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray:
+def map_on_image(heat: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray:
     """A map (S, S) over what the network took -> (H, W) over the image that it was made from.
 
     size: H and W of that image. fit: "pad" where it was fitted into the square and padded, otherwise it was stretched.

@@ -28,7 +28,7 @@ _LEAST_FRAME = 320, 640  # pixels of the long side, lying and upright, from whic
 _MOST_SIDE = 1500  # pixels of the long side: the finest aligned sets, such as FFHQ, have 1024, whole photographs 2000 and more
 
 
-def find_pictures(
+def find_images(
     named: Sequence[str], say: Callable[[str], None] = lambda text: None, videos: bool = False
 ) -> tuple[Split, bool]:
     """The images that files, folders (with all below them) and globs name, each once, and whether a folder is named.
@@ -114,7 +114,7 @@ class Given:
         return is_frame or long >= _MOST_RATIO * short or short < TINY or long > _MOST_SIDE
 
 
-class GivenPictures(Dataset):
+class GivenImages(Dataset):
     """The images of a split without labels; one that cannot be read is no error but a `Given` that says why.
 
     transform: PIL RGB image -> tensor (C, H, W). cover: PIL image -> PIL image before that, or None. view: most
@@ -135,7 +135,7 @@ class GivenPictures(Dataset):
         _, index = key
         self.reading.note(index)
         try:
-            image = self.split.picture(index)
+            image = self.split.image(index)
         except MemoryError:
             raise
         except Exception as error:  # PIL's decoders raise many kinds

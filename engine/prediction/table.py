@@ -16,7 +16,7 @@ from engine.run_folder import layout
 
 @dataclass
 class Report:
-    """Pictures of `split` as they are predicted: the readable ones with a row of probabilities each, the others' paths."""
+    """Images of `split` as they are predicted: the readable ones with a row of probabilities each, the others' paths."""
 
     split: Split
     classes: tuple[str, ...]

@@ -50,7 +50,7 @@ def cell_title(cell: Cell, classes: Sequence[str], row_total: int) -> str:
     """What a cell holds, in words."""
     true, guess = class_name(classes[cell.true]), class_name(classes[cell.predicted])
     what = f"{true} recognised" if cell.true == cell.predicted else f"{true} taken for {guess}"
-    return f"{what}: {quantity(cell.pictures, 'image')}, {100 * cell.pictures / row_total:.1f} % of {true}"
+    return f"{what}: {quantity(cell.images, 'image')}, {100 * cell.images / row_total:.1f} % of {true}"
 
 
 def cell_templates(cells: Sequence[Cell], title: Callable[[Cell], str], item: Callable[[int], str], budget: int) -> Markup:

@@ -49,7 +49,7 @@ class Content:
 
 
 def render(content: Content, predictions: Predictions, split: Split, classes: Sequence[str], thumbnails: Thumbnails) -> str:
-    """The page, below 5 MB. predictions: of the images of `split`, in their order. Pictures that cannot be read, or for
+    """The page, below 5 MB. predictions: of the images of `split`, in their order. Images that cannot be read, or for
     which there is no time, are named alone."""
     metrics, reliability = predictions.metrics(), calibration(predictions)
     macro_f1 = content.intervals.macro_f1 if content.intervals else macro_f1_interval(metrics)

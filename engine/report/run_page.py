@@ -11,7 +11,7 @@ from engine.evaluation.predictions import Predictions
 from engine.report import timing
 from engine.report.facts import LogWarnings
 from engine.report.page import Content, render
-from engine.report.thumbnails import Thumbnails, picture_file
+from engine.report.thumbnails import Thumbnails, image_file
 from engine.run_folder import layout
 from engine.training.loop import FitState
 
@@ -43,7 +43,7 @@ class RunPage:
 
     def note_epoch(self) -> None:
         """Keep what the epoch that has just ended took. Raises OSError."""
-        timing.write_timing(self._folder / timing.NAME, self.clock.lap(self._state.epoch, self._state.pictures_per_s))
+        timing.write_timing(self._folder / timing.NAME, self.clock.lap(self._state.epoch, self._state.images_per_s))
 
     def write_epoch(self, predictions: Predictions, split: Split, classes: Sequence[str]) -> None:
         """The page of a run that goes on. predictions: of the selection split after the last epoch."""
@@ -86,12 +86,12 @@ class RunPage:
             why = reason(error) if isinstance(error, OSError) else f"{type(error).__name__}: {reason(error)}"
             self._say(f"warning: {self._folder / NAME}: cannot be written ({why}); the run goes on without it")
 
-    def _content(self, status: str, weights: dict | None, warnings: Sequence[str], pictures: int) -> Content:
+    def _content(self, status: str, weights: dict | None, warnings: Sequence[str], images: int) -> Content:
         state = self._state
         evaluated = "The time of the evaluation is not known"
         if self.clock.evaluated:
             took = self.clock.evaluated
-            evaluated = f"Evaluation of {pictures:,} images: {took:,.1f} s, {pictures / max(took, 1e-9):,.1f} images/s"
+            evaluated = f"Evaluation of {images:,} images: {took:,.1f} s, {images / max(took, 1e-9):,.1f} images/s"
         return Content(
             title=self._folder.name,
             status=status,
@@ -104,5 +104,5 @@ class RunPage:
             timing=timing.read_timing(self._folder / timing.NAME) if state else (),
             evaluated=evaluated,
             memory=self.clock.memory(),
-            batch=picture_file(self._folder / layout.FIRST_BATCH),
+            batch=image_file(self._folder / layout.FIRST_BATCH),
         )

@@ -19,7 +19,7 @@ class Cell:
 
     true: int
     predicted: int
-    pictures: int
+    images: int
     shown: tuple[int, ...]
 
 
@@ -50,7 +50,7 @@ def cells(predictions: Predictions) -> list[Cell]:
     for group in np.split(order, np.flatnonzero(np.diff(keys[order])) + 1):
         true, guess = int(predictions.labels[group[0]]), int(predicted[group[0]])
         found.append(Cell(true, guess, len(group), tuple(group[:SHOWN_IN_CELL].tolist())))
-    return sorted(found, key=lambda cell: (cell.true == cell.predicted, -cell.pictures))
+    return sorted(found, key=lambda cell: (cell.true == cell.predicted, -cell.images))
 
 
 def shown_cells(cells: Sequence[Cell], number_of_classes: int) -> list[Cell]:

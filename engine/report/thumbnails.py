@@ -39,13 +39,13 @@ class Thumbnails:
 
 def _thumbnail(split: Split, index: int) -> str:
     try:
-        image = split.picture(index)
+        image = split.image(index)
         return data_uri(ImageOps.pad(image, (SIDE, SIDE), Image.Resampling.BILINEAR), "WEBP", _QUALITY)
     except Exception:  # gone, changed or broken since it was checked: PIL's decoders raise many kinds
         return _MISSING
 
 
-def picture_file(path: Path) -> tuple[str, int, int] | None:
+def image_file(path: Path) -> tuple[str, int, int] | None:
     """Address, width and height of an image that the run has drawn; None without one that can be read."""
     try:
         with Image.open(path) as image:

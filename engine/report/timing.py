@@ -34,10 +34,10 @@ class Clock:
 
         return watched
 
-    def lap(self, epoch: int, pictures_per_s: float) -> dict:
+    def lap(self, epoch: int, images_per_s: float) -> dict:
         """The row of an epoch that ends now: seconds since the last one ended, or since this process began to train."""
         now = time.monotonic()
-        row = dict(zip(COLUMNS, (epoch, round(now - self.began, 3), round(pictures_per_s, 1), *self.memory())))
+        row = dict(zip(COLUMNS, (epoch, round(now - self.began, 3), round(images_per_s, 1), *self.memory())))
         self.began = now
         return row
 

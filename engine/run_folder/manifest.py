@@ -18,8 +18,8 @@ def write_manifest(path: Path, stamps: dict[str, Stamps]) -> None:
     with replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
-        for split, pictures in stamps.items():
-            writer.writerows((split, name, *stamp) for name, stamp in pictures.items())
+        for split, images in stamps.items():
+            writer.writerows((split, name, *stamp) for name, stamp in images.items())
 
 
 def read_manifest(path: Path) -> dict[str, Stamps]:
@@ -36,12 +36,12 @@ def read_manifest(path: Path) -> dict[str, Stamps]:
     return {}
 
 
-def picture_hashes(stamps: Stamps) -> Tensor:
+def image_hashes(stamps: Stamps) -> Tensor:
     """(N,) int64: the first 8 bytes of each image's SHA-256, to be kept in checkpoints."""
     return torch.tensor([int.from_bytes(bytes.fromhex(d[:16]), signed=True) for *_, d in stamps.values()], dtype=torch.int64)
 
 
-def seen_pictures(known: dict[str, Tensor], stamps: Stamps) -> dict[str, int]:
+def seen_images(known: dict[str, Tensor], stamps: Stamps) -> dict[str, int]:
     """How many of the images of `stamps` a run had in each of its splits, by their content. known: of its checkpoint."""
-    hashes = picture_hashes(stamps)
+    hashes = image_hashes(stamps)
     return {split: int(torch.isin(hashes, seen).sum()) for split, seen in known.items()}

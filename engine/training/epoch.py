@@ -117,7 +117,7 @@ def train_one_epoch(
     """Train over the batches of `loader` that `progress` does not count yet, epoch counted from 1.
 
     on_step(epoch, step), both counted from 1, is called after each step. Returns loss (of the objective) and accuracy (a
-    fraction), means over images, and pictures_per_s. Raises TrainingStopped as the guard does, and where every step was
+    fraction), means over images, and images_per_s. Raises TrainingStopped as the guard does, and where every step was
     skipped.
     """
     guard, looks_often = training.guard, training.device.type == "cpu" or training.guard.skip
@@ -151,7 +151,7 @@ def train_one_epoch(
     loss, accuracy = progress.means()
     if not math.isfinite(loss):
         raise TrainingStopped(f"every step of epoch {epoch} was skipped (--on-nan skip); lower --lr")
-    return {"loss": loss, "accuracy": accuracy, "pictures_per_s": speed()}
+    return {"loss": loss, "accuracy": accuracy, "images_per_s": speed()}
 
 
 def _step(training: Training, loader: DataLoader, images: Tensor, labels: Tensor, epoch: int, number: int) -> tuple[Step, int]:

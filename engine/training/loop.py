@@ -18,19 +18,19 @@ from engine.training.remaining import Remaining
 class FitState:
     """How far a run has come: epochs completed, rows of metrics.csv, and the epoch chosen so far (None before one).
 
-    progress: of the epoch that is being trained, None between two epochs. pictures_per_s: of the last epoch's training.
+    progress: of the epoch that is being trained, None between two epochs. images_per_s: of the last epoch's training.
     """
 
     epoch: int = 0
     history: list[dict] = field(default_factory=list)
     best: dict | None = None
     progress: Progress | None = None
-    pictures_per_s: float = 0.0
+    images_per_s: float = 0.0
 
     def add(self, rate: float, trained: dict[str, float], predictions: Predictions) -> bool:
         """Count one more epoch: its rate, what train_one_epoch gave and the validation. Returns whether it is the best."""
         valid = predictions.metrics()
-        self.pictures_per_s = trained["pictures_per_s"]
+        self.images_per_s = trained["images_per_s"]
         self.epoch += 1
         self.history.append(
             {
@@ -119,5 +119,5 @@ def _line(state: FitState, epochs: int, valid: str, is_best: bool) -> str:
     return (
         f"epoch {state.epoch}/{epochs}: train loss {row['train_loss']:.4f}, accuracy {100 * row['train_accuracy']:.2f} %; "
         f"{valid} loss {row['valid_loss']:.4f}, accuracy {100 * row['valid_accuracy']:.2f} %{' (best)' if is_best else ''}; "
-        f"lr {row['learning_rate']:.3g}, {state.pictures_per_s:.1f} images/s"
+        f"lr {row['learning_rate']:.3g}, {state.images_per_s:.1f} images/s"
     )

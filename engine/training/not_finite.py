@@ -23,10 +23,8 @@ class FiniteGuard:
     stop. images: batch number of the epoch -> names of its images.
     """
 
-    def __init__(
-        self, folder: Path | None = None, skip: bool = False, pictures: Callable[[int], list[str]] = lambda number: []
-    ):
-        self.folder, self.skip, self.pictures = folder, skip, pictures
+    def __init__(self, folder: Path | None = None, skip: bool = False, images: Callable[[int], list[str]] = lambda number: []):
+        self.folder, self.skip, self.images = folder, skip, images
         self._unseen: list[tuple[int, int, Tensor, Tensor]] = []
         self._finite: deque[dict] = deque(maxlen=_KEPT)
         self._in_a_row = 0
@@ -68,7 +66,7 @@ class FiniteGuard:
         entry = {
             "time": time.strftime("%Y-%m-%d %H:%M:%S"),
             **numbers,
-            "pictures": self.pictures(values["step"] - 1),
+            "pictures": self.images(values["step"] - 1),
             "last_finite_steps": list(self._finite),
         }
         with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:

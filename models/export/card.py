@@ -97,7 +97,7 @@ def _remarks(source: Source) -> list[str]:
 
 
 def _use(args: argparse.Namespace, source: Source) -> str:
-    kind, prepared = source.preparation.picture, source.preparation
+    kind, prepared = source.preparation.image, source.preparation
     fit = "scale the long side and pad with black to" if prepared.fit == "pad" else "stretch to"
     colours = "grey" if kind.mode == "L" else prepared.channel_order.upper()
     mean, std = (", ".join(map(str, values)) for values in (kind.mean, kind.std))

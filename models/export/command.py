@@ -10,13 +10,13 @@ from PIL import Image
 from scipy.stats import binomtest
 
 from data_preprocessing.common.files import reason, replacing
-from models.export import formats, pictures
+from models.export import formats, images
 from models.export.card import write_card
 from models.export.comparison import compare, predictions
 from models.export.errors import ExportError
 from models.export.graph import build
+from models.export.images import Labelled
 from models.export.int8 import quantise
-from models.export.pictures import Labelled
 from models.export.source import Source, example, open_source
 from models.images import read_image
 
@@ -50,8 +50,8 @@ def export(args: argparse.Namespace, say: Say) -> None:
     source = open_source(args.checkpoint, args.classes)
     for note in source.notes:
         say(note)
-    labelled = pictures.read_labelled(args.labelled, source.classes) if args.labelled else None
-    shown = _pictures(args, say)
+    labelled = images.read_labelled(args.labelled, source.classes) if args.labelled else None
+    shown = _images(args, say)
     card = args.out.with_name(args.out.name + ".md")
     try:
         with replacing(args.out) as partial, replacing(card) as partial_card:
@@ -84,11 +84,11 @@ def _check(args: argparse.Namespace) -> None:
         raise ExportError(f"--out {args.out}: there is no folder {args.out.parent}")
 
 
-def _pictures(args: argparse.Namespace, say: Say) -> list[Image.Image]:
+def _images(args: argparse.Namespace, say: Say) -> list[Image.Image]:
     if args.images:
-        return [read_image(path) for path in pictures.find(args.images, "--images", pictures.COMPARED)]
-    say(f"compared on {pictures.COMPARED} drawn faces; --images PATH... compares on photographs")
-    return pictures.drawn_faces(pictures.COMPARED)
+        return [read_image(path) for path in images.find(args.images, "--images", images.COMPARED)]
+    say(f"compared on {images.COMPARED} drawn faces; --images PATH... compares on photographs")
+    return images.drawn_faces(images.COMPARED)
 
 
 def _write(args: argparse.Namespace, source: Source, path: Path) -> formats.Run:
@@ -106,7 +106,7 @@ def _write(args: argparse.Namespace, source: Source, path: Path) -> formats.Run:
     }[args.format]
     write(path, network, example(source, args.uint8_input), output, metadata)
     if args.int8:
-        calibration = pictures.find([args.int8], "--int8", pictures.CALIBRATED)
+        calibration = images.find([args.int8], "--int8", images.CALIBRATED)
         quantise(path, map(read_image, calibration), source.model.prepare, args.uint8_input)
     return run(path)
 

@@ -31,7 +31,7 @@ class Comparison:
 
     @property
     def changed(self) -> int:
-        """Pictures that are predicted as another class."""
+        """Images that are predicted as another class."""
         return int((self.expected.argmax(axis=1) != self.found.argmax(axis=1)).sum())
 
     def __str__(self) -> str:
@@ -46,29 +46,29 @@ class Comparison:
             )
 
 
-def compare(model: nn.Module, run: Run, pictures: Sequence[Image.Image], takes_pixels: bool, softmax: bool) -> Comparison:
+def compare(model: nn.Module, run: Run, images: Sequence[Image.Image], takes_pixels: bool, softmax: bool) -> Comparison:
     """`run` against `model`, a network with .prepare, on RGB images; where the graph takes pixels, each batch of one size."""
     expected, found = [], []
-    for batch in _batches(pictures, takes_pixels):
-        prepared = torch.stack([model.prepare(picture) for picture in batch])
+    for batch in _batches(images, takes_pixels):
+        prepared = torch.stack([model.prepare(image) for image in batch])
         with torch.no_grad():
             logits = model(prepared).float()
         expected.append((logits.softmax(dim=1) if softmax else logits).numpy())
-        found.append(run(np.stack([np.asarray(picture) for picture in batch]) if takes_pixels else prepared.numpy()))
+        found.append(run(np.stack([np.asarray(image) for image in batch]) if takes_pixels else prepared.numpy()))
     return Comparison(np.concatenate(expected), np.concatenate(found))
 
 
-def predictions(run: Run, prepare, pictures: Iterable[Image.Image], number: int, takes_pixels: bool, text: str) -> np.ndarray:
+def predictions(run: Run, prepare, images: Iterable[Image.Image], number: int, takes_pixels: bool, text: str) -> np.ndarray:
     """(N,) the class that `run` finds in each of `number` RGB images, one after the other."""
     found = []
-    for picture in tqdm(pictures, text, number, leave=False, disable=None):
-        images = np.asarray(picture) if takes_pixels else prepare(picture).numpy()
-        found.append(int(run(images[None]).argmax()))
+    for image in tqdm(images, text, number, leave=False, disable=None):
+        given = np.asarray(image) if takes_pixels else prepare(image).numpy()
+        found.append(int(run(given[None]).argmax()))
     return np.array(found)
 
 
-def _batches(pictures: Sequence[Image.Image], of_a_size: bool) -> Iterator[list[Image.Image]]:
-    for _, same in groupby(pictures, key=(lambda picture: picture.size) if of_a_size else (lambda _: 0)):
+def _batches(images: Sequence[Image.Image], of_a_size: bool) -> Iterator[list[Image.Image]]:
+    for _, same in groupby(images, key=(lambda image: image.size) if of_a_size else (lambda _: 0)):
         turn = 0
         while batch := list(islice(same, BATCHES[turn % len(BATCHES)])):
             yield batch

@@ -13,7 +13,7 @@ from models.export.formats import INPUT
 _PRODUCTS = ("Conv", "Gemm", "MatMul")
 
 
-def quantise(path: Path, pictures: Iterable[Image.Image], prepare: Callable, takes_pixels: bool) -> None:
+def quantise(path: Path, images: Iterable[Image.Image], prepare: Callable, takes_pixels: bool) -> None:
     """Replace the float32 ONNX file at `path`. images: RGB, what the ranges of the activations are taken from.
 
     Only products with constant weights are quantised: those of the attention and of the preparation stay as they are.
@@ -26,10 +26,10 @@ def quantise(path: Path, pictures: Iterable[Image.Image], prepare: Callable, tak
             self.batches = batches
 
         def get_next(self) -> dict | None:
-            images = next(self.batches, None)
-            return None if images is None else {INPUT: images[None]}
+            batch = next(self.batches, None)
+            return None if batch is None else {INPUT: batch[None]}
 
-    arrays = (np.asarray(picture) if takes_pixels else prepare(picture).numpy() for picture in pictures)
+    arrays = (np.asarray(image) if takes_pixels else prepare(image).numpy() for image in images)
     whole = onnx.load(path)
     metadata = {entry.key: entry.value for entry in whole.metadata_props}
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".int8_") as folder:

@@ -19,7 +19,7 @@ class Pixels(nn.Module):
 
     def __init__(self, preparation: Preparation):
         super().__init__()
-        kind = preparation.picture
+        kind = preparation.image
         self.size, self.is_grey = kind.size, kind.mode == "L"
         self.is_bgr = preparation.channel_order == "bgr" and not self.is_grey
         self.is_padded = preparation.fit == "pad"

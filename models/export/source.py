@@ -47,7 +47,7 @@ class Source:
 
     def metadata(self, output: str, takes_pixels: bool, precision: str) -> dict[str, str]:
         """What is written into the exported file, as text; JSON but for alignment, model, output and precision."""
-        kind, network = self.preparation.picture, self.network
+        kind, network = self.preparation.image, self.network
         fit = {"plain": "stretch to size × size", "pad": "scale the long side to size, pad with black"}
         steps = {
             "size": kind.size, "fit": fit.get(self.preparation.fit, self.preparation.fit),
@@ -105,7 +105,7 @@ def _classes(network: NetworkFile, text: str, named: str | None, order: tuple[st
 
 def example(source: Source, takes_pixels: bool) -> torch.Tensor:
     """A batch of two that the exported network takes."""
-    kind = source.preparation.picture
+    kind = source.preparation.image
     if takes_pixels:
         return torch.zeros(2, 100, 90, 3, dtype=torch.uint8)
     return torch.zeros(2, len(kind.mean), kind.size, kind.size)

@@ -33,7 +33,7 @@ def evaluate(name: str, *flags: object) -> int:
     return cli_runs.run("--evaluate", "checkpoint/deep/best.pth", "--run", name, "--device", "cpu", *flags)
 
 
-def test_explain_leaves_pictures_and_figures_and_changes_none(work, capsys):
+def test_explain_leaves_images_and_figures_and_changes_none(work, capsys):
     assert evaluate("plain") == 0
     capsys.readouterr()
     assert evaluate("seen", "--explain", "--deletion") == 0

@@ -99,7 +99,7 @@ def test_missing_columns_are_named(capsys):
     assert "emotion" in error and "fer2013.csv" in error and error.count("\n") == 1
 
 
-def test_a_picture_of_the_wrong_size_is_dropped_and_counted_when_asked_for(capsys):
+def test_a_image_of_the_wrong_size_is_dropped_and_counted_when_asked_for(capsys):
     body = table()
     body[3][1] = "1 2 3"
     write("fer2013.csv", ["emotion", "pixels", "Usage"], body)

@@ -15,13 +15,13 @@ TOLD = ["--columns", "image=Bild,label=Ausdruck,subject=Wer", "--root", "faces"]
 
 
 @pytest.fixture
-def odd(tmp_path, monkeypatch, make_picture) -> Path:
+def odd(tmp_path, monkeypatch, make_image) -> Path:
     """A list with columns that no one else calls so, of 40 images of 10 persons in 2 classes, from a spreadsheet."""
     monkeypatch.chdir(tmp_path)
     Path("faces").mkdir()
     rows = ["Nr;Bild;Ausdruck;Wer"]
     for k in range(40):
-        make_picture(k).save(f"faces/{k}.png")
+        make_image(k).save(f"faces/{k}.png")
         rows.append(f"{k};{k}.png;{'Freude' if k % 2 else 'Angst'};{k // 4}")
     Path("odd.csv").write_text("\r\n".join(rows), encoding="utf-8-sig")
     return Path("odd.csv")
@@ -77,9 +77,9 @@ def test_prepare_and_audit_cut_it_as_training_does(odd, capsys):
         assert {row["image"] for row in csv.DictReader(file)} <= {path for paths in images("a").values() for path in paths}
 
 
-def test_a_leak_in_a_list_is_named_with_the_command_that_mends_it(odd, capsys, make_picture):
+def test_a_leak_in_a_list_is_named_with_the_command_that_mends_it(odd, capsys, make_image):
     for k in range(4):
-        make_picture(k).save(f"faces/{k + 8}.png")
+        make_image(k).save(f"faces/{k + 8}.png")
     assert audit.main(["odd.csv", *TOLD, "--strict"]) in (0, 1)
     Path("given.csv").write_text(
         "path,label,split\n" + "".join(f"faces/{k}.png,{k % 2},{'train' if k < 8 else 'test'}\n" for k in range(16))

@@ -23,7 +23,7 @@ README = Path(main.__file__).parent / "README.md"
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory, make_picture):
+def work(tmp_path_factory, make_image):
     """A folder with images of unlike sizes, the checkpoint `best.pth` of a run on them, and `bare.pth` of 7 outputs."""
     folder = tmp_path_factory.mktemp("predict")
     for seed, (split, name, k) in enumerate(
@@ -31,7 +31,7 @@ def work(tmp_path_factory, make_picture):
     ):
         path = folder / "data" / split / name / f"{k}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        make_picture(seed, SIZES[seed % 4]).save(path)
+        make_image(seed, SIZES[seed % 4]).save(path)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         train("r", "--model", "deep_emotion", "-b", 4, "--precision", "fp32", "--occlude-eval", "vr")
@@ -72,7 +72,7 @@ def test_the_figures_are_those_of_an_evaluation_to_the_last_digit(cover):
     assert len(found) == 9 and found == probabilities(f"e_{cover}")
 
 
-def test_pictures_are_taken_as_they_are_though_the_run_was_evaluated_on_covered_ones(capsys):
+def test_images_are_taken_as_they_are_though_the_run_was_evaluated_on_covered_ones(capsys):
     assert predict("plain", "data/test", "-b", 2, "-j", 1) == 0
     assert "these are taken as they are (--occlude-eval vr covers them)" in capsys.readouterr().out
     assert run("--evaluate", "best.pth", "--data", "data", "--device", "cpu", "--occlude-eval", "none", "--run", "e") == 0
@@ -82,7 +82,7 @@ def test_pictures_are_taken_as_they_are_though_the_run_was_evaluated_on_covered_
         assert np.allclose(np.array(found[path], float), np.array(expected[path], float), atol=1e-6, rtol=0)
 
 
-def test_a_line_a_picture_the_table_and_the_records(capsys):
+def test_a_line_a_image_the_table_and_the_records(capsys):
     assert predict("told", "data/test/joy", "data/test/슬픔/0.png") == 0
     out, rows = capsys.readouterr().out, table("log/told/predictions.csv")
     assert [row["path"] for row in rows] == [*(f"data/test/joy/{k}.png" for k in range(3)), "data/test/슬픔/0.png"]
@@ -102,7 +102,7 @@ def test_a_line_a_picture_the_table_and_the_records(capsys):
     assert facts["arguments"]["predict"] == ["data/test/joy", "data/test/슬픔/0.png"]
 
 
-def test_unreadable_pictures_are_named_skipped_and_counted_with_status_1(capsys):
+def test_unreadable_images_are_named_skipped_and_counted_with_status_1(capsys):
     assert predict("some", "bad", "data/test/joy", "bad/../bad/a.jpg", "-b", 1) == 1
     out = capsys.readouterr().out
     assert "bad/a.jpg: skipped, unreadable (" in out
@@ -110,7 +110,7 @@ def test_unreadable_pictures_are_named_skipped_and_counted_with_status_1(capsys)
     assert [row["path"] for row in table("log/some/predictions.csv")] == [f"data/test/joy/{k}.png" for k in range(3)]
 
 
-def test_globs_and_folders_give_each_picture_once(work):
+def test_globs_and_folders_give_each_image_once(work):
     assert predict("globbed", "data/te*/[aj]*/0.png", "data/test/joy", "data/test/joy/0.png", work / "data/test/joy/1.png") == 0
     assert [row["path"] for row in table("log/globbed/predictions.csv")] == [
         "data/test/anger/0.png", "data/test/joy/0.png", "data/test/joy/1.png", "data/test/joy/2.png",
@@ -121,18 +121,18 @@ def test_drawings_have_names_of_their_own_and_a_folder_gets_a_sheet():
     assert predict("drawn", "data/test/anger", "data/test/joy/0.png", "--draw") == 0
     names = sorted(path.name for path in Path("log/drawn/pictures").iterdir())
     assert names == ["00001_0.png", "00002_1.png", "00003_2.png", "00004_0.png"]
-    pictures = [np.asarray(Image.open(f"log/drawn/pictures/{name}").convert("RGB")) for name in names]
-    assert all(not np.array_equal(pictures[0], other) for other in pictures[1:])
+    images = [np.asarray(Image.open(f"log/drawn/pictures/{name}").convert("RGB")) for name in names]
+    assert all(not np.array_equal(images[0], other) for other in images[1:])
     assert Image.open("log/drawn/contact_sheet.png").size == (4 * 120, 144)
     assert predict("single", "data/test/joy/0.png", "--draw") == 0
     assert not Path("log/single/contact_sheet.png").exists() and Path("log/single/pictures/00001_0.png").exists()
 
 
-def test_pictures_that_can_be_no_face_crops_are_told_once(make_picture, tmp_path, capsys):
+def test_images_that_can_be_no_face_crops_are_told_once(make_image, tmp_path, capsys):
     crops = {"ok": (300, 220), "upright": (240, 320)}
     others = {"frame": (640, 480), "held": (480, 640), "wide": (300, 200), "tiny": (31, 31), "big": (1600, 1300), "x": (40, 90)}
     for name, size in (crops | others).items():
-        make_picture(0, size).save(tmp_path / f"{name}.png")
+        make_image(0, size).save(tmp_path / f"{name}.png")
     assert predict("sizes", tmp_path) == 0
     [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")]
     assert "6 of 8 images can hardly be aligned face crops" in line and "--faces finds and crops the faces" in line

@@ -18,13 +18,18 @@ from tests.published import write_published
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """A folder with a published 7-class file whose bias makes it answer output 3, and drawn faces of three classes."""
+    """A folder with two 7-class files whose bias makes them answer output 3, a published one of POSTER V2 and bare weights of
+    Deep-Emotion, and drawn faces of three classes."""
     folder = tmp_path_factory.mktemp("published")
     torch.manual_seed(0)
     model = create_model("poster_v2", 7)
     with torch.no_grad():
         model.VIT.head.linear.bias[3] = 100.0
     write_published(folder / "published.pth", model.state_dict())
+    small = create_model("deep_emotion", 7)
+    with torch.no_grad():
+        small.fc2.bias[3] = 100.0
+    torch.save(small.state_dict(), folder / "small.pth")
     write_synthetic(folder / "data", people={"train": 1, "valid": 1, "test": 1}, views=1)
     yield folder
     shutil.rmtree(folder)
@@ -52,12 +57,12 @@ def test_label_order_is_matched_by_number():
     for split in ("train", "test"):
         for name, number in (("anger", 6), ("happiness", 4), ("surprise", 1)):
             shutil.copytree(f"data/{split}/{name}", f"numbered/{split}/{number}")
-    assert run("--evaluate", "published.pth", "--data", "numbered", "--data_type", "RAF-DB", "--run", "numbers") == 0
+    assert run("--evaluate", "small.pth", "--data", "numbered", "--data_type", "RAF-DB", "--run", "numbers") == 0
     assert set(predicted("numbers")) == {"4"}
 
 
 def test_the_studys_seven_outputs_for_three_classes_are_evaluated_as_trained(capsys):
-    assert run("--evaluate", "published.pth", "--data", "data", "--run", "study") == 0
+    assert run("--evaluate", "small.pth", "--data", "data", "--run", "study") == 0
     assert set(predicted("study")) == {"(output 3)"}
     out = capsys.readouterr().out
     assert "accuracy 0.00 %" in out and "7 outputs for the data's 3 classes" in out and "counts as wrong" in out

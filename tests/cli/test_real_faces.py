@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import main
-from data_preprocessing.sources.folders import check_pictures, read_split
+from data_preprocessing.sources.folders import check_images, read_split
 from data_preprocessing.sources.split_folders import find_splits
 
 FACES = os.environ.get("FER_FACES")
@@ -19,7 +19,7 @@ def test_every_photograph_can_be_read_and_no_person_is_in_two_splits():
     assert len({split.classes for split in splits}) == 1
     people = []
     for split in splits:
-        checked = check_pictures(split, skip_bad=False)
+        checked = check_images(split, skip_bad=False)
         assert not checked.bad and checked.split.paths == split.paths
         people.append({Path(path).name.split("_")[0] for path in split.paths})
     assert not people[0] & people[1] and not people[0] & people[2] and not people[1] & people[2]

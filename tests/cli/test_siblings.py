@@ -48,7 +48,7 @@ def in_work(work, monkeypatch):
 
 
 @pytest.mark.parametrize("model", ["deep_emotion", "deep_emotion_paper"])
-def test_deep_emotion_trains_resumes_and_is_tested_on_grey_pictures(model, capsys):
+def test_deep_emotion_trains_resumes_and_is_tested_on_grey_images(model, capsys):
     flags = ["--data", "data", "--model", model, "-b", 4, "--wd", 1e-3]
     assert run(*flags, "--epochs", 2, "--run", model) == 0
     assert run(*flags, "--epochs", 1, "--run", f"{model}-half") == 0

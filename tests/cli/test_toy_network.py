@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from data_preprocessing.loading.pictures import Picture
+from data_preprocessing.loading.input_image import InputImage
 from models import MODELS, Architecture, load_model, predict
 from models.export.__main__ import main as export
 from tests.reproduction import cli_runs
@@ -43,7 +43,7 @@ def same_run(one: str, other: str) -> bool:
     )
 
 
-def test_the_cache_keeps_whole_pictures_and_changes_no_bit(work):
+def test_the_cache_keeps_whole_images_and_changes_no_bit(work):
     assert same_run("cached", "plain")
     header = (work / "data/cache").glob("train-rgb96-resize-*.cache")
     assert b'"shape": [2, 3, 96, 96]' in next(header).read_bytes()[:4096]
@@ -126,7 +126,7 @@ def test_flags_that_mean_nothing_to_it_are_refused_in_one_line(model, flags, wor
 def test_a_network_without_maps_is_not_explained_and_nothing_is_written(work, capsys):
     Path("flat.py").write_text(FLAT)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(MODELS, "flat", Architecture("flat", "Flat", picture=Picture(8)))
+        patch.setitem(MODELS, "flat", Architecture("flat", "Flat", image=InputImage(8)))
         cli_runs.train("flat", "--model", "flat")
         before = sorted(Path("log").iterdir())
         for flags in (("--explain",), ("--predict", "data/test", "--draw")):

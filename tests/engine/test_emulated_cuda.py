@@ -30,7 +30,7 @@ def network(name: str, head: str | None) -> torch.nn.Module:
 
 
 def batch(name: str, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.zeros(3, *MODELS[name].picture.shape, device=device), torch.zeros(3, dtype=torch.long, device=device)
+    return torch.zeros(3, *MODELS[name].image.shape, device=device), torch.zeros(3, dtype=torch.long, device=device)
 
 
 @emulated

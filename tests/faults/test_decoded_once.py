@@ -30,7 +30,7 @@ def work(tmp_path, monkeypatch):
 @pytest.fixture
 def reads(monkeypatch):
     """(decoded, checked): how often each (split, image) was read; to be cleared between two runs."""
-    return counted("picture", monkeypatch), counted("inspect", monkeypatch)
+    return counted("image", monkeypatch), counted("inspect", monkeypatch)
 
 
 def counted(name: str, monkeypatch) -> Counter:

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from data_preprocessing.loading.datasets import FaceDataset
+from data_preprocessing.loading.input_image import GREY48
 from data_preprocessing.loading.loaders import create_loader
-from data_preprocessing.loading.pictures import GREY48
 from data_preprocessing.loading.transforms import create_transform
 from data_preprocessing.sources.folders import Split
 from engine import memory
@@ -29,7 +29,7 @@ class Trouble(Split):
     what: str = ""
     told: Path | None = None
 
-    def picture(self, index: int) -> Image.Image:
+    def image(self, index: int) -> Image.Image:
         if index == 5 and self.what == "wait":
             end = time.monotonic() + 60
             while not self.told.exists() and time.monotonic() < end:
@@ -46,7 +46,7 @@ def loader(workers: int, what: str = "", told: Path | None = None):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_loader_that_stalls_is_told_with_the_picture_and_waited_for(tmp_path, workers):
+def test_a_loader_that_stalls_is_told_with_the_image_and_waited_for(tmp_path, workers):
     said = []
 
     def say(text: str) -> None:

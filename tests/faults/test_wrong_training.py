@@ -98,7 +98,7 @@ def note(guard: FiniteGuard, *steps: float) -> None:
 
 
 def test_the_guard_stops_at_the_first_bad_step_and_reports_it(tmp_path):
-    guard = FiniteGuard(tmp_path, pictures=lambda number: [f"batch {number}"])
+    guard = FiniteGuard(tmp_path, images=lambda number: [f"batch {number}"])
     note(guard, 1.0, 0.5, math.nan, 0.25)
     with pytest.raises(TrainingStopped, match=r"the loss is not finite at epoch 1, step 3 \(see .*jsonl\); lower --lr"):
         guard.check(print)

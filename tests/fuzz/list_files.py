@@ -9,16 +9,16 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from data_preprocessing.audit.command import list_pictures
+from data_preprocessing.audit.command import list_images
 from data_preprocessing.readers import READERS
 from data_preprocessing.sources.fer2013 import read_fer2013
-from data_preprocessing.sources.folders import check_pictures
+from data_preprocessing.sources.folders import check_images
 from data_preprocessing.sources.open_source import open_source
 from data_preprocessing.sources.trees import open_tree
 from tests.fuzz.hostile import outcome, silent
 from tests.fuzz.picture_files import samples
 
-PICTURE = samples()["png L"]
+IMAGE = samples()["png L"]
 USAGES = ("Training", "Training", "PublicTest", "PrivateTest", "Training")
 
 
@@ -47,21 +47,21 @@ VOTES = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,
 )
 ENTRIES = json.dumps([entry("s1_기쁨.jpg", "기쁨"), entry("s2_분노.jpg", "분노")], ensure_ascii=False, indent=1)
 FER2013 = {"fer2013.csv": table("emotion", "pixels", "Usage")}
-FACES = {f"{split}/{name}/p1.png": PICTURE for split in ("train", "valid", "test") for name in ("a", "b")}
-AFFECTNET = {f"{split}_set/images/{k}.jpg": PICTURE for split in ("train", "val") for k in range(3)}
+FACES = {f"{split}/{name}/p1.png": IMAGE for split in ("train", "valid", "test") for name in ("a", "b")}
+AFFECTNET = {f"{split}_set/images/{k}.jpg": IMAGE for split in ("train", "val") for k in range(3)}
 NAMES = {f"{split}_set/annotations/{k}_exp.npy": npy(k) for split in ("train", "val") for k in range(3)}
 
 
 def read_all(root: Path) -> None:
     """What main.py does with --data before it trains."""
     for read in open_source(root).values():
-        check_pictures(read(), skip_bad=True)
+        check_images(read(), skip_bad=True)
 
 
 def read_table(root: Path) -> None:
     (file,) = (path for path in root.iterdir() if path.name != "test.csv")
     for split in read_fer2013(file, valid_rows=1).values():
-        check_pictures(split, skip_bad=True)
+        check_images(split, skip_bad=True)
 
 
 def reading(name: str) -> Callable[[Path], None]:
@@ -87,7 +87,7 @@ LISTS = {
         "list_patition_label.txt",
         {
             "list_patition_label.txt": b"".join(b"%s_%d.jpg %d\n" % (s, k, k) for s in (b"train", b"test") for k in (1, 2)),
-            **{f"Image/aligned/{split}_{k}_aligned.jpg": PICTURE for split in ("train", "test") for k in (1, 2)},
+            **{f"Image/aligned/{split}_{k}_aligned.jpg": IMAGE for split in ("train", "test") for k in (1, 2)},
         },
         read_all,
     ),
@@ -103,7 +103,7 @@ LISTS = {
     "affectnet npy": ("train_set/annotations/1_exp.npy", {**AFFECTNET, **NAMES}, read_all),
     "aihub": (
         "기쁨.json",
-        {"기쁨.json": ENTRIES.encode(), "x/s1_기쁨.jpg": PICTURE, "x/s2_분노.jpg": PICTURE},
+        {"기쁨.json": ENTRIES.encode(), "x/s1_기쁨.jpg": IMAGE, "x/s2_분노.jpg": IMAGE},
         reading("aihub"),
     ),
     "ck+": (
@@ -111,11 +111,11 @@ LISTS = {
         {
             "E/S005_001_00000003_emotion.txt": b"   3.0000000e+00\n",
             "E/S006_001_00000003_emotion.txt": b"   1.0000000e+00\n",
-            **{f"I/S00{s}/001/S00{s}_001_0000000{k}.png": PICTURE for s in (5, 6) for k in (1, 2, 3, 4)},
+            **{f"I/S00{s}/001/S00{s}_001_0000000{k}.png": IMAGE for s in (5, 6) for k in (1, 2, 3, 4)},
         },
         reading("ck+"),
     ),
-    "manifest.csv": ("manifest.csv", {**FACES, "manifest.csv": b"path,subject\ntrain/a/p1.png,p1\n"}, list_pictures),
+    "manifest.csv": ("manifest.csv", {**FACES, "manifest.csv": b"path,subject\ntrain/a/p1.png,p1\n"}, list_images),
 }
 
 

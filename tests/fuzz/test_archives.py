@@ -18,7 +18,7 @@ from data_preprocessing.common.errors import DataError, one_line
 from data_preprocessing.sources import archives
 from data_preprocessing.sources.trees import open_tree
 from tests.fuzz.hostile import assert_one_line, cases, limited, mutated, outcome, silent
-from tests.fuzz.tree_files import FILES, PICTURE, planted, read_tree, tarred, zipped
+from tests.fuzz.tree_files import FILES, IMAGE, planted, read_tree, tarred, zipped
 
 ARCHIVED = {
     "x.zip": zipped(),
@@ -37,7 +37,7 @@ ARCHIVED = {
 def test_the_sample_archives_are_good(tmp_path, name):
     (tmp_path / name).write_bytes(ARCHIVED[name])
     tree = open_tree(tmp_path / name)
-    assert [tree.read(file) for file in tree.names()] == [PICTURE] * len(FILES)
+    assert [tree.read(file) for file in tree.names()] == [IMAGE] * len(FILES)
 
 
 def with_right_sums(data: bytes) -> bytes:
@@ -113,8 +113,8 @@ def test_tars_that_lie_are_refused(tmp_path, name):
     assert str(path) in str(caught.value)
 
 
-def test_a_zip_whose_entries_unpack_to_much_is_read_no_further_than_a_picture_goes(tmp_path):
-    bomb = zipped({"a/1.png": bytes(2**28), "b/1.png": PICTURE})
+def test_a_zip_whose_entries_unpack_to_much_is_read_no_further_than_a_image_goes(tmp_path):
+    bomb = zipped({"a/1.png": bytes(2**28), "b/1.png": IMAGE})
     place = bomb.index(b"PK\x01\x02") + 24  # the size in the list of entries
     lying = bomb[:place] + struct.pack("<I", 1000) + bomb[place + 4 :]
     for name, data, words in (("bomb.zip", bomb, "268 MB; at most 134 are read"), ("lying.zip", lying, "Bad CRC-32")):
@@ -122,7 +122,7 @@ def test_a_zip_whose_entries_unpack_to_much_is_read_no_further_than_a_picture_go
         tree = open_tree(tmp_path / name)
         with limited(), pytest.raises(DataError, match=words):
             tree.read("a/1.png")
-        assert tree.read("b/1.png") == PICTURE
+        assert tree.read("b/1.png") == IMAGE
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
@@ -140,6 +140,6 @@ def test_an_archive_in_an_archive_is_not_opened(tmp_path):
     inner = zipped()
     for _ in range(50):
         inner = zipped({"x.zip": inner})
-    planted(tmp_path, {"d/joy/1.png": PICTURE, "d/sad/1.png": PICTURE, "d/x.zip": inner})
+    planted(tmp_path, {"d/joy/1.png": IMAGE, "d/sad/1.png": IMAGE, "d/x.zip": inner})
     with limited():
         assert open_tree(tmp_path / "d").names() == ["joy/1.png", "sad/1.png", "x.zip/x.zip"]

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from data_preprocessing.audit.command import main as audit
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.prepare.command import main as prepare
-from data_preprocessing.sources.folders import check_pictures, read_split
+from data_preprocessing.sources.folders import check_images, read_split
 from data_preprocessing.sources.open_source import open_source
 from data_preprocessing.sources.split_folders import find_splits
 from data_preprocessing.sources.trees import open_tree
 from tests.fuzz.hostile import assert_one_line, cases, limited, noted, outcome, run, silent
-from tests.fuzz.tree_files import FILES, PICTURE, grown, inside, planted, read_splits, read_tree
+from tests.fuzz.tree_files import FILES, IMAGE, grown, inside, planted, read_splits, read_tree
 
 
 @cases(14)
@@ -54,7 +54,7 @@ def test_prepare_and_audit_leave_a_whole_output_or_none(seed):
 
 
 def test_a_class_folder_may_be_a_link_and_linked_folders_in_it_are_read_once(tmp_path):
-    planted(tmp_path, {"train/joy/0.png": PICTURE, "other/sad/1.png": PICTURE, "other/more/2.png": PICTURE})
+    planted(tmp_path, {"train/joy/0.png": IMAGE, "other/sad/1.png": IMAGE, "other/more/2.png": IMAGE})
     (tmp_path / "train/sad").symlink_to("../other/sad")
     (tmp_path / "other/sad/more").symlink_to("../more")
     (tmp_path / "other/more/back").symlink_to("../sad")
@@ -73,7 +73,7 @@ def test_a_link_to_nothing_is_named_where_it_may_have_been_a_folder(tmp_path, pl
 
 @pytest.mark.parametrize("place", ["train", "train/joy", "train/joy/deep"])
 def test_a_folder_that_cannot_be_listed_is_named_and_not_passed_over(tmp_path, monkeypatch, place):
-    planted(tmp_path, {**FILES, "train/joy/deep/3.png": PICTURE})
+    planted(tmp_path, {**FILES, "train/joy/deep/3.png": IMAGE})
     real = {"scandir": os.scandir, "listdir": os.listdir}
 
     def refusing(name):
@@ -95,11 +95,11 @@ def test_names_that_are_no_utf8_become_classes_that_every_file_and_plot_takes(tm
         folder = os.path.join(os.fsencode(tmp_path), b"train", name)
         os.makedirs(folder)
         with open(os.path.join(folder, b"\xff.png"), "wb") as file:
-            file.write(PICTURE)
+            file.write(IMAGE)
     split = read_split("train", tmp_path / "train")
     assert set(split.classes) == {"joy", "\\xff", "기쁨"}
-    checked = check_pictures(split, skip_bad=False)
-    assert checked.split == split and all(split.picture(index).size == (21, 33) for index in range(3))
+    checked = check_images(split, skip_bad=False)
+    assert checked.split == split and all(split.image(index).size == (21, 33) for index in range(3))
 
 
 @contextmanager
@@ -124,12 +124,12 @@ def nested(folder: Path, name: str, times: int, content: bytes | None = None) ->
 
 
 def test_very_deep_folders_are_read_and_too_deep_ones_are_named(tmp_path):
-    planted(tmp_path, {"train/sad/1.png": PICTURE, "train/joy/1.png": PICTURE})
-    with limited(), nested(tmp_path / "train/joy", "d", 1500, PICTURE):
+    planted(tmp_path, {"train/sad/1.png": IMAGE, "train/joy/1.png": IMAGE})
+    with limited(), nested(tmp_path / "train/joy", "d", 1500, IMAGE):
         assert read_split("train", tmp_path / "train").counts() == {"joy": 2, "sad": 1}
-        assert check_pictures(read_split("train", tmp_path / "train"), skip_bad=True).bad == []
+        assert check_images(read_split("train", tmp_path / "train"), skip_bad=True).bad == []
         assert len(open_tree(tmp_path).names()) == 3
-    with limited(), nested(tmp_path / "train/joy", "d" * 200, 30, PICTURE):
+    with limited(), nested(tmp_path / "train/joy", "d" * 200, 30, IMAGE):
         with pytest.raises(DataError, match="File name too long"):
             read_split("train", tmp_path / "train")
         with pytest.raises(DataError, match="File name too long"):
@@ -137,7 +137,7 @@ def test_very_deep_folders_are_read_and_too_deep_ones_are_named(tmp_path):
 
 
 def test_thousands_of_empty_folders_are_walked_in_time(tmp_path):
-    planted(tmp_path, {"train/joy/1.png": PICTURE, "train/sad/1.png": PICTURE})
+    planted(tmp_path, {"train/joy/1.png": IMAGE, "train/sad/1.png": IMAGE})
     for k in range(5_000):
         os.mkdir(tmp_path / f"train/joy/{k}")
     with limited():

@@ -18,9 +18,9 @@ from PIL import Image
 
 from data_preprocessing.common.errors import DataError, one_line
 from data_preprocessing.loading.datasets import FaceDataset
-from data_preprocessing.loading.pictures import RGB224
+from data_preprocessing.loading.input_image import RGB224
 from data_preprocessing.loading.transforms import create_transform
-from data_preprocessing.sources.folders import check_pictures, read_split
+from data_preprocessing.sources.folders import check_images, read_split
 from data_preprocessing.sources.images import check_image, decode, load_image
 from tests.fuzz.hostile import SECONDS, assert_one_line, cases, limited, mutated, silent
 from tests.fuzz.picture_files import chunk, encoded, png, samples, turned, with_right_sums, zeros
@@ -149,13 +149,13 @@ SHAPES = [
 
 
 @pytest.mark.parametrize(("transform", "width", "height"), SHAPES)
-def test_pictures_of_any_shape_become_the_networks_size(tmp_path, transform, width, height):
+def test_images_of_any_shape_become_the_networks_size(tmp_path, transform, width, height):
     for place, name in enumerate(("a", "b")):
         (tmp_path / name).mkdir()
         Image.new("RGB", (width, height), (place, 9, 9)).save(tmp_path / name / "x.png")
     with limited():
-        picture = FaceDataset(read_split("train", tmp_path), create_transform(transform, RGB224))[0, 0][0]
-    assert picture.shape == (3, 224, 224) and bool(picture.isfinite().all())
+        image = FaceDataset(read_split("train", tmp_path), create_transform(transform, RGB224))[0, 0][0]
+    assert image.shape == (3, 224, 224) and bool(image.isfinite().all())
 
 
 @pytest.fixture
@@ -176,10 +176,10 @@ def odd_files(tmp_path):
     return tmp_path
 
 
-def test_what_is_no_regular_file_is_named_and_dropped_like_an_unreadable_picture(odd_files):
+def test_what_is_no_regular_file_is_named_and_dropped_like_an_unreadable_image(odd_files):
     split = read_split("train", odd_files)
     with limited():
-        checked = check_pictures(split, skip_bad=True)
+        checked = check_images(split, skip_bad=True)
         assert checked.split.paths == ("a/good.png", "b/good.png")
         problems = dict(entry.removeprefix(f"{odd_files}/a/").split(": ", 1) for entry in checked.bad)
         assert problems == {
@@ -200,17 +200,17 @@ def test_what_is_no_regular_file_is_named_and_dropped_like_an_unreadable_picture
                 assert_one_line(one_line(caught.value))
 
 
-def test_a_picture_that_vanishes_between_listing_and_reading_is_named(tmp_path, odd_files):
+def test_a_image_that_vanishes_between_listing_and_reading_is_named(tmp_path, odd_files):
     split = read_split("train", odd_files)
     (odd_files / "b/good.png").unlink()
     with pytest.raises(DataError, match=r"no readable image is left in class b"):
-        check_pictures(split, skip_bad=True)
+        check_images(split, skip_bad=True)
 
 
 MEASURE = r"""
 import json, re, sys
 from data_preprocessing.sources.images import check_image, load_image
-from data_preprocessing.loading.pictures import RGB224
+from data_preprocessing.loading.input_image import RGB224
 def peak():  # of this program alone; getrusage would count what its parent had
     return int(re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1]) // 1024
 before, found = peak(), {}
@@ -228,7 +228,7 @@ print(json.dumps(found))
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc")
-def test_no_picture_takes_more_than_600_megabytes(tmp_path):
+def test_no_image_takes_more_than_600_megabytes(tmp_path):
     quarter = chunk(b"eXIf", b"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0")
     rows = 6320 * (1 + 4 * 6320)
     files = {

@@ -12,14 +12,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from data_preprocessing.readers import READERS
-from data_preprocessing.sources.folders import check_pictures
+from data_preprocessing.sources.folders import check_images
 from data_preprocessing.sources.open_source import open_source
 from data_preprocessing.sources.trees import open_tree
 from tests.fuzz.hostile import outcome
 from tests.fuzz.picture_files import samples
 
-PICTURE = samples()["png L"]
-FILES = {f"{split}/{name}/{k}.png": PICTURE for split in ("train", "valid") for name in ("joy", "sad") for k in range(2)}
+IMAGE = samples()["png L"]
+FILES = {f"{split}/{name}/{k}.png": IMAGE for split in ("train", "valid") for name in ("joy", "sad") for k in range(2)}
 NAMES = [
     b"joy", b"sad", b"\xff\xfe", b"a\nb", b"\xb1\xe2\xbb\xdd", b"x" * 250, "é".encode(), b"e\xcc\x81", b" ", b"-rf", b"%s",
     b"\xe2\x80\xae", b"con", b"train", b".hidden", b"__MACOSX", b"a\\b", b"x.jpg", b"y.zip", b"list_patition_label.txt",
@@ -60,7 +60,7 @@ def put(folder: Path, kind: str, name: str) -> None:
     if kind in ("picture", "empty", "zip", "tar"):
         if kind == "picture":
             path = path.with_name(name[:200] + ".png")
-        path.write_bytes({"picture": PICTURE, "empty": b"", "zip": zipped(), "tar": tarred()}[kind])
+        path.write_bytes({"picture": IMAGE, "empty": b"", "zip": zipped(), "tar": tarred()}[kind])
     elif kind == "folder":
         path.mkdir()
     elif kind == "fifo":
@@ -97,7 +97,7 @@ def read_splits(root: Path) -> None:
     for name, read in open_source(root).items():
         split = read()
         assert all(label.encode() for label in split.classes), name
-        check_pictures(split, skip_bad=True)
+        check_images(split, skip_bad=True)
 
 
 def read_tree(path: Path, name: str = "folder") -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from data_preprocessing.loading.pictures import RGB224, Picture
+from data_preprocessing.loading.input_image import RGB224, InputImage
 from engine.config.flags import Settings
 from engine.config.recipes import OTHER, RECIPES, SYNTHETIC
 from engine.explain.grad_cam import grad_cam, last_maps
@@ -38,7 +38,7 @@ def made(request, toys):
     torch.manual_seed(0)
     architecture = MODELS[request.param]
     model = create_model(request.param, 5).eval()
-    return request.param, architecture, model, torch.randn(2, *architecture.picture.shape)
+    return request.param, architecture, model, torch.randn(2, *architecture.image.shape)
 
 
 def test_it_gives_logits_with_labels_and_without(made):
@@ -51,7 +51,7 @@ def test_it_gives_logits_with_labels_and_without(made):
 
 def test_the_rows_and_columns_that_are_not_read_change_nothing(made):
     _, architecture, model, images = made
-    step = architecture.picture.step
+    step = architecture.image.step
     with torch.no_grad():
         logits = model(images)
         if step > 1:
@@ -74,7 +74,7 @@ def test_parameter_groups_hold_each_trained_parameter_once(made):
     assert architecture.has_landmark_branch == (len(trained) < len(list(model.parameters())))
 
 
-def test_its_last_maps_are_there_and_put_on_the_picture(made):
+def test_its_last_maps_are_there_and_put_on_the_image(made):
     _, _, model, images = made
     names = last_maps(model, images)
     assert names
@@ -144,14 +144,14 @@ def test_layers_named_as_parts_of_the_contract_are_not_taken_for_them(toys):
         (dict(mode="L"), "1 means"),
     ],
 )
-def test_a_picture_that_cannot_be_is_refused(arguments, words):
+def test_a_image_that_cannot_be_is_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
-        Picture(**arguments)
+        InputImage(**arguments)
 
 
-def test_a_pictures_kind_and_shape():
+def test_a_images_kind_and_shape():
     assert (RGB224.kind, RGB224.shape) == ("rgb224", (3, 224, 224))
-    assert (Picture(48, "L", (0.5,), (0.5,)).kind, Picture(48, "L", (0.5,), (0.5,)).shape) == ("grey48", (1, 48, 48))
+    assert (InputImage(48, "L", (0.5,), (0.5,)).kind, InputImage(48, "L", (0.5,), (0.5,)).shape) == ("grey48", (1, 48, 48))
 
 
 def test_the_network_of_the_document_works_as_it_stands_there():
@@ -159,6 +159,6 @@ def test_the_network_of_the_document_works_as_it_stands_there():
     names: dict = {}
     exec(re.search(r"```python\n(.*?)```", text, re.S)[1], names)
     model = contract.taking_labels(names["Small"](num_classes=4)).eval()
-    images = torch.randn(2, *Picture(96).shape)
+    images = torch.randn(2, *InputImage(96).shape)
     assert model(images, torch.tensor([0, 3])).shape == (2, 4)
     assert last_maps(model, images) == ("features.5",)

@@ -20,7 +20,7 @@ TOLERANCE = 1e-9
 NAMES = ("deep_emotion", "deep_emotion_paper")
 
 
-def pictures(batch: str = "images") -> torch.Tensor:
+def images(batch: str = "images") -> torch.Tensor:
     return recipe.images(4, size=48, channels=1, name=batch)
 
 
@@ -42,7 +42,7 @@ def run_with_stages(model: torch.nn.Module, images: torch.Tensor) -> tuple[torch
 def test_evaluation_equals_the_reference():
     golden = load("deep_emotion")
     with exact_arithmetic():
-        logits, stages = run_with_stages(filled_model("deep_emotion", 7).eval(), pictures())
+        logits, stages = run_with_stages(filled_model("deep_emotion", 7).eval(), images())
     assert difference(logits, golden["logits"]) < TOLERANCE
     assert difference(stages["embedding"], golden["embedding"]) < TOLERANCE
     assert difference(stages["theta"], golden["theta"]) < TOLERANCE
@@ -53,7 +53,7 @@ def test_training_pass_equals_the_reference():
     golden = load("deep_emotion")
     with exact_arithmetic():
         model = filled_model("deep_emotion", 7).train()
-        logits = model(pictures())
+        logits = model(images())
         loss = F.cross_entropy(logits, recipe.labels(4, 7))
         loss.backward()
     assert difference(logits.detach(), golden["train_logits"]) < TOLERANCE
@@ -68,13 +68,13 @@ def test_trajectory_equals_the_reference_as_far_as_it_is_determined():
         optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
         losses = []
         for k in range(5):
-            loss = F.cross_entropy(model(pictures(f"batch{k}")), recipe.labels(4, 7, name=f"batch{k}"))
+            loss = F.cross_entropy(model(images(f"batch{k}")), recipe.labels(4, 7, name=f"batch{k}"))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
         with torch.no_grad():
-            logits = model.eval()(pictures())
+            logits = model.eval()(images())
     for loss, expected, tolerance in zip(losses, golden["losses"][:, 0], (1e-9, 1e-9, 1e-9, 1e-6, 1e-4)):
         assert loss == pytest.approx(expected, rel=tolerance)
     assert difference(logits, golden["final_logits"]) < 1e-4
@@ -89,7 +89,7 @@ def test_trajectory_equals_the_reference_as_far_as_it_is_determined():
 
 def test_float32_logits_are_close_to_the_reference():
     with exact_arithmetic(torch.float32), torch.no_grad():
-        logits = filled_model("deep_emotion", 7).eval()(pictures().float())
+        logits = filled_model("deep_emotion", 7).eval()(images().float())
     assert difference(logits, load("deep_emotion")["logits"]) < 1e-4
 
 
@@ -113,7 +113,7 @@ def test_dropout_acts_in_training_and_not_in_evaluation(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_other_pictures_are_refused_by_their_shape(name):
+def test_other_images_are_refused_by_their_shape(name):
     for shape in ((1, 3, 48, 48), (1, 1, 224, 224)):
         with pytest.raises(ValueError, match=r"\(B, 1, 48, 48\)"):
             create_model(name, 3)(torch.zeros(shape))
@@ -130,7 +130,7 @@ def test_the_papers_form_has_the_layers_that_it_describes():
     assert all(p.grad is not None for p in model.parameters())
 
 
-def test_the_papers_form_warps_the_features_and_not_the_picture():
+def test_the_papers_form_warps_the_features_and_not_the_image():
     model, x = create_model("deep_emotion_paper", 7).eval(), torch.rand(2, 1, 48, 48)
     seen = []
     model.conv1.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -143,9 +143,9 @@ def test_the_papers_form_warps_the_features_and_not_the_picture():
 
 def test_in_bfloat16_the_places_of_the_warp_are_those_of_float32():
     torch.manual_seed(0)
-    model, pictures = create_model("deep_emotion", 3).eval(), torch.randn(2, 1, 48, 48)
+    model, images = create_model("deep_emotion", 3).eval(), torch.randn(2, 1, 48, 48)
     torch.nn.init.normal_(model.fc_loc[-1].weight, std=0.1)
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-        short = model.affine(pictures)
+        short = model.affine(images)
     with torch.no_grad():
-        assert torch.equal(short, model.affine(pictures))  # off by 0.1 pixels when they were rounded
+        assert torch.equal(short, model.affine(images))  # off by 0.1 pixels when they were rounded

@@ -31,9 +31,9 @@ def randomize_(model: nn.Module) -> nn.Module:
     return model
 
 
-def draw(name: str, options: dict, pictures: int) -> tuple[nn.Module, torch.Tensor]:
+def draw(name: str, options: dict, images: int) -> tuple[nn.Module, torch.Tensor]:
     torch.manual_seed(0)
-    return randomize_(create_model(name, 5, **options)).eval(), torch.randn(pictures, *MODELS[name].picture.shape)
+    return randomize_(create_model(name, 5, **options)).eval(), torch.randn(images, *MODELS[name].image.shape)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def draw(name: str, options: dict, pictures: int) -> tuple[nn.Module, torch.Tens
 )
 def test_logits_are_the_plain_networks(name, options):
     with exact_arithmetic(), torch.no_grad():
-        model, images = draw(name, options, pictures=1)
+        model, images = draw(name, options, images=1)
         before = {key: value.clone() for key, value in model.state_dict().items()}
         optimized = optimize_for_inference(model, torch.float64)
         assert difference(optimized(images), model(images)) < 1e-9
@@ -52,7 +52,7 @@ def test_logits_are_the_plain_networks(name, options):
 
 @pytest.mark.parametrize("name", ["poster_v2", "poster_v1_small", "deep_emotion"])
 def test_packed_weights_in_both_precisions_and_any_batch(name):
-    model, images = draw(name, {}, pictures=5)  # more than one chunk, and an odd rest
+    model, images = draw(name, {}, images=5)  # more than one chunk, and an odd rest
     with torch.no_grad():
         logits = model(images)
     exact, short = (optimize_for_inference(model, dtype) for dtype in (torch.float32, torch.bfloat16))
@@ -64,7 +64,7 @@ def test_packed_weights_in_both_precisions_and_any_batch(name):
 
 
 def test_a_margin_head_still_takes_labels():
-    model, images = draw("poster_v1_small", {"head": "cosface"}, pictures=2)
+    model, images = draw("poster_v1_small", {"head": "cosface"}, images=2)
     labels = torch.tensor([1, 4])
     with torch.no_grad():
         expected = model(images, labels)

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from data_preprocessing.common.errors import DataError
-from data_preprocessing.loading.pictures import GREY48, RGB224
+from data_preprocessing.loading.input_image import GREY48, RGB224
 from data_preprocessing.loading.transforms import create_transform
 from models import create_model, load_model, predict
 from models.errors import WeightsError
@@ -39,43 +39,43 @@ def checkpoint(content, tmp_path_factory):
 
 
 @pytest.fixture
-def picture(make_picture, tmp_path):
-    make_picture(3, (70, 55)).save(tmp_path / "a.png")
+def photo(make_image, tmp_path):
+    make_image(3, (70, 55)).save(tmp_path / "a.png")
     return tmp_path / "a.png"
 
 
-def test_the_probabilities_are_the_networks_own_on_the_prepared_picture(checkpoint, picture):
+def test_the_probabilities_are_the_networks_own_on_the_prepared_image(checkpoint, photo):
     model = load_model(checkpoint)
     assert model.classes == tuple(CLASSES) and not model.training
-    found = predict(model, picture)
+    found = predict(model, photo)
     with torch.no_grad():
-        expected = model(create_transform("plain", GREY48)(Image.open(picture))[None]).softmax(dim=1)
+        expected = model(create_transform("plain", GREY48)(Image.open(photo))[None]).softmax(dim=1)
     assert found.dtype == np.float32 and np.array_equal(found, expected.numpy()) and found.max() - found.min() > 0.01
 
 
-def test_every_kind_of_picture_gives_the_same(checkpoint, picture, make_picture):
-    model, array = load_model(str(checkpoint)), np.asarray(Image.open(picture))
-    expected = predict(model, picture)
-    for images in (str(picture), Image.open(picture), array, [picture], iter([array]), array[None]):
+def test_every_kind_of_image_gives_the_same(checkpoint, photo, make_image):
+    model, array = load_model(str(checkpoint)), np.asarray(Image.open(photo))
+    expected = predict(model, photo)
+    for images in (str(photo), Image.open(photo), array, [photo], iter([array]), array[None]):
         assert np.array_equal(predict(model, images), expected)
-    other = make_picture(4)
-    several = predict(model, [picture, other, array, other.convert("L"), np.asarray(other.convert("L"))], batch_size=2)
+    other = make_image(4)
+    several = predict(model, [photo, other, array, other.convert("L"), np.asarray(other.convert("L"))], batch_size=2)
     assert several.shape == (5, len(CLASSES)) and np.allclose(several[[0, 2]], expected, atol=1e-6)
     assert np.allclose(several[3], several[4], atol=1e-6)
     assert predict(model, []).shape == (0, len(CLASSES))
 
 
-def test_a_turned_photograph_is_turned_upright(checkpoint, picture, tmp_path):
+def test_a_turned_photograph_is_turned_upright(checkpoint, photo, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 3
-    Image.open(picture).rotate(180).save(tmp_path / "turned.png", exif=exif)
+    Image.open(photo).rotate(180).save(tmp_path / "turned.png", exif=exif)
     model = load_model(checkpoint)
     for image in (tmp_path / "turned.png", Image.open(tmp_path / "turned.png")):
-        assert np.array_equal(predict(model, image), predict(model, picture))
+        assert np.array_equal(predict(model, image), predict(model, photo))
 
 
 @pytest.mark.parametrize(
-    ("picture", "words"),
+    ("photo", "words"),
     [
         (np.zeros((4, 4, 3)), "uint8"),
         (np.zeros((4, 4, 4), np.uint8), "shape"),
@@ -84,9 +84,9 @@ def test_a_turned_photograph_is_turned_upright(checkpoint, picture, tmp_path):
         ([None], "not a NoneType"),
     ],
 )
-def test_what_is_no_picture_is_a_type_error(picture, words, checkpoint):
+def test_what_is_no_image_is_a_type_error(photo, words, checkpoint):
     with pytest.raises(TypeError, match=words):
-        predict(load_model(checkpoint), [picture] if isinstance(picture, int) else picture)
+        predict(load_model(checkpoint), [photo] if isinstance(photo, int) else photo)
 
 
 def test_an_unreadable_file_is_named_and_another_network_refused(checkpoint, tmp_path):
@@ -98,21 +98,21 @@ def test_an_unreadable_file_is_named_and_another_network_refused(checkpoint, tmp
         predict(create_model("deep_emotion", 3), [])
 
 
-def test_the_runs_own_preparation_is_used(content, picture, tmp_path):
+def test_the_runs_own_preparation_is_used(content, photo, tmp_path):
     torch.save(signed(content | {"args": {"eval_transform": "pad", "channel_order": "rgb"}}), tmp_path / "p.pth")
     model = load_model(tmp_path / "p.pth")
     with torch.no_grad():
-        expected = model(create_transform("pad", GREY48)(Image.open(picture))[None]).softmax(dim=1)
-    assert np.array_equal(predict(model, picture), expected.numpy())
+        expected = model(create_transform("pad", GREY48)(Image.open(photo))[None]).softmax(dim=1)
+    assert np.array_equal(predict(model, photo), expected.numpy())
 
 
-def test_a_published_file_has_no_classes_and_is_read_in_the_order_of_its_code(tmp_path, picture):
+def test_a_published_file_has_no_classes_and_is_read_in_the_order_of_its_code(tmp_path, photo):
     torch.manual_seed(0)
     own = create_model("poster_v1_small", 7)
     write_published_v1(tmp_path / "v1.pth", own.state_dict(), "poster_v1_small")
     model = load_model(tmp_path / "v1.pth", precision=torch.bfloat16)
     assert model.classes is None and type(model) is type(own)
-    image = Image.open(picture)
+    image = Image.open(photo)
     assert torch.equal(model.prepare(image), create_transform("plain", RGB224, "bgr")(image))
     assert all(torch.equal(value, own.state_dict()[name]) for name, value in model.state_dict().items())
     with torch.no_grad():
@@ -147,12 +147,12 @@ def test_a_damaged_checkpoint_is_named_in_one_line(change, words, content, tmp_p
     assert str(error.value).startswith(f"{tmp_path / 'a.pth'}: ") and "\n" not in str(error.value)
 
 
-def test_what_is_no_checkpoint_is_named(content, picture, tmp_path):
+def test_what_is_no_checkpoint_is_named(content, photo, tmp_path):
     torch.save([1, 2], tmp_path / "list.pth")
     torch.save({"state": {}, "param_groups": []}, tmp_path / "optimiser.pth")
     torch.save(content | {"epoch": 7}, tmp_path / "changed.pth")
     for path, words in (
-        (picture, "is a PNG image, not weights"),
+        (photo, "is a PNG image, not weights"),
         (tmp_path, "is a folder"),
         (tmp_path / "missing.pth", "no such file"),
         (tmp_path / "list.pth", "is no checkpoint, it holds a list"),

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from engine.training.losses import LOSSES
+from models import create_model
 from models.poster_v1 import PosterV1
 from tests.golden_values import (
     FOLDER,
@@ -27,6 +28,12 @@ SYSTEMS = {  # golden file -> name, options, number of classes
     "poster_v1_small_affectnet": ("poster_v1_small", {"variant": "affectnet"}, 8),
     "poster_v1_small_adaface": ("poster_v1_small", {"head": "adaface"}, 7),
 }
+
+
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=[pytest.mark.full] * ("base" in name)) for name in SYSTEMS])
+def system(request) -> str:
+    """A golden file's name. Of the module, so that all tests of a network run one after the other and share its weights."""
+    return request.param
 
 
 def build(system: str) -> torch.nn.Module:
@@ -64,7 +71,6 @@ def run_with_stages(model: torch.nn.Module, images: torch.Tensor) -> tuple[torch
     return logits, stages
 
 
-@pytest.mark.parametrize("system", [pytest.param(name, marks=[pytest.mark.full] * ("base" in name)) for name in SYSTEMS])
 def test_evaluation_equals_the_reference(system):
     golden = load(system)
     with exact_arithmetic():
@@ -79,7 +85,6 @@ def test_evaluation_equals_the_reference(system):
     assert_stages_equal(stages, golden, TOLERANCE)
 
 
-@pytest.mark.parametrize("system", [pytest.param(name, marks=[pytest.mark.full] * ("base" in name)) for name in SYSTEMS])
 def test_training_pass_equals_the_reference(system):
     golden, classes = load(system), SYSTEMS[system][2]
     with exact_arithmetic():
@@ -117,12 +122,7 @@ def test_float32_logits_are_close_to_the_reference():
         assert difference(model.to(memory_format=torch.channels_last)(images), golden["logits"]) < 1e-4
 
 
-@pytest.mark.parametrize(
-    ("manifest", "system"),
-    [(name, name) for name in SYSTEMS if name != "poster_v1_small_adaface"] + [("poster_v1_large_adaface", None)],
-)
-def test_keys_are_the_references_without_the_dead_ones(manifest, system):
-    model = build(system) if system else filled_model("poster_v1_large", 7, head="adaface")
+def assert_keys_are_the_references(model: torch.nn.Module, manifest: str) -> None:
     content = json.loads((FOLDER / f"{manifest}.keys.json").read_text())
     kept = [key for key in manifest_keys(manifest) if not PosterV1.dead_keys.fullmatch(key)]
     assert set(model.state_dict()) == set(kept)
@@ -130,3 +130,14 @@ def test_keys_are_the_references_without_the_dead_ones(manifest, system):
     used = content["total_parameters"] - content["dead_parameters"] - landmark_output
     assert sum(p.numel() for p in model.parameters()) == used
     assert all(PosterV1.dead_keys.fullmatch(key) for key in content["dead_keys"])
+
+
+def test_keys_are_the_references_without_the_dead_ones(system):
+    if system == "poster_v1_small_adaface":
+        pytest.skip("a margin head's keys are kept of the large network, below")
+    with exact_arithmetic():
+        assert_keys_are_the_references(build(system), system)
+
+
+def test_keys_of_a_margin_head_are_the_references():
+    assert_keys_are_the_references(create_model("poster_v1_large", 7, head="adaface"), "poster_v1_large_adaface")

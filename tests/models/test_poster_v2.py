@@ -24,7 +24,7 @@ def test_fewer_than_two_classes_are_refused():
         create_model("poster_v2", num_classes=1)
 
 
-def test_wrong_picture_size_is_named():
+def test_wrong_image_size_is_named():
     for shape in ((1, 3, 96, 96), (1, 3, 112, 224), (1, 1, 224, 224), (3, 224, 224)):
         with pytest.raises(ValueError, match=rf"\(B, 3, 224, 224\).*\({', '.join(map(str, shape))}\)"):
             create_model("poster_v2", 3)(torch.zeros(shape))

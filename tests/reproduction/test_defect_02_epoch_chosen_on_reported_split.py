@@ -10,7 +10,7 @@ import numpy as np
 from data_preprocessing.synthetic.command import write_synthetic
 from tests.reproduction.cli_runs import metrics, saved, table, train
 
-TRUE_ACCURACY, EPOCHS, PICTURES, RUNS = 0.7834, 100, 200, 500
+TRUE_ACCURACY, EPOCHS, IMAGES, RUNS = 0.7834, 100, 200, 500
 
 
 def chosen(selection: np.ndarray, reported: np.ndarray) -> np.ndarray:
@@ -21,13 +21,13 @@ def chosen(selection: np.ndarray, reported: np.ndarray) -> np.ndarray:
 def test_the_best_epoch_on_the_reported_split_is_too_good():
     rng = np.random.default_rng(0)
     # networks that never get better: every difference between two epochs is chance
-    valid, test = (rng.binomial(PICTURES, TRUE_ACCURACY, (RUNS, EPOCHS)) / PICTURES for _ in range(2))
+    valid, test = (rng.binomial(IMAGES, TRUE_ACCURACY, (RUNS, EPOCHS)) / IMAGES for _ in range(2))
     assert chosen(test, test).mean() - TRUE_ACCURACY > 0.06
     assert chosen(test, test).min() > TRUE_ACCURACY
     assert abs(chosen(valid, test).mean() - TRUE_ACCURACY) < 0.005
 
 
-def test_our_choice_never_sees_the_reported_pictures(work, one):
+def test_our_choice_never_sees_the_reported_images(work, one):
     write_synthetic(work / "others", people={"train": 1, "valid": 1, "test": 1}, views=1, seed=1)
     for split, source in (("train", "data"), ("valid", "data"), ("test", "others")):
         shutil.copytree(work / source / split, work / "retested" / split)

@@ -8,13 +8,13 @@ from torchvision.transforms import v2
 
 from tests.reproduction.cli_runs import predictions, run
 
-PICTURES = 400
+IMAGES = 400
 
 
-def marked_pictures() -> tuple[Tensor, Tensor]:
+def marked_images() -> tuple[Tensor, Tensor]:
     """(N, 1, 32, 32) black images, half of them with a white spot somewhere, and whether they have one."""
-    images, labels = torch.zeros(PICTURES, 1, 32, 32), torch.arange(PICTURES) % 2
-    places = torch.randint(0, 30, (PICTURES, 2), generator=torch.Generator().manual_seed(0))
+    images, labels = torch.zeros(IMAGES, 1, 32, 32), torch.arange(IMAGES) % 2
+    places = torch.randint(0, 30, (IMAGES, 2), generator=torch.Generator().manual_seed(0))
     for image, label, (y, x) in zip(images, labels, places.tolist()):
         image[0, y : y + 2, x : x + 2] = label
     return images, labels
@@ -22,12 +22,12 @@ def marked_pictures() -> tuple[Tensor, Tensor]:
 
 def evaluate(transform) -> Tensor:
     """Predictions of a classifier that finds every spot."""
-    images, _ = marked_pictures()
+    images, _ = marked_images()
     return torch.stack([transform(image) for image in images]).amax(dim=(1, 2, 3)).gt(0.5).long()
 
 
 def test_erasing_makes_evaluation_random_and_pessimistic():
-    labels = marked_pictures()[1]
+    labels = marked_images()[1]
     published = v2.Compose([v2.RandomHorizontalFlip(), v2.RandomErasing(0.5, (0.02, 0.1))])
     with torch.random.fork_rng():
         torch.manual_seed(0)

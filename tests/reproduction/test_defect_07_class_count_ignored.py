@@ -35,8 +35,8 @@ class PublishedNetwork(nn.Module):
 def test_the_published_network_for_three_classes_answers_seven():
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network, pictures = PublishedNetwork(num_classes=3), torch.randn(1000, 16)
-    logits = network(pictures)
+        network, images = PublishedNetwork(num_classes=3), torch.randn(1000, 16)
+    logits = network(images)
     assert logits.shape == (1000, 7)
     nowhere = (logits.argmax(dim=1) >= network.num_classes).float().mean()
     assert nowhere > 0.2  # wrong whatever the labels are

@@ -27,14 +27,14 @@ def test_a_frozen_backbone_in_train_mode_becomes_another_one():
     torch.manual_seed(0)
     backbone = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).requires_grad_(False)
     pretrained = copy.deepcopy(backbone.state_dict())
-    picture = torch.randn(1, 3, 8, 8)
+    image = torch.randn(1, 3, 8, 8)
     backbone.train()
     for _ in range(20):  # the published training loop: no gradient reaches it, and it changes
         backbone(3 + 2 * torch.randn(8, 3, 8, 8))
-    trained = backbone.eval()(picture)
+    trained = backbone.eval()(image)
     assert all(torch.equal(backbone.state_dict()[k], v) for k, v in pretrained.items() if not is_statistic(k))
     backbone.load_state_dict(pretrained)
-    assert (backbone(picture) - trained).abs().max() > 0.1 * trained.abs().max()
+    assert (backbone(image) - trained).abs().max() > 0.1 * trained.abs().max()
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +52,13 @@ def test_our_checkpoint_holds_the_moved_statistics_that_its_features_need(work, 
         assert torch.equal(second[key], value) != is_statistic(key), key  # parameters still, statistics moving
     model = create_model("poster_v2", 3).eval()
     load_exact(model, weights(v2))
-    picture = torch.randn(1, 3, 112, 112, generator=torch.Generator().manual_seed(0))
+    image = torch.randn(1, 3, 112, 112, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        trained = model.face_landback(picture)
+        trained = model.face_landback(image)
         for module in model.face_landback.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.reset_running_stats()  # as they were before training
-        restored = model.face_landback(picture)
+        restored = model.face_landback(image)
     assert all((a - b).abs().max() > 0.01 * a.abs().max() for a, b in zip(trained, restored))
 
 

@@ -18,24 +18,24 @@ def coloured(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """(count, 3, 4, 4) RGB images, reddish for label 1 and bluish for label 0."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(count) % 2
-    pictures = 0.2 * torch.rand(count, 3, 4, 4, generator=generator)
-    pictures[labels == 1, 0] += 0.7
-    pictures[labels == 0, 2] += 0.7
-    return pictures, labels
+    images = 0.2 * torch.rand(count, 3, 4, 4, generator=generator)
+    images[labels == 1, 0] += 0.7
+    images[labels == 0, 2] += 0.7
+    return images, labels
 
 
 def test_a_network_trained_on_bgr_is_wrong_on_rgb():
-    pictures, labels = coloured(64)
+    images, labels = coloured(64)
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(48, 2))
     optimizer = torch.optim.Adam(network.parameters(), lr=0.05)
     for _ in range(50):
         optimizer.zero_grad()
-        nn.functional.cross_entropy(network(pictures.flip(1)), labels).backward()  # as read and never converted
+        nn.functional.cross_entropy(network(images.flip(1)), labels).backward()  # as read and never converted
         optimizer.step()
     with torch.no_grad():
-        assert (network(pictures.flip(1)).argmax(1) == labels).all()
-        assert not (network(pictures).argmax(1) == labels).any()
+        assert (network(images.flip(1)).argmax(1) == labels).all()
+        assert not (network(images).argmax(1) == labels).any()
 
 
 def probabilities(name: str) -> list[tuple[float, ...]]:

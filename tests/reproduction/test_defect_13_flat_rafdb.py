@@ -9,13 +9,13 @@ from tests.reproduction.cli_runs import run
 
 
 @pytest.fixture
-def flat(tmp_path, make_picture, monkeypatch):
+def flat(tmp_path, make_image, monkeypatch):
     """RAF-DB's aligned images as its archive and the published instructions have them."""
     for split, prefix in (("train", "train"), ("valid", "test")):
         folder = tmp_path / "rafdb" / split
         folder.mkdir(parents=True)
         for number in (1, 2):
-            make_picture(number).save(folder / f"{prefix}_{number:05d}_aligned.jpg")
+            make_image(number).save(folder / f"{prefix}_{number:05d}_aligned.jpg")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

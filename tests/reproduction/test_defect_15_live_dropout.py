@@ -24,7 +24,7 @@ def test_a_fixed_divisor_misjudges_the_last_batch():
     assert sum(published) / len(published) == pytest.approx(0.78125)
 
 
-def test_our_network_evaluates_without_dropout_and_counts_every_picture_once(work, one):
+def test_our_network_evaluates_without_dropout_and_counts_every_image_once(work, one):
     model, x = create_model("deep_emotion", 3).eval(), torch.rand(4, 1, 48, 48)
     assert torch.equal(model(x), model(x))
     for name, seed in (("deep-1", 1), ("deep-2", 2)):

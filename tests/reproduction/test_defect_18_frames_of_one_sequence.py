@@ -12,7 +12,7 @@ from tests.reproduction.appearance import nearest_neighbour_accuracy, person_spl
 
 def test_a_random_split_of_frames_looks_near_perfect_and_a_split_by_subject_does_not():
     # 118 subjects, three sequences each of one of seven expressions, the last three frames of each: almost alike
-    frames = photograph(persons=118, takes=3, pictures=3, expressions=7, noise=0.05)
+    frames = photograph(persons=118, takes=3, images=3, expressions=7, noise=0.05)
     by_frame, by_subject = random_split(frames, 0.1), person_split(frames, 0.1)
     assert nearest_neighbour_accuracy(frames, by_frame) > 0.95
     assert nearest_neighbour_accuracy(frames, by_subject) < 0.35  # chance is 1 in 7

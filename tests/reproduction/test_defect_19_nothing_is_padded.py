@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as tv
 
-from data_preprocessing.loading.pictures import MEAN, STD
+from data_preprocessing.loading.input_image import MEAN, STD
 from data_preprocessing.loading.transforms import create_transform
 from tests.reproduction.cli_runs import run, table
 
@@ -44,10 +44,10 @@ def test_ours_batches_every_shape_with_nothing_cut_off():
     boxes = [content_box(tensor) for tensor in tensors]
     assert boxes == [(112, 224), (224, 112), (224, 224), (17, 224)]
     for shape in SHAPES:  # what lies at the four ends is still there
-        picture = Image.new("RGB", shape, "white")
-        picture.paste((255, 0, 0), (0, 0, shape[0], max(1, shape[1] // 8)))
-        picture.paste((0, 0, 255), (0, shape[1] - max(1, shape[1] // 8), *shape))
-        tensor = padded(picture)
+        image = Image.new("RGB", shape, "white")
+        image.paste((255, 0, 0), (0, 0, shape[0], max(1, shape[1] // 8)))
+        image.paste((0, 0, 255), (0, shape[1] - max(1, shape[1] // 8), *shape))
+        tensor = padded(image)
         red, _, blue = tensor
         assert ((red > 1) & (blue < -1)).any() and ((blue > 1) & (red < -1)).any()
 
@@ -57,11 +57,11 @@ def test_our_training_transform_batches_them_too():
     assert torch.stack([train(Image.new("RGB", shape, "white")) for shape in SHAPES]).shape == (len(SHAPES), 3, 224, 224)
 
 
-def test_our_run_takes_pictures_of_unlike_shape(work, v2, make_picture):
+def test_our_run_takes_images_of_unlike_shape(work, v2, make_image):
     for number, (name, shape) in enumerate(zip(("anger", "happiness", "surprise"), SHAPES)):
         folder = work / "shapes/test" / name
         folder.mkdir(parents=True)
-        make_picture(number, shape).save(folder / "0.png")
+        make_image(number, shape).save(folder / "0.png")
     arguments = ("--evaluate", f"checkpoint/{v2}/best.pth", "--data", "shapes", "--data_type", "VR", "-b", 3)
     assert run(*arguments, "--run", "shapes") == 0
     assert len(table("log/shapes/predictions.csv")) == 3

@@ -11,14 +11,14 @@ from tests.reproduction.appearance import nearest_neighbour_accuracy, person_spl
 
 def test_recognising_the_person_suffices_under_a_random_split():
     # the study's three expressions, every person in all of them many times
-    pictures = photograph(persons=40, takes=3, pictures=25, expressions=3, noise=0.25)
-    by_picture, by_person = random_split(pictures, 0.1), person_split(pictures, 0.1)
-    assert nearest_neighbour_accuracy(pictures, by_picture) > 0.99
-    assert nearest_neighbour_accuracy(pictures, by_person) < 0.55  # chance is 1 in 3
-    assert persons_in_both(pictures, by_picture) == 1 and persons_in_both(pictures, by_person) == 0
+    images = photograph(persons=40, takes=3, images=25, expressions=3, noise=0.25)
+    by_image, by_person = random_split(images, 0.1), person_split(images, 0.1)
+    assert nearest_neighbour_accuracy(images, by_image) > 0.99
+    assert nearest_neighbour_accuracy(images, by_person) < 0.55  # chance is 1 in 3
+    assert persons_in_both(images, by_image) == 1 and persons_in_both(images, by_person) == 0
 
 
-def test_the_data_that_we_split_ourselves_shares_neither_person_nor_picture(tmp_path):
+def test_the_data_that_we_split_ourselves_shares_neither_person_nor_image(tmp_path):
     people = {"train": 3, "valid": 1, "test": 1}
     faces = write_synthetic(tmp_path / "faces", people=people, views=5, size=32)
     files = {split: sorted(Path(faces, split).rglob("*.png")) for split in people}

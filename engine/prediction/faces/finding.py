@@ -20,7 +20,7 @@ def open_cropper(flags: dict) -> FaceCropper:
 def fit_to(cropper: FaceCropper, checkpoint: Checkpoint, settings: Settings, say: Callable[[str], None]) -> None:
     """Have faces cropped as the checkpoint's training images were, or as --align says; what is guessed is told."""
     cropper.align, note = choose_alignment(checkpoint.args.get("alignment"), settings.align)
-    cropper.size = MODELS[settings.model].picture.size
+    cropper.size = MODELS[settings.model].image.size
     if note:
         say(note)
 

@@ -9,7 +9,7 @@ SUBJECT = r"^(s\d+)_"
 PEOPLE = {"train": 6, "valid": 3, "test": 3}
 
 
-def make_set(root: Path, make_picture, people: dict[str, int] = PEOPLE) -> Path:
+def make_set(root: Path, make_image, people: dict[str, int] = PEOPLE) -> Path:
     """root/<split>/{joy,anger}/sNN_<k>.png, one image a class of each person, all different; returns root."""
     person = 0
     for split, count in people.items():
@@ -17,7 +17,7 @@ def make_set(root: Path, make_picture, people: dict[str, int] = PEOPLE) -> Path:
             (root / split / label).mkdir(parents=True)
         for _ in range(count):
             for k, label in enumerate(("joy", "anger")):
-                make_picture(100 + 2 * person + k, (64, 64)).save(root / split / label / f"s{person:02d}_{k}.png")
+                make_image(100 + 2 * person + k, (64, 64)).save(root / split / label / f"s{person:02d}_{k}.png")
             person += 1
     return root
 

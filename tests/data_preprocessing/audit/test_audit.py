@@ -14,8 +14,8 @@ from tests.data_preprocessing.audit.audit_files import PEOPLE, SUBJECT, audit, m
 
 
 @pytest.fixture
-def faces(tmp_path, make_picture) -> Path:
-    return make_set(tmp_path / "set", make_picture)
+def faces(tmp_path, make_image) -> Path:
+    return make_set(tmp_path / "set", make_image)
 
 
 def test_clean_set_is_supported_and_both_files_are_written(faces, capsys):
@@ -49,7 +49,7 @@ COPIES = {
 
 
 @pytest.mark.parametrize("kind", COPIES)
-def test_copy_of_a_training_picture_in_test_is_leakage(faces, kind):
+def test_copy_of_a_training_image_in_test_is_leakage(faces, kind):
     COPIES[kind](faces / "train/joy/s00_0.png", faces / "test/joy/s99_0")
     figures = audit(faces, SUBJECT)
     assert figures["verdict"] == "leakage" and "1 of 7 images of test" in figures["text"]
@@ -78,7 +78,7 @@ def test_listed_pair_shows_what_it_crosses(faces):
 
 
 @pytest.mark.parametrize("kind", COPIES)
-def test_same_picture_under_two_classes_of_a_split_is_told_but_no_leakage(faces, kind):
+def test_same_image_under_two_classes_of_a_split_is_told_but_no_leakage(faces, kind):
     COPIES[kind](faces / "train/joy/s00_0.png", faces / "train/anger/s01_9")
     figures = audit(faces, SUBJECT)
     assert figures["verdict"] == "supported"
@@ -130,11 +130,11 @@ def test_one_split_alone_supports_nothing(faces):
     assert figures["verdict"] == "unknown" and "only one split" in figures["text"] and figures["leaking"]["any"] == {}
 
 
-def test_unreadable_tiny_and_blank_pictures_are_named_and_no_copies(faces, make_picture):
+def test_unreadable_tiny_and_blank_images_are_named_and_no_copies(faces, make_image):
     data = (faces / "train/joy/s00_0.png").read_bytes()
     for name, content in (("cut", data[: len(data) // 2]), ("empty", b""), ("empty2", b"")):
         (faces / f"train/joy/s50_{name}.png").write_bytes(content)
-    make_picture(77, (31, 90)).save(faces / "train/joy/s51_0.png")
+    make_image(77, (31, 90)).save(faces / "train/joy/s51_0.png")
     for split, level in (("train", 10), ("test", 12)):
         Image.new("L", (50, 50), level).save(faces / split / "joy" / f"{'s52' if split == 'train' else 's53'}_0.png")
     figures = audit(faces, SUBJECT)
@@ -163,9 +163,9 @@ def test_search_that_was_given_up_does_not_end_in_supported(faces, monkeypatch):
     assert figures["verdict"] == "unknown" and not figures["near"]["complete"] and "given up" in figures["text"]
 
 
-def test_faces_that_all_look_alike_do_not_make_leakage_but_exact_copies_do(faces, make_picture):
+def test_faces_that_all_look_alike_do_not_make_leakage_but_exact_copies_do(faces, make_image):
     for number, path in enumerate(sorted(faces.rglob("*.png"))):
-        make_picture(1, (64, 64)).point(lambda value, number=number: value * 0.8 + number).save(path)
+        make_image(1, (64, 64)).point(lambda value, number=number: value * 0.8 + number).save(path)
     figures = audit(faces, SUBJECT)
     assert figures["near"]["across_splits"] > 100 and figures["alike_by_nature"]
     assert figures["verdict"] == "unknown" and "look so much alike" in figures["text"]
@@ -174,9 +174,9 @@ def test_faces_that_all_look_alike_do_not_make_leakage_but_exact_copies_do(faces
     assert figures["verdict"] == "leakage" and "1 of 7 images of test has an exact copy" in figures["text"]
 
 
-def test_many_workers_find_the_same_as_one(faces, make_picture, monkeypatch):
+def test_many_workers_find_the_same_as_one(faces, make_image, monkeypatch):
     for k in range(120):
-        make_picture(1000 + k, (40, 40)).save(faces / "train/joy" / f"s00_{100 + k}.png")
+        make_image(1000 + k, (40, 40)).save(faces / "train/joy" / f"s00_{100 + k}.png")
     (faces / "train/joy/s00_bad.png").write_bytes(b"no image")
     results = []
     for workers in (1, 2):

@@ -138,9 +138,9 @@ def test_verdict_names_the_command_that_leaves_the_copies_out(faces):
     assert f"{command} --without {faces / 'audit.csv'}" in Page((faces / "audit.html").read_text()).text
 
 
-def test_few_people_in_test_are_told_beside_the_verdict_and_again_by_its_reader(tmp_path, make_picture, capsys):
+def test_few_people_in_test_are_told_beside_the_verdict_and_again_by_its_reader(tmp_path, make_image, capsys):
     for number, few in ((1, "1 person: a claim about new people rests on this one"), (9, "9 people"), (10, "")):
-        root = make_set(tmp_path / str(number), make_picture, {"train": 2, "test": number})
+        root = make_set(tmp_path / str(number), make_image, {"train": 2, "test": number})
         assert main([str(root), "--subject-regex", SUBJECT, "--strict"]) == 0
         said = f"The test split shows only {few}"
         assert "supported: Yes" in (out := capsys.readouterr().out) and (said in out) == bool(few)

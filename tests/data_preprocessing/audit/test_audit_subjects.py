@@ -12,8 +12,8 @@ from tests.data_preprocessing.audit.audit_files import PEOPLE, SUBJECT, audit, m
 
 
 @pytest.fixture
-def faces(tmp_path, make_picture) -> Path:
-    return make_set(tmp_path / "set", make_picture)
+def faces(tmp_path, make_image) -> Path:
+    return make_set(tmp_path / "set", make_image)
 
 
 def test_subject_in_two_splits_by_file_name(faces, capsys):
@@ -42,7 +42,7 @@ def test_manifest_without_some_subjects_leaves_it_unknown_unless_file_names_help
     assert audit(faces, SUBJECT)["verdict"] == "supported"
 
 
-def test_manifest_rows_without_picture_are_counted(faces):
+def test_manifest_rows_without_image_are_counted(faces):
     write_manifest(faces)
     (faces / "train/joy/s00_0.png").unlink()
     assert audit(faces)["subjects"]["manifest_rows_without_picture"] == 1

@@ -17,8 +17,8 @@ from tests.data_preprocessing.audit.audit_files import SUBJECT, make_set
 
 
 @pytest.fixture
-def faces(tmp_path, make_picture) -> Path:
-    return make_set(tmp_path / "set", make_picture)
+def faces(tmp_path, make_image) -> Path:
+    return make_set(tmp_path / "set", make_image)
 
 
 def actions(root: Path, keep: str = "test") -> dict[str, tuple]:
@@ -77,9 +77,9 @@ def test_copies_of_copies_have_one_group(faces):
     assert groups["test/joy/s90_0.png"] == groups["train/joy/s00_7.jpg"] == groups["train/joy/s00_0.png"]
 
 
-def test_near_copies_where_all_look_alike_are_listed_and_kept(faces, make_picture):
+def test_near_copies_where_all_look_alike_are_listed_and_kept(faces, make_image):
     for number, path in enumerate(sorted(faces.rglob("*.png"))):
-        make_picture(1, (64, 64)).point(lambda value, number=number: value * 0.8 + number).save(path)
+        make_image(1, (64, 64)).point(lambda value, number=number: value * 0.8 + number).save(path)
     figures, rows = audit(faces, SUBJECT)
     assert figures["alike_by_nature"] and len(rows) == 24 and {row.action for row in rows} == {"keep"}
     assert figures["copied"]["leave_out"] == {}

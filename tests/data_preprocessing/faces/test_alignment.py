@@ -29,13 +29,13 @@ def test_a_known_similarity_is_found(degrees, scale, x, y):
     assert np.linalg.det(matrix[:, :2]) > 0
 
 
-def test_points_of_the_template_give_the_image_back(make_picture):
-    image = make_picture(1, (112, 112))
+def test_points_of_the_template_give_the_image_back(make_image):
+    image = make_image(1, (112, 112))
     assert aligned(image, Face(BOX, 1.0, TEMPLATE), "points", 112).tobytes() == image.tobytes()
 
 
-def test_a_turned_face_comes_out_as_an_upright_one(make_picture):
-    image = make_picture(2, (112, 112))
+def test_a_turned_face_comes_out_as_an_upright_one(make_image):
+    image = make_image(2, (112, 112))
     matrix = similarity(TEMPLATE, turned(TEMPLATE, 25, 2.0, (300, 100)))
     inverse = np.linalg.inv(np.vstack([matrix, (0, 0, 1)]))[:2].ravel()
     scene = image.transform((640, 480), Image.Transform.AFFINE, inverse, Image.Resampling.BICUBIC)
@@ -52,7 +52,7 @@ def test_a_crop_of_a_large_face_is_reduced_not_sampled():
     assert np.abs(crop[5:-5, 5:-5] - 80).max() <= 8
 
 
-def test_what_lies_beyond_the_edge_is_black(make_picture):
+def test_what_lies_beyond_the_edge_is_black(make_image):
     image = Image.new("RGB", (100, 100), "white")
     crop = np.asarray(aligned(image, Face((-25.0, 0.0, 50.0, 50.0), 1.0), "box", 60))
     assert (crop[:, :29] == 0).all() and (crop[6:54, 31:] == 255).all()

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from data_preprocessing.loading.cache import CachedPictures, open_cache
-from data_preprocessing.loading.pictures import GREY48
+from data_preprocessing.loading.cache import CachedImages, open_cache
+from data_preprocessing.loading.input_image import GREY48
 from data_preprocessing.loading.stored import Stored
 from data_preprocessing.sources.folders import Split
 
@@ -19,12 +19,12 @@ COUNT = 100  # images: several chunks, the last one short
 
 @dataclass(frozen=True)
 class Generated(Split):
-    """Picture i is noise of its own. seconds: how long decoding takes. log: file that gets a byte for each decoding."""
+    """Image i is noise of its own. seconds: how long decoding takes. log: file that gets a byte for each decoding."""
 
     seconds: float = 0.0
     log: Path | None = None
 
-    def picture(self, index: int) -> Image.Image:
+    def image(self, index: int) -> Image.Image:
         time.sleep(self.seconds)
         if self.log:
             with open(self.log, "ab") as file:
@@ -42,10 +42,10 @@ def generated(count: int = COUNT, **more) -> Generated:
     return Generated("train", Path("faces"), ("a", "b"), tuple(map(str, range(count))), (0,) * count, **more)
 
 
-def is_right(pictures: CachedPictures, count: int = COUNT) -> bool:
-    """Whether `pictures` hold all of generated(count), and nothing else, as GREY lays them out."""
+def is_right(images: CachedImages, count: int = COUNT) -> bool:
+    """Whether `images` hold all of generated(count), and nothing else, as GREY lays them out."""
     encode = GREY.encoder()
-    return len(pictures) == count and all(np.array_equal(pictures[k], encode(noise(str(k)))) for k in range(count))
+    return len(images) == count and all(np.array_equal(images[k], encode(noise(str(k)))) for k in range(count))
 
 
 def start_build(folder: Path, prepare=lambda: None, **more) -> tuple[multiprocessing.Process, multiprocessing.Queue]:

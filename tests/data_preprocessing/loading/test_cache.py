@@ -15,15 +15,15 @@ from PIL import Image
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.loading.cache import HEADER, RESERVE, open_cache
-from data_preprocessing.loading.pictures import EVEN224, GREY48
+from data_preprocessing.loading.input_image import EVEN224, GREY48
 from data_preprocessing.loading.stored import FITS, Stored
 from data_preprocessing.loading.transforms import create_transform
-from data_preprocessing.sources.folders import Split, check_pictures
+from data_preprocessing.sources.folders import Split, check_images
 from tests.data_preprocessing.loading.cache_builds import COUNT, GREY, Generated, generated, is_right
 
 
 class NothingToDecode(Generated):
-    def picture(self, index):
+    def image(self, index):
         raise AssertionError("decoded although it is cached")
 
 
@@ -37,7 +37,7 @@ def leftovers(folder) -> list[str]:
 
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("size", [(128, 128), (61, 200)])
-def test_views_are_the_kept_part_of_the_picture_and_of_its_mirror_image(tmp_path, fit, size):
+def test_views_are_the_kept_part_of_the_image_and_of_its_mirror_image(tmp_path, fit, size):
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8))
     image.save(tmp_path / "a.png")
     split = Split("test", tmp_path, ("a",), ("a.png",), (0,))
@@ -52,7 +52,7 @@ def test_views_are_the_kept_part_of_the_picture_and_of_its_mirror_image(tmp_path
 
 @pytest.mark.parametrize("kind", [EVEN224, GREY48])
 @pytest.mark.parametrize("whole", [False, True])
-def test_stored_shape_is_that_of_the_encoded_picture(kind, whole):
+def test_stored_shape_is_that_of_the_encoded_image(kind, whole):
     stored = Stored(kind, "resize", whole)
     values = stored.encoder()(Image.new("RGB", (9, 7)))
     assert (values.shape, values.nbytes, values.dtype) == (stored.shape, stored.nbytes, np.uint8)
@@ -68,7 +68,7 @@ def test_the_first_open_builds_and_the_second_reads(tmp_path, workers):
     assert len(said) == 1
 
 
-def test_progress_counts_every_picture(tmp_path):
+def test_progress_counts_every_image(tmp_path):
     seen = []
 
     def progress(items, total, text):
@@ -81,13 +81,13 @@ def test_progress_counts_every_picture(tmp_path):
     assert seen == [(COUNT, "caching train"), *range(COUNT)]
 
 
-def test_a_changed_picture_is_decoded_anew(tmp_path):
-    pictures = tmp_path / "faces"
-    pictures.mkdir()
-    split = Split("train", pictures, ("a",), ("0.png",), (0,))
+def test_a_changed_image_is_decoded_anew(tmp_path):
+    images = tmp_path / "faces"
+    images.mkdir()
+    split = Split("train", images, ("a",), ("0.png",), (0,))
     for grey in (10, 200):
-        Image.new("RGB", (20, 20), (grey,) * 3).save(pictures / "0.png")
-        checked = check_pictures(split, skip_bad=False)
+        Image.new("RGB", (20, 20), (grey,) * 3).save(images / "0.png")
+        checked = check_images(split, skip_bad=False)
         assert (open_cache(checked.split, checked.fingerprint, GREY, tmp_path / "cache")[0] == grey).all()
 
 
@@ -127,30 +127,30 @@ def test_a_file_cut_short_is_seen_and_built_again(tmp_path, size):
 
 
 def test_a_file_cut_short_while_it_is_open(tmp_path):
-    pictures = open_cache(generated(), "f", GREY, tmp_path)
-    os.truncate(pictures.path, HEADER + 50 * GREY.nbytes + 1)
-    pictures[49]
+    images = open_cache(generated(), "f", GREY, tmp_path)
+    os.truncate(images.path, HEADER + 50 * GREY.nbytes + 1)
+    images[49]
     with pytest.raises(DataError, match=r"image 50 cannot be read \(it has been cut short\); remove the file"):
-        pictures[50]
+        images[50]
 
 
-def test_pictures_have_no_others_beside_them(tmp_path):
-    pictures = open_cache(generated(), "f", GREY, tmp_path)
+def test_images_have_no_others_beside_them(tmp_path):
+    images = open_cache(generated(), "f", GREY, tmp_path)
     for index in (-1, COUNT):
         with pytest.raises(IndexError):
-            pictures[index]
+            images[index]
 
 
-def test_pickled_pictures_read_the_same_file(tmp_path):
-    pictures = open_cache(generated(), "f", GREY, tmp_path)
-    copy = pickle.dumps(pictures)
+def test_pickled_images_read_the_same_file(tmp_path):
+    images = open_cache(generated(), "f", GREY, tmp_path)
+    copy = pickle.dumps(images)
     assert is_right(pickle.loads(copy))
-    pictures.path.unlink()
+    images.path.unlink()
     with pytest.raises(DataError, match="cannot be opened"):
         pickle.loads(copy)
 
 
-def test_an_unreadable_picture_is_named(tmp_path):
+def test_an_unreadable_image_is_named(tmp_path):
     split = Split("train", tmp_path, ("a",), ("a/broken.png",), (0,))
     with pytest.raises(DataError, match=r"a/broken\.png: unreadable image .*--skip-bad-images"):
         open_cache(split, "f", GREY, tmp_path / "cache")

@@ -11,7 +11,7 @@ from data_preprocessing.loading.datasets import FaceDataset
 from data_preprocessing.loading.loaders import create_loader
 from data_preprocessing.loading.transforms import create_transform
 from data_preprocessing.sources.fer2013 import CLASSES, PIXELS, parse_pixels, read_fer2013
-from data_preprocessing.sources.folders import check_pictures
+from data_preprocessing.sources.folders import check_images
 from tests.data_preprocessing.refusals import failure
 from tests.data_preprocessing.sources.fer2013_files import HEADER, expected, levels, pixels, text_of, write, write_usual
 
@@ -58,42 +58,42 @@ def test_wrong_number_of_pixels_is_told(text, count):
 def test_unreadable_row_stops_the_check_and_the_data_set_alike(tmp_path):
     path = broken(tmp_path)
     split = read_fer2013(path)["train"]
-    message = failure(check_pictures, split, False)
+    message = failure(check_images, split, False)
     assert message == (f"{path}, row 4: unreadable image (2303 pixel values instead of 2304); mend it, or --skip-bad-images")
     assert failure(FaceDataset(split, create_transform("plain")).__getitem__, (0, 2)) == message
 
 
-def test_unreadable_row_is_dropped_and_the_others_keep_their_pictures(tmp_path):
+def test_unreadable_row_is_dropped_and_the_others_keep_their_images(tmp_path):
     path = broken(tmp_path)
-    checked = check_pictures(replace(read_fer2013(path)["train"], labels=(0, 0, 0, 1, 1)), skip_bad=True)
+    checked = check_images(replace(read_fer2013(path)["train"], labels=(0, 0, 0, 1, 1)), skip_bad=True)
     clean = checked.split
     assert checked.bad == [f"{path}, row 4: 2303 pixel values instead of 2304"]
     assert (clean.paths, clean.labels) == (("row 2", "row 3", "row 5", "row 6"), (0, 0, 1, 1))
     assert pixels(clean) == expected(0, 1, 3, 4)
-    again = check_pictures(clean, skip_bad=False)
+    again = check_images(clean, skip_bad=False)
     assert (again.split, again.bad) == (clean, [])
 
 
 def test_class_whose_rows_are_all_unreadable_is_named(tmp_path):
-    message = failure(check_pictures, read_fer2013(broken(tmp_path))["train"], True)
+    message = failure(check_images, read_fer2013(broken(tmp_path))["train"], True)
     assert "class fear" in message
 
 
 def test_class_without_rows_is_no_error(usual):
     split = read_fer2013(usual)["valid"]
-    assert check_pictures(split, skip_bad=False).split == split
+    assert check_images(split, skip_bad=False).split == split
 
 
-def test_reordered_split_keeps_pictures_classes_and_fingerprint(usual):
+def test_reordered_split_keeps_images_classes_and_fingerprint(usual):
     split = read_fer2013(usual)["train"]
     other = split.reordered(("(spare)", *reversed(CLASSES)))
     assert [other.classes[k] for k in other.labels] == [split.classes[k] for k in split.labels]
     assert pixels(other) == pixels(split)
-    assert check_pictures(other, False).fingerprint == check_pictures(split, False).fingerprint
+    assert check_images(other, False).fingerprint == check_images(split, False).fingerprint
 
 
 def fingerprint_of(path: Path) -> str:
-    return check_pictures(read_fer2013(path)["train"], skip_bad=False).fingerprint
+    return check_images(read_fer2013(path)["train"], skip_bad=False).fingerprint
 
 
 def test_fingerprint_does_not_depend_on_the_location(usual, tmp_path):

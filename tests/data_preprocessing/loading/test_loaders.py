@@ -50,7 +50,7 @@ def broken(split):
 @pytest.mark.parametrize("size", [1, 2, 5, 16, 17, 33, 100])
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 16, 64])
 @pytest.mark.parametrize("shuffle", [False, True])
-def test_every_picture_comes_once_and_len_counts_the_batches(size, batch_size, shuffle):
+def test_every_image_comes_once_and_len_counts_the_batches(size, batch_size, shuffle):
     sampler = EpochBatchSampler(size, batch_size, shuffle)
     assert sorted(keys(sampler)) == [(0, index) for index in range(size)]
     assert len(sampler) == len(list(sampler))
@@ -62,7 +62,7 @@ def test_every_picture_comes_once_and_len_counts_the_batches(size, batch_size, s
     ("size", "batch_size", "expected"),
     [(9, 4, [4, 5]), (10, 4, [4, 4, 2]), (8, 4, [4, 4]), (5, 4, [5]), (3, 2, [3]), (3, 4, [3]), (1, 4, [1])],
 )
-def test_last_lone_picture_joins_the_batch_before(size, batch_size, expected):
+def test_last_lone_image_joins_the_batch_before(size, batch_size, expected):
     assert sizes(EpochBatchSampler(size, batch_size)) == expected
 
 
@@ -146,7 +146,7 @@ def test_mixed_seeds_differ_by_every_part():
     assert len({mix_seed(*p) for p in parts}) == len(parts)
 
 
-def test_item_is_picture_label_and_index(split):
+def test_item_is_image_label_and_index(split):
     dataset = FaceDataset(split, create_transform("plain"))
     assert len(dataset) == 7
     image, label, index = dataset[0, 5]
@@ -172,7 +172,7 @@ def test_repeated_epoch_is_the_same_bits(split):
     assert_same_bits(first, read_epoch(loader, 1))
 
 
-def test_picture_does_not_depend_on_the_batch_it_is_in(split):
+def test_image_does_not_depend_on_the_batch_it_is_in(split):
     dataset = FaceDataset(split, create_transform(AUGMENTATION))
     one, three = (read_epoch(create_loader(dataset, size, 0, False), 1) for size in (1, 3))
     assert_same_bits(one, three)
@@ -186,7 +186,7 @@ def test_augmentation_changes_with_epoch_and_seed(split, change):
         assert not torch.equal(first[0, index][0], changed[0])
 
 
-def test_equal_pictures_at_different_places_are_augmented_differently(split):
+def test_equal_images_at_different_places_are_augmented_differently(split):
     first, second = (split.folder / path for path in split.paths[:2])
     second.write_bytes(first.read_bytes())
     dataset = FaceDataset(split, create_transform(AUGMENTATION))
@@ -217,14 +217,14 @@ def test_loader_leaves_the_global_generator_alone(split):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_unreadable_picture_is_named(broken):
+def test_unreadable_image_is_named(broken):
     with pytest.raises(DataError) as caught:
         FaceDataset(broken, create_transform("plain"))[0, 5]
     assert str(broken.folder / "b" / "1.png") in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_unreadable_picture_is_named_in_one_line_through_a_worker(broken):
+def test_unreadable_image_is_named_in_one_line_through_a_worker(broken):
     messages = []
     for workers in (0, 1):
         with pytest.raises(DataError) as caught:

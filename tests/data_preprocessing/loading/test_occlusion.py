@@ -114,8 +114,8 @@ def test_draws_vary_in_place_and_shade():
     assert np.std(touched, axis=0).min() > 1
 
 
-def test_draw_follows_torchs_generator_alone(make_picture):
-    image, occlusion = make_picture(0, (60, 60)), HeadsetOcclusion()
+def test_draw_follows_torchs_generator_alone(make_image):
+    image, occlusion = make_image(0, (60, 60)), HeadsetOcclusion()
     np.random.seed(0)
     numpy_before = np.random.get_state()[1].copy()
     first, second = occlusion(image), occlusion(image)
@@ -127,17 +127,17 @@ def test_draw_follows_torchs_generator_alone(make_picture):
     assert not same(first, second)
 
 
-def test_later_draws_do_not_hang_on_what_was_drawn(make_picture):
+def test_later_draws_do_not_hang_on_what_was_drawn(make_image):
     following = []
     for p in (0.0, 0.5, 1.0):
         torch.manual_seed(3)
-        HeadsetOcclusion(p)(make_picture(0))
+        HeadsetOcclusion(p)(make_image(0))
         following.append(torch.rand(()).item())
     assert len(set(following)) == 1
 
 
-def test_fixed_depends_on_the_picture_alone(make_picture):
-    image, occlusion = make_picture(0, (60, 60)), HeadsetOcclusion(fixed=True)
+def test_fixed_depends_on_the_image_alone(make_image):
+    image, occlusion = make_image(0, (60, 60)), HeadsetOcclusion(fixed=True)
     state = torch.get_rng_state()
     first = occlusion(image)
     assert torch.equal(torch.get_rng_state(), state)
@@ -145,17 +145,17 @@ def test_fixed_depends_on_the_picture_alone(make_picture):
     assert same(HeadsetOcclusion(fixed=True)(image.copy()), first)
 
 
-def test_fixed_varies_between_pictures(make_picture):
+def test_fixed_varies_between_images(make_image):
     headsets = set()
     for seed in range(10):
-        covered = HeadsetOcclusion(fixed=True)(make_picture(seed))
+        covered = HeadsetOcclusion(fixed=True)(make_image(seed))
         headsets.add(region(covered, EYES).tobytes())
     assert len(headsets) == 10
 
 
 @pytest.mark.parametrize("fixed", [False, True])
-def test_probability(make_picture, fixed):
-    images = [make_picture(seed, (24, 24)) for seed in range(200)]
+def test_probability(make_image, fixed):
+    images = [make_image(seed, (24, 24)) for seed in range(200)]
     assert all(HeadsetOcclusion(0.0, fixed)(image) is image for image in images[:20])
     assert all(not same(HeadsetOcclusion(1.0, fixed)(image), image) for image in images[:20])
     some = HeadsetOcclusion(0.3, fixed)
@@ -192,7 +192,7 @@ def test_examples_are_drawn_alike_twice(make_faces, tmp_path, capsys):
         assert sheet.height == 4 * 112 and sheet.width > 5 * 112
 
 
-def test_examples_show_the_pictures_of_the_data(make_faces, tmp_path):
+def test_examples_show_the_images_of_the_data(make_faces, tmp_path):
     root = make_faces(tmp_path / "faces", {"train": {"a": 1, "b": 1}}, size=(112, 112))
     with Image.open(draw_examples(root, tmp_path / "out.png")) as sheet:
         shown = np.asarray(sheet.convert("RGB"))[:112, -112:].astype(int)

@@ -9,15 +9,15 @@ from torch.utils.data import DataLoader
 from data_preprocessing.loading.cache import open_cache
 from data_preprocessing.loading.cached import ReducedDataset, create_dataset, normalise, plan_reduced, stored_for
 from data_preprocessing.loading.datasets import FaceDataset
+from data_preprocessing.loading.input_image import EVEN224, GREY48, RGB224, InputImage
 from data_preprocessing.loading.loaders import EpochBatchSampler
-from data_preprocessing.loading.pictures import EVEN224, GREY48, RGB224, Picture
 from data_preprocessing.loading.transforms import TRANSFORMS, create_transform
 from data_preprocessing.sources.fer2013 import CLASSES, CsvSplit
 from data_preprocessing.sources.folders import Split
 
 SIZES = [(224, 224), (128, 128), (100, 100), (37, 61), (300, 180), (1, 9), (225, 223), (640, 480)]
-RGB96 = Picture(96)
-KINDS = (EVEN224, RGB224, GREY48, RGB96, Picture(60, "L", (0.4,), (0.2,), step=3))
+RGB96 = InputImage(96)
+KINDS = (EVEN224, RGB224, GREY48, RGB96, InputImage(60, "L", (0.4,), (0.2,), step=3))
 REDUCED = ("plain", "pad", "flip", "flip-erase", "flip-erase-always")
 
 
@@ -40,8 +40,8 @@ def cached(split, name, kind, folder, channel_order="rgb", seed=0):
     return create_dataset(split, name, kind, channel_order, seed, open_cache(split, "f", stored_for(name, kind), folder))
 
 
-def plain(split, name, picture=EVEN224, channel_order="rgb", seed=0):
-    return FaceDataset(split, create_transform(name, picture, channel_order), seed)
+def plain(split, name, image=EVEN224, channel_order="rgb", seed=0):
+    return FaceDataset(split, create_transform(name, image, channel_order), seed)
 
 
 def same(ours: torch.Tensor, theirs: torch.Tensor, step: int) -> bool:
@@ -59,14 +59,14 @@ def test_every_transform_gives_the_plain_pipelines_bits(split, folder, name, kin
     assert len(ours) == len(theirs)
     for epoch in range(6):
         for index in range(len(split.paths)):
-            (picture, *rest), (expected, *expected_rest) = ours[epoch, index], theirs[epoch, index]
-            assert same(picture, expected, step), (epoch, index)
+            (image, *rest), (expected, *expected_rest) = ours[epoch, index], theirs[epoch, index]
+            assert same(image, expected, step), (epoch, index)
             assert rest == expected_rest
 
 
 @pytest.mark.parametrize("name", REDUCED)
 def test_draws_leave_the_generator_where_the_plain_transform_leaves_it(split, name):
-    image, plan, transform = split.picture(0), plan_reduced(name), create_transform(name)
+    image, plan, transform = split.image(0), plan_reduced(name), create_transform(name)
     for seed in range(200):
         torch.manual_seed(seed)
         transform(image)
@@ -80,20 +80,20 @@ def test_many_rectangles_cover_the_kept_rows_and_columns_they_cover_unreduced(sp
     ours, theirs = cached(split, "flip-erase-always", EVEN224, folder), plain(split, "flip-erase-always")
     parities = set()
     for epoch in range(150):
-        picture, expected = ours[epoch, 3][0], theirs[epoch, 3][0]
-        assert same(picture, expected, 2), epoch
+        image, expected = ours[epoch, 3][0], theirs[epoch, 3][0]
+        assert same(image, expected, 2), epoch
         rows, columns = (expected == 0).all(0).nonzero().T
         parities.add((int(rows.min()) % 2, int(columns.min()) % 2, int(rows.max()) % 2, int(columns.max()) % 2))
     assert len(parities) == 16  # every case of odd and even edges was met
 
 
 @pytest.mark.parametrize("name", ["plain", "flip-erase"])
-def test_a_batch_equals_its_pictures_one_by_one(split, folder, name):
+def test_a_batch_equals_its_images_one_by_one(split, folder, name):
     dataset = cached(split, name, EVEN224, folder)
     keys = [(4, 2), (4, 0), (5, 2), (4, 2), (0, 7)]
-    pictures, labels, indices = dataset.__getitems__(keys)
+    images, labels, indices = dataset.__getitems__(keys)
     singles = [dataset[key] for key in keys]
-    assert torch.equal(pictures, torch.stack([single[0] for single in singles]))
+    assert torch.equal(images, torch.stack([single[0] for single in singles]))
     assert labels.tolist() == [single[1] for single in singles]
     assert indices.tolist() == [2, 0, 2, 2, 7]
     assert labels.dtype == indices.dtype == torch.int64
@@ -107,8 +107,8 @@ def test_a_loader_gives_the_plain_loaders_batches_for_any_number_of_workers(spli
     ours = DataLoader(ours, batch_sampler=sampler, num_workers=workers, collate_fn=ours.collate)
     batches = list(zip(ours, DataLoader(theirs, batch_sampler=sampler)))
     assert len(batches) == len(sampler)
-    for (pictures, *rest), (expected, *expected_rest) in batches:
-        assert same(pictures, expected, 2)
+    for (images, *rest), (expected, *expected_rest) in batches:
+        assert same(images, expected, 2)
         assert all(torch.equal(a, b) for a, b in zip(rest, expected_rest))
 
 
@@ -125,8 +125,8 @@ def test_normalisation_is_exact_for_every_level(kind):
     levels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16).expand(2, channels, 16, 16)
     finish = create_transform("plain", kind).transforms[-2:]  # ToDtype and Normalize
     expected = finish[1](finish[0](levels[0]))
-    for picture in normalise(levels, kind):
-        assert same(picture, expected, 1)
+    for image in normalise(levels, kind):
+        assert same(image, expected, 1)
 
 
 def test_what_the_cache_keeps_for_each_transform():

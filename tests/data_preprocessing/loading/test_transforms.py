@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from data_preprocessing.loading.pictures import GREY48, MEAN, STD
+from data_preprocessing.loading.input_image import GREY48, MEAN, STD
 from data_preprocessing.loading.transforms import TRANSFORMS, PixelNoise, create_transform
 
 SIZE = 224
@@ -41,8 +41,8 @@ def white() -> Image.Image:
 
 @pytest.mark.parametrize("name", TRANSFORMS)
 @pytest.mark.parametrize("size", [(100, 100), (224, 224), (100, 50), (61, 300), (5, 5)])
-def test_output_is_a_float_tensor_of_the_networks_size(make_picture, name, size):
-    tensor = create_transform(name)(make_picture(0, size))
+def test_output_is_a_float_tensor_of_the_networks_size(make_image, name, size):
+    tensor = create_transform(name)(make_image(0, size))
     assert tensor.shape == (3, SIZE, SIZE)
     assert tensor.dtype == torch.float32
     assert tensor.isfinite().all()
@@ -54,14 +54,14 @@ def test_unknown_name_is_refused():
 
 
 @pytest.mark.parametrize("size", [(100, 100), (224, 224), (500, 400), (100, 50)])
-def test_plain_equals_the_computation_by_hand(make_picture, size):
-    image = make_picture(1, size)
+def test_plain_equals_the_computation_by_hand(make_image, size):
+    image = make_image(1, size)
     np.testing.assert_allclose(create_transform("plain")(image).numpy(), by_hand(image), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["plain", "pad"])
-def test_evaluation_transforms_are_deterministic(make_picture, name):
-    image, transform = make_picture(2, (90, 70)), create_transform(name)
+def test_evaluation_transforms_are_deterministic(make_image, name):
+    image, transform = make_image(2, (90, 70)), create_transform(name)
     state = torch.get_rng_state()
     first = transform(image)
     assert torch.equal(torch.get_rng_state(), state)
@@ -70,8 +70,8 @@ def test_evaluation_transforms_are_deterministic(make_picture, name):
 
 
 @pytest.mark.parametrize("name", sorted(set(TRANSFORMS) - {"plain", "pad"}))
-def test_training_transforms_vary_and_follow_the_seed(make_picture, name):
-    image, transform = make_picture(2), create_transform(name)
+def test_training_transforms_vary_and_follow_the_seed(make_image, name):
+    image, transform = make_image(2), create_transform(name)
     first, second = transform(image), transform(image)
     torch.manual_seed(0)
     assert torch.equal(first, transform(image))
@@ -80,12 +80,12 @@ def test_training_transforms_vary_and_follow_the_seed(make_picture, name):
 
 
 @pytest.mark.parametrize("size", [(60, 60), (224, 224), (301, 301)])
-def test_pad_equals_plain_for_square_pictures(make_picture, size):
-    image = make_picture(3, size)
+def test_pad_equals_plain_for_square_images(make_image, size):
+    image = make_image(3, size)
     assert torch.equal(create_transform("pad")(image), create_transform("plain")(image))
 
 
-def test_pad_keeps_a_wide_pictures_shape_between_black_bars():
+def test_pad_keeps_a_wide_images_shape_between_black_bars():
     tensor = create_transform("pad")(Image.new("RGB", (100, 50), "white"))
     white_rows = torch.zeros(SIZE, dtype=torch.bool)
     white_rows[56:168] = True  # 224 × 50 / 100 = 112 rows in the middle
@@ -94,7 +94,7 @@ def test_pad_keeps_a_wide_pictures_shape_between_black_bars():
         torch.testing.assert_close(channel[~white_rows], torch.full((112, SIZE), -mean / std))
 
 
-def test_pad_puts_a_tall_picture_between_black_columns():
+def test_pad_puts_a_tall_image_between_black_columns():
     tensor = create_transform("pad")(Image.new("RGB", (50, 100), "white"))
     lit = (tensor > 0).all(dim=0)
     assert lit[:, 56:168].all() and lit.sum() == 112 * SIZE
@@ -108,7 +108,7 @@ def test_flip_erase_always_erases_a_twentieth_of_the_area():
         assert_rectangle(mask)
 
 
-def test_flip_erase_erases_every_second_picture_within_its_bounds():
+def test_flip_erase_erases_every_second_image_within_its_bounds():
     transform = create_transform("flip-erase")
     masks = [erased(transform(white())) for _ in range(100)]
     shares = [mask.mean() for mask in masks if mask.any()]
@@ -120,7 +120,7 @@ def test_flip_erase_erases_every_second_picture_within_its_bounds():
 
 
 @pytest.mark.parametrize("name", ["flip-erase", "flip-erase-always"])
-def test_flips_mirror_every_second_picture(name):
+def test_flips_mirror_every_second_image(name):
     image = Image.new("RGB", (64, 64), "white")
     image.paste("black", (0, 0, 32, 64))
     transform = create_transform(name)
@@ -137,8 +137,8 @@ def test_flips_mirror_every_second_picture(name):
 
 @pytest.mark.parametrize("name", TRANSFORMS)
 @pytest.mark.parametrize("size", [(48, 48), (100, 50)])
-def test_grey_pictures_are_one_channel_of_48_pixels(make_picture, name, size):
-    tensor = create_transform(name, GREY48)(make_picture(0, size))
+def test_grey_images_are_one_channel_of_48_pixels(make_image, name, size):
+    tensor = create_transform(name, GREY48)(make_image(0, size))
     assert tensor.shape == (1, 48, 48) and tensor.isfinite().all()
 
 
@@ -160,7 +160,7 @@ def test_noise_has_its_variance_and_stays_in_range():
     assert noisy[..., 2].min() == 0 and noisy[..., 2].max() > 10
 
 
-def test_flip_noise_erase_adds_noise_to_every_fourth_picture():
+def test_flip_noise_erase_adds_noise_to_every_fourth_image():
     transform = create_transform("flip-noise-erase")
     image = Image.new("RGB", (64, 64), "grey")
     noisy = sum(len(transform(image)[0].unique()) > 2 for _ in range(120))  # one value without noise, two where erased

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 
-def picture(seed: int = 0, size: tuple[int, int] = (40, 30)) -> Image.Image:
+def sample_image(seed: int = 0, size: tuple[int, int] = (40, 30)) -> Image.Image:
     """A smooth RGB image, so that JPEG and resizing change it little."""
     patches = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
     return Image.fromarray(patches).resize(size, Image.Resampling.BICUBIC)
@@ -33,8 +33,8 @@ def class_tree(
 ) -> Path:
     """root/<class>/p<person>_<k>.png, two images per person, all different; returns root."""
     for place, name in enumerate(classes):
-        pictures = {f"p{k // 2}_{k}.png": content(picture(place * count + k, size)) for k in range(count)}
-        write_files(root / name, pictures)
+        images = {f"p{k // 2}_{k}.png": content(sample_image(place * count + k, size)) for k in range(count)}
+        write_files(root / name, images)
     return root
 
 

@@ -15,9 +15,9 @@ import pytest
 from data_preprocessing.prepare import writer
 from data_preprocessing.prepare.command import get_args_parser, main
 from data_preprocessing.readers import READERS
-from data_preprocessing.sources.folders import check_pictures, read_split
+from data_preprocessing.sources.folders import check_images, read_split
 from data_preprocessing.sources.split_folders import find_splits
-from tests.data_preprocessing.prepare.prepare_files import class_tree, content, files_below, picture, write_files
+from tests.data_preprocessing.prepare.prepare_files import class_tree, content, files_below, sample_image, write_files
 
 ROOT = Path(__file__).parents[3]
 
@@ -53,7 +53,7 @@ def labelled(out: Path) -> dict[str, set[str]]:
 
 def test_what_is_written_is_what_main_reads(source, out, capsys):
     assert run(source, out, "--subject-regex", r"p\d+") == 0
-    splits = [check_pictures(read_split(name, folder), False).split for name, folder in find_splits(out).items()]
+    splits = [check_images(read_split(name, folder), False).split for name, folder in find_splits(out).items()]
     assert len({split.classes for split in splits}) == 1
     assert {split.name: len(split.paths) for split in splits} == {"train": 48, "valid": 6, "test": 6}
     people = [{path.split("/")[1].split("_")[0] for path in split.paths} for split in splits]
@@ -88,7 +88,9 @@ def test_a_zip_is_the_same_as_its_folder(source, out, tmp_path):
 def test_split_folders_are_kept_by_any_name(source, out, tmp_path, names):
     for split, name in zip((0, 1, 2), names):
         for label in ("a", "b"):
-            write_files(tmp_path / "data" / "wrapper" / name, {f"{label}/deep/{split}.jpg": content(picture(split), "JPEG")})
+            write_files(
+                tmp_path / "data" / "wrapper" / name, {f"{label}/deep/{split}.jpg": content(sample_image(split), "JPEG")}
+            )
     assert run(tmp_path / "data", out) == 0
     expected = {split: {f"{label}/{k}" for label in "ab"} for k, split in enumerate(("train", "valid", "test"))}
     assert labelled(out) == expected
@@ -98,7 +100,7 @@ def test_an_archive_a_class(source, out, tmp_path):
     for label in ("a", "b"):
         (tmp_path / "zips").mkdir(exist_ok=True)
         with zipfile.ZipFile(tmp_path / "zips" / f"{label}.zip", "w") as archive:
-            archive.writestr("inner/1.png", content(picture()))
+            archive.writestr("inner/1.png", content(sample_image()))
     assert run(tmp_path / "zips", out, "--ratios", "1,0,0") == 0
     assert labelled(out) == {"train": {"a/1", "b/1"}}
 
@@ -110,8 +112,8 @@ def test_classes_are_grouped_and_the_rest_is_counted(source, out, capsys):
     assert "note: --classes leaves out 20 of 60 images" in capsys.readouterr().out
 
 
-def test_files_that_are_no_pictures_and_gaps_are_said(source, out, capsys):
-    write_files(source, {"readme.txt": b"", "joy/LICENSE": b"", "fear/only.png": content(picture())})
+def test_files_that_are_no_images_and_gaps_are_said(source, out, capsys):
+    write_files(source, {"readme.txt": b"", "joy/LICENSE": b"", "fear/only.png": content(sample_image())})
     assert run(source, out) == 0
     said = capsys.readouterr().out
     assert "note: 2 files are no images: 1 no ending, 1 .txt" in said
@@ -119,7 +121,7 @@ def test_files_that_are_no_pictures_and_gaps_are_said(source, out, capsys):
     assert "note: test has no image of fear" in said and "train has no" not in said
 
 
-def test_skipped_pictures_are_counted(source, out, capsys):
+def test_skipped_images_are_counted(source, out, capsys):
     write_files(source, {"joy/p0_0.png": b"no image"})
     message = refused(capsys, source, out)
     assert "joy/p0_0.png: unreadable image" in message and "--resume --skip-bad-images" in message
@@ -129,7 +131,7 @@ def test_skipped_pictures_are_counted(source, out, capsys):
 
 def test_wrong_layout_says_which_name_fits(tmp_path, out, capsys):
     write_files(
-        tmp_path / "jaffe", {f"KA.{code}1.{k}.tiff": content(picture(k), "TIFF") for k, code in enumerate(("AN", "HA"))}
+        tmp_path / "jaffe", {f"KA.{code}1.{k}.tiff": content(sample_image(k), "TIFF") for k, code in enumerate(("AN", "HA"))}
     )
     message = refused(capsys, tmp_path / "jaffe", out, name="ferg")
     assert "NAME jaffe fits what was found" in message
@@ -137,7 +139,7 @@ def test_wrong_layout_says_which_name_fits(tmp_path, out, capsys):
 
 
 def test_no_other_name_is_offered_where_the_layout_is_right_but_broken(tmp_path, out, capsys):
-    image = content(picture())
+    image = content(sample_image())
     write_files(tmp_path / "data", {"train/E01/1.png": image, "train/E02/1.png": image, "other/2.png": image})
     assert READERS["vr"].fits(["train/E01/1.png"])
     message = refused(capsys, tmp_path / "data", out)
@@ -146,12 +148,12 @@ def test_no_other_name_is_offered_where_the_layout_is_right_but_broken(tmp_path,
 
 def test_the_folder_reader_is_named_only_if_no_other_fits(source, out, capsys):
     assert refused(capsys, source, out, name="jaffe").endswith("; NAME folder fits what was found")
-    write_files(source, {"joy/KA.AN1.39.tiff": content(picture(), "TIFF")})
+    write_files(source, {"joy/KA.AN1.39.tiff": content(sample_image(), "TIFF")})
     assert refused(capsys, source, out, name="ck+").endswith("; NAME jaffe fits what was found")
 
 
 def test_trees_without_classes_are_refused(source, tmp_path, out, capsys):
-    image = content(picture())
+    image = content(sample_image())
     trees = {
         "no images; expected CLASS": {"a.txt": b""},
         "only one class folder, a; expected": {"train/a/1.png": image, "test/a/2.png": image},
@@ -226,7 +228,7 @@ def test_a_full_disk_and_ctrl_c_end_in_one_line(source, out, capsys, monkeypatch
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no kill -9")
 @pytest.mark.parametrize(("workers", "places"), [(1, (30,)), (2, (1, 50))])
 def test_kill_9_and_resume_make_what_one_run_makes(tmp_path, workers, places):
-    data = content(picture(size=(400, 400)))
+    data = content(sample_image(size=(400, 400)))
     source = write_files(tmp_path / "source", {f"{label}/{k}.png": data for label in ("joy", "sad") for k in range(50)})
     command = [sys.executable, "-m", "data_preprocessing.prepare", "folder", "--source", str(source), "--workers", str(workers)]
     for out, kills in (("expected", ()), ("killed", places)):

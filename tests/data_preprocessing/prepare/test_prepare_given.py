@@ -3,7 +3,7 @@
 import pytest
 
 from data_preprocessing.prepare.command import main
-from tests.data_preprocessing.prepare.prepare_files import content, files_below, picture, write_files
+from tests.data_preprocessing.prepare.prepare_files import content, files_below, sample_image, write_files
 
 ROWS = [f"{k % 3},{' '.join([str(k)] * 2304)},{usage}" for k, usage in enumerate(["Training", "PublicTest", "PrivateTest"] * 3)]
 TABLE = "\n".join(["emotion,pixels,Usage", *ROWS]).encode()
@@ -38,7 +38,7 @@ def test_votes_and_the_table_beside_them(tmp_path):
 
 @pytest.mark.parametrize("name", ["rafdb", "affectnet", "expw", "folder", "ck+"])
 def test_a_list_given_to_a_reader_of_images_is_answered_with_its_folder(tmp_path, capsys, name):
-    image = content(picture(), "JPEG")
+    image = content(sample_image(), "JPEG")
     write_files(tmp_path / "x", {"label.lst": b"a.jpg 0 0 0 9 9 1 1\n", "origin/a.jpg": image})
     assert run(name, tmp_path / "x/label.lst", tmp_path / "out") == 2
     (message,) = capsys.readouterr().err.splitlines()
@@ -47,7 +47,7 @@ def test_a_list_given_to_a_reader_of_images_is_answered_with_its_folder(tmp_path
 
 
 def test_an_image_or_a_broken_archive_is_said_to_be_one(tmp_path, capsys):
-    write_files(tmp_path, {"a.png": content(picture()), "b.zip": b"nothing"})
+    write_files(tmp_path, {"a.png": content(sample_image()), "b.zip": b"nothing"})
     assert run("fer2013", tmp_path / "a.png", tmp_path / "out") == run("fer2013", tmp_path / "b.zip", tmp_path / "out") == 2
     first, second = capsys.readouterr().err.splitlines()
     assert "a single image" in first and "no archive, or a broken one" in second

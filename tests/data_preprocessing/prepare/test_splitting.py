@@ -69,7 +69,7 @@ def test_order_does_not_matter_and_the_seed_does(by):
     assert named(assign_splits(records, by, seed=2)[0]) != first
 
 
-def test_a_class_of_few_pictures_is_in_every_split_where_they_suffice():
+def test_a_class_of_few_images_is_in_every_split_where_they_suffice():
     records = [
         Record(f"{label}{k}", label) for label, number in (("a", 100), ("b", 3), ("c", 2), ("d", 1)) for k in range(number)
     ]

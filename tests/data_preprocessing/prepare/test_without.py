@@ -16,9 +16,9 @@ from tests.data_preprocessing.sources.fer2013_files import text_of, write
 
 
 @pytest.fixture
-def faces(tmp_path, make_picture) -> Path:
+def faces(tmp_path, make_image) -> Path:
     """A data set with an exact copy of a training image in test, and a near copy of a validation image."""
-    root = make_set(tmp_path / "set", make_picture)
+    root = make_set(tmp_path / "set", make_image)
     shutil.copy(root / "train/joy/s00_0.png", root / "test/joy/s90_0.png")
     Image.open(root / "valid/joy/s06_0.png").save(root / "test/joy/s91_0.jpg", quality=60)
     return root
@@ -34,7 +34,7 @@ def prepare(source: Path, out: Path, table: Path, *flags: str, name: str = "fold
     return main([name, "--source", str(source), "--out", str(out), *flags])
 
 
-def pictures(root: Path) -> dict[str, bytes]:
+def images(root: Path) -> dict[str, bytes]:
     return {name: data for name, data in files_below(root).items() if name.endswith((".png", ".jpg"))}
 
 
@@ -44,9 +44,9 @@ def pictures(root: Path) -> dict[str, bytes]:
 def test_the_command_of_the_audit_leaves_the_copies_out_and_changes_nothing_else(faces, capsys, keep, gone):
     assert audit_main([str(faces), "--subject-regex", SUBJECT, "--keep", keep]) == 0
     [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("To leave the copies out: python -m ")]
-    before = pictures(faces)
+    before = images(faces)
     assert main(line.removeprefix("To leave the copies out: python -m data_preprocessing.prepare ").split()) == 0
-    assert pictures(faces.with_name("set-clean")) == {name: data for name, data in before.items() if name not in gone.split()}
+    assert images(faces.with_name("set-clean")) == {name: data for name, data in before.items() if name not in gone.split()}
     assert audit(faces.with_name("set-clean"), SUBJECT)["verdict"] == "supported"
     by_split = "1 of train, 1 of valid" if keep == "test" else "2 of test"
     assert f"note: --without {faces / 'audit.csv'} leaves out 2 of 26 images: {by_split}\n" in capsys.readouterr().out
@@ -65,7 +65,7 @@ def test_images_are_found_in_the_data_set_that_the_audited_folder_was_prepared_f
     assert prepare(source, clean, tmp_path / "first/audit.csv", *flags[:4]) == 0
     assert audit(clean)["leaking"]["any"] == {"valid": 0, "test": 0}
     lost = sum(leaking["copied"]["leave_out"].values())
-    assert len(pictures(clean)) == 50 - lost > 25 and set(pictures(clean)) < set(pictures(tmp_path / "first"))
+    assert len(images(clean)) == 50 - lost > 25 and set(images(clean)) < set(images(tmp_path / "first"))
     assert "are in another split here" not in capsys.readouterr().out
     assert prepare(source, tmp_path / "other", tmp_path / "first/audit.csv", "--seed", "4") == 0
     assert "in another split here than when the copies were sought: audit what is written, too" in capsys.readouterr().out
@@ -80,7 +80,7 @@ def test_rows_of_a_csv_file_are_left_out(tmp_path, clean, capsys):
     assert main(["fer2013", "--source", str(tmp_path / "source"), "--out", str(first), "--workers", "1"]) == 0
     assert audit_main([str(first)]) == 0
     assert prepare(tmp_path / "source", clean, first / "audit.csv", name="fer2013") == 0
-    assert set(pictures(first)) - set(pictures(clean)) == {"train/anger/row_2.jpg"}
+    assert set(images(first)) - set(images(clean)) == {"train/anger/row_2.jpg"}
 
 
 def test_the_copy_keeps_the_subjects_of_the_manifest(faces, clean, capsys):
@@ -99,7 +99,7 @@ def test_a_table_that_a_spreadsheet_has_saved_and_the_user_changed_is_obeyed(fac
     lines = [line.replace(";keep;", ";Leave out ;") if line.startswith("test/joy/s90_0") else line for line in lines]
     (faces / "changed.csv").write_text("\r\n".join(lines) + "\r\n", encoding="utf-8")
     assert prepare(faces, clean, faces / "changed.csv", "--size", "0", "--format", "same") == 0
-    assert set(pictures(faces)) - set(pictures(clean)) == {"test/joy/s90_0.png", "valid/joy/s06_0.png"}
+    assert set(images(faces)) - set(images(clean)) == {"test/joy/s90_0.png", "valid/joy/s06_0.png"}
 
 
 def test_marked_images_that_are_not_there_are_named(faces, clean, capsys):
@@ -160,11 +160,11 @@ def test_same_files_need_size_0_and_whole_images(faces, clean, tmp_path, capsys)
     assert "train/joy/s00_0.png: unreadable image" in capsys.readouterr().err
 
 
-def test_a_row_about_one_of_several_faces_of_an_image_takes_no_other_with_it(tmp_path, make_picture, capsys):
+def test_a_row_about_one_of_several_faces_of_an_image_takes_no_other_with_it(tmp_path, make_image, capsys):
     faces = [f"{k}.jpg {n} {20 * n} 0 30 {20 * n + 20} 9 {n}" for k in range(6) for n in range(2)]
     (tmp_path / "expw/origin").mkdir(parents=True)
     for k in range(6):
-        make_picture(k).save(tmp_path / f"expw/origin/{k}.jpg")
+        make_image(k).save(tmp_path / f"expw/origin/{k}.jpg")
     (tmp_path / "expw/label.lst").write_text("\n".join(faces))
     table = (
         "image,split,action,source\ntrain/anger/0.jpg,train,{},origin/0.jpg\ntrain/disgust/0.jpg,train,leave out,origin/0.jpg\n"

@@ -1,4 +1,4 @@
-"""Pictures and the manifest as written, names, what is refused, and going on after a break."""
+"""Images and the manifest as written, names, what is refused, and going on after a break."""
 
 import csv
 import errno
@@ -12,7 +12,7 @@ import pytest
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.workers import run_tasks
 from data_preprocessing.prepare import writer
-from data_preprocessing.prepare.crops import Form, prepare_picture
+from data_preprocessing.prepare.crops import Form, prepare_image
 from data_preprocessing.prepare.writer import plan_tasks, write_records
 from data_preprocessing.sources.records import Record
 from data_preprocessing.sources.trees import open_tree
@@ -39,7 +39,7 @@ def end_process(task) -> None:
     os._exit(1)
 
 
-def test_every_picture_lies_where_the_manifest_says(tree, tmp_path):
+def test_every_image_lies_where_the_manifest_says(tree, tmp_path):
     records = records_of(tree, subject="기쁨, s1", box=(1.5, 2.0, 30.0, 1234.5678))
     write_records(tree, records, tmp_path / "out", FORM)
     table = rows(tmp_path / "out" / "manifest.csv")
@@ -52,12 +52,12 @@ def test_every_picture_lies_where_the_manifest_says(tree, tmp_path):
         assert (row["class"], row["split"], row["subject"]) == (record.label, record.split, record.subject)
         assert row["box"] == "1.5 2 30 1234.5678"
         assert row["sha256"] == hashlib.sha256(data).hexdigest()
-        assert data == prepare_picture(tree.read(record.source), record.box, FORM)
+        assert data == prepare_image(tree.read(record.source), record.box, FORM)
     assert set(files_below(tmp_path / "out")) == {row["path"] for row in table} | {"manifest.csv", "prepare.json"}
     assert not (tmp_path / "out" / ".partial").exists()
 
 
-def test_fer2013_rows_are_pictures_too(tree, tmp_path):
+def test_fer2013_rows_are_images_too(tree, tmp_path):
     records = [Record(f"row {k}", "joy", split="train", pixels=bytes([k]) * 48 * 48) for k in (2, 3)]
     write_records(tree, records, tmp_path / "out", FORM)
     assert [row["path"] for row in rows(tmp_path / "out" / "manifest.csv")] == ["train/joy/row_2.jpg", "train/joy/row_3.jpg"]
@@ -129,7 +129,7 @@ def test_a_finished_out_needs_resume_and_is_not_made_anew(tree, tmp_path, monkey
     before = files_below(tmp_path / "out")
     with pytest.raises(DataError, match="--resume goes on with it, or choose another --out"):
         write_records(tree, records_of(tree), tmp_path / "out", FORM)
-    monkeypatch.setattr(writer, "prepare_picture", lambda *arguments: pytest.fail("made anew"))
+    monkeypatch.setattr(writer, "prepare_image", lambda *arguments: pytest.fail("made anew"))
     written, skipped = write_records(tree, records_of(tree), tmp_path / "out", FORM, resume=True)
     assert (len(written), len(skipped)) == (20, 0)
     assert files_below(tmp_path / "out") == before
@@ -153,7 +153,7 @@ def test_resume_refuses_what_is_not_the_same(tree, tmp_path):
     write_records(tree, records[::-1], out, FORM, {"seed": 0, "ratios": (0.5, 0.5)}, resume=True)
 
 
-def test_an_unreadable_picture_stops_and_a_mended_one_goes_on(tree, tmp_path):
+def test_an_unreadable_image_stops_and_a_mended_one_goes_on(tree, tmp_path):
     whole, name, out = tree.read("joy/p2_4.png"), tmp_path / "source" / "joy" / "p2_4.png", tmp_path / "out"
     write_records(tree, records_of(tree), tmp_path / "expected", FORM)
     name.write_bytes(whole[:50])
@@ -168,7 +168,7 @@ def test_an_unreadable_picture_stops_and_a_mended_one_goes_on(tree, tmp_path):
 
 
 @pytest.mark.parametrize("bad", [b"", b"no image", "cut", "absent", "box"])
-def test_skipped_pictures_are_listed(tree, tmp_path, bad):
+def test_skipped_images_are_listed(tree, tmp_path, bad):
     target = tmp_path / "source" / "joy" / "p2_4.png"
     if bad == "absent":
         target.unlink()
@@ -197,7 +197,7 @@ def test_a_finished_name_without_its_content_is_made_again(tree, tmp_path):
     assert files_below(tmp_path / "out") == before
 
 
-def test_a_full_disk_leaves_whole_pictures_and_resume_goes_on(tree, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_whole_images_and_resume_goes_on(tree, tmp_path, monkeypatch):
     write_records(tree, records_of(tree), tmp_path / "expected", FORM)
     out, calls, write_bytes = tmp_path / "out", [], Path.write_bytes
 

@@ -21,19 +21,19 @@ def png(seed: int = 0) -> bytes:
     return data.getvalue()
 
 
-def plant(root: Path, *pictures: str, **texts: str | bytes) -> Path:
+def plant(root: Path, *images: str, **texts: str | bytes) -> Path:
     """Files below `root`: images, and other files of the names and contents in `texts`; returns root."""
-    for name, content in {**{name: png(k) for k, name in enumerate(pictures)}, **texts}.items():
+    for name, content in {**{name: png(k) for k, name in enumerate(images)}, **texts}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     return root
 
 
-def pack(path: Path, *pictures: str, **texts: str | bytes) -> Path:
+def pack(path: Path, *images: str, **texts: str | bytes) -> Path:
     """A zip at `path` with the files that plant() would write; returns path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
-        for name, content in {**{name: png(k) for k, name in enumerate(pictures)}, **texts}.items():
+        for name, content in {**{name: png(k) for k, name in enumerate(images)}, **texts}.items():
             archive.writestr(name, content)
     return path
 

@@ -12,7 +12,7 @@ from data_preprocessing.readers import affectnet
 from data_preprocessing.sources.trees import open_tree
 
 
-def picture(path: Path) -> None:
+def image(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"an image")
 
@@ -21,7 +21,7 @@ def annotate(root: Path, folder: str, labels: list, names: list | None = None) -
     """images/N.jpg and annotations/N_exp.npy (with their _val and _lnd) for each label."""
     (root / folder / "annotations").mkdir(parents=True, exist_ok=True)
     for name, label in zip(names or range(len(labels)), labels):
-        picture(root / folder / f"images/{name}.jpg")
+        image(root / folder / f"images/{name}.jpg")
         np.save(root / folder / f"annotations/{name}_exp.npy", label)
         np.save(root / folder / f"annotations/{name}_val.npy", 0.5)
         np.save(root / folder / f"annotations/{name}_lnd.npy", np.zeros(136))
@@ -98,10 +98,10 @@ def test_sets_may_be_archives_and_lie_deeper(tmp_path):
     assert labels_of(read(tmp_path / "data")) == ["sadness", "disgust"]
 
 
-def test_pictures_and_annotations_without_their_counterpart_are_counted_and_named(tmp_path):
+def test_images_and_annotations_without_their_counterpart_are_counted_and_named(tmp_path):
     annotate(tmp_path, "train_set", [0, 1, 2])
     (tmp_path / "train_set/images/1.jpg").unlink()
-    picture(tmp_path / "train_set/images/9.jpg")
+    image(tmp_path / "train_set/images/9.jpg")
     listing = read(tmp_path)
     assert labels_of(listing) == ["neutral", "sadness"]
     missing, extra, _ = listing.notes
@@ -135,9 +135,9 @@ def test_broken_annotations_are_named_and_counted(tmp_path, content, words):
 
 def lists(root: Path) -> Path:
     for name in ("a", "b", "c"):
-        picture(root / f"train_set/images/{name}.jpg")
-    picture(root / "valid_set/0/x.jpg")
-    picture(root / "valid_set/1/x.jpg")
+        image(root / f"train_set/images/{name}.jpg")
+    image(root / "valid_set/0/x.jpg")
+    image(root / "valid_set/1/x.jpg")
     put_list(root, "train_set/train_annotations.txt", "a.jpg 0", "images/b.jpg 3")
     put_list(root, "train_set/train_annotations_8class.txt", "train_set/images/a.jpg 1", "./b.jpg 3", "images\\c.jpg 7")
     return put_list(root, "valid_set/valid_annotations.txt", "0/x.jpg 2", "1/x.jpg 6")
@@ -148,7 +148,7 @@ def test_list_for_as_many_classes_is_read(tmp_path):
     assert labels_of(read(tmp_path, 8)) == ["happiness", "surprise", "contempt"]
 
 
-def test_only_list_serves_both_counts_and_folders_tell_pictures_of_one_name_apart(tmp_path):
+def test_only_list_serves_both_counts_and_folders_tell_images_of_one_name_apart(tmp_path):
     lists(tmp_path)
     (tmp_path / "train_set/train_annotations.txt").unlink()
     for number, expected in ((7, ["happiness", "surprise"]), (8, ["happiness", "surprise", "contempt"])):
@@ -181,9 +181,9 @@ def test_both_validation_sets_are_refused(tmp_path):
     assert "val_set/" in message and "valid_set/" in message
 
 
-def test_set_without_labels_or_without_its_pictures_is_named(tmp_path):
+def test_set_without_labels_or_without_its_images_is_named(tmp_path):
     annotate(tmp_path, "val_set", [0, 1])
-    picture(tmp_path / "train_set/images/0.jpg")
+    image(tmp_path / "train_set/images/0.jpg")
     assert "train_set/ has no labels" in failure(tmp_path) and "train_annotations.txt" in failure(tmp_path)
     put_list(tmp_path, "train_set/train_annotations.txt", "5.jpg 1")
     message = failure(tmp_path)
@@ -191,7 +191,7 @@ def test_set_without_labels_or_without_its_pictures_is_named(tmp_path):
 
 
 def test_other_layout_is_refused_with_what_was_found(tmp_path):
-    picture(tmp_path / "photos/1.jpg")
+    image(tmp_path / "photos/1.jpg")
     message = failure(tmp_path)
     assert "train_set/images/N.jpg" in message and "photos/1.jpg" in message
 

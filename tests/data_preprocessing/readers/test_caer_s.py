@@ -37,7 +37,7 @@ def test_case_of_the_folders_is_free(tmp_path):
     assert [(r.label, r.split) for r in listing.records] == [("anger", "train"), ("happiness", "train")]
 
 
-def test_pictures_outside_the_class_folders_are_counted(tmp_path):
+def test_images_outside_the_class_folders_are_counted(tmp_path):
     listing = read(write(tmp_path, "train/Anger/1.png", "train/Sad/1.png", "cover.png", "train/2.png", "read.me"))
     assert listing.notes == ("2 images are in no class folder, left out: cover.png, train/2.png",)
     assert len(listing.records) == 2

@@ -61,7 +61,7 @@ def test_native_form_deeper_with_original_photographs_and_an_archive_of_crops(tm
     assert read(tmp_path).notes == ()
 
 
-def test_pictures_without_aligned_in_their_names_are_taken_where_there_are_no_others(tmp_path):
+def test_images_without_aligned_in_their_names_are_taken_where_there_are_no_others(tmp_path):
     put_list(write(tmp_path, "train/train_00001.jpg", "test/test_0001.png"), *LINES)
     assert [(label, split) for _, label, split in rows(tmp_path)] == [("surprise", "test"), ("sadness", "train")]
 
@@ -106,7 +106,7 @@ def test_class_folder_of_no_label_is_named(tmp_path, number):
     assert f"train/{number}/b.jpg" in message and "1 surprise" in message
 
 
-def test_pictures_and_lines_without_their_counterpart_are_counted_and_named(tmp_path):
+def test_images_and_lines_without_their_counterpart_are_counted_and_named(tmp_path):
     put_list(native(tmp_path), *LINES, "train_00009.jpg 1", name=f"EmoLabel/{LIST}")
     write(tmp_path, "Image/aligned/train_00007_aligned.jpg", "photo.jpg", "more/test_0001_aligned.jpg")
     listing = read(tmp_path)
@@ -117,13 +117,13 @@ def test_pictures_and_lines_without_their_counterpart_are_counted_and_named(tmp_
     assert extra.startswith("2 ") and extra.endswith("left out: Image/aligned/train_00007_aligned.jpg, photo.jpg")
 
 
-def test_one_picture_in_two_splits_is_refused(tmp_path):
+def test_one_image_in_two_splits_is_refused(tmp_path):
     put_list(write(tmp_path, "train/train_00001_aligned.jpg", "valid/train_00001_aligned.jpg"), *LINES)
     message = failure(tmp_path)
     assert "train/train_00001_aligned.jpg and valid/train_00001_aligned.jpg" in message and "two splits" in message
 
 
-def test_list_that_matches_no_picture_is_refused(tmp_path):
+def test_list_that_matches_no_image_is_refused(tmp_path):
     message = failure(put_list(write(tmp_path, "train/train_00005_aligned.jpg"), *LINES))
     assert LIST in message and "train_00005" in message and "test_0001, train_00001" in message
 

@@ -25,7 +25,7 @@ def nfd(text: str) -> str:
     return unicodedata.normalize("NFD", text)
 
 
-def test_entry_labels_the_picture_of_its_name(tmp_path):
+def test_entry_labels_the_image_of_its_name(tmp_path):
     plant(tmp_path, "기쁨/0a1b_남_30_기쁨_집_1.jpg", **{f"lists/{JOY}": dump(entry("0a1b_남_30_기쁨_집_1.jpg"))})
     found = listing(aihub, tmp_path, label="uploader")
     box = (10.0, 20.0, 110.0, 170.5)
@@ -75,7 +75,7 @@ def test_one_name_in_two_emotions_is_told_by_the_folder(tmp_path, names):
     assert labels(listing(aihub, tmp_path, label="uploader")) == {"기쁨/a_1.jpg": "joy", "분노/a_1.jpg": "anger"}
 
 
-def test_picture_of_another_emotions_folder_is_not_taken(tmp_path):
+def test_image_of_another_emotions_folder_is_not_taken(tmp_path):
     plant(tmp_path, "기쁨/a_1.jpg", "분노/a_2.jpg", **{JOY: dump(entry("a_1.jpg"), entry("a_2.jpg"))})
     found = listing(aihub, tmp_path, label="uploader")
     assert list(labels(found)) == ["기쁨/a_1.jpg"]
@@ -107,7 +107,7 @@ def test_copies_and_repeated_entries_are_counted(tmp_path):
     assert found.notes[0] == "entries: 2 in 1 lists" and len(found.notes) == 4
 
 
-def test_missing_and_unlisted_pictures_are_counted(tmp_path):
+def test_missing_and_unlisted_images_are_counted(tmp_path):
     entries = [entry(f"a_{k}.jpg") for k in range(6)]
     found = listing(aihub, plant(tmp_path, "a_5.jpg", "b_1.png", "readme.txt", **{"a.json": dump(*entries)}), label="uploader")
     assert list(labels(found)) == ["a_5.jpg"]

@@ -33,12 +33,12 @@ def test_broken_list_is_named_with_the_place(tmp_path, content, parts):
 
 
 @pytest.mark.parametrize("present", [{"a.json": dump(entry("a_1.jpg"))}, {"기쁨/a_1.jpg": b"picture"}])
-def test_lists_or_pictures_alone_are_refused(tmp_path, present):
+def test_lists_or_images_alone_are_refused(tmp_path, present):
     message = failure(aihub, plant(tmp_path, **present), label="uploader")
     assert "the JSON lists that label them" in message and f"found {'a.json' if 'a.json' in present else '기쁨/'}" in message
 
 
-def test_lists_of_other_pictures_are_refused(tmp_path):
+def test_lists_of_other_images_are_refused(tmp_path):
     message = failure(aihub, plant(tmp_path, "b_1.jpg", **{"a.json": dump(entry("a_1.jpg"))}), label="majority")
     assert "--label majority" in message
 

@@ -16,19 +16,19 @@ def label_file(subject: str, sequence: str, text: str, folder: str = "Emotion/")
 
 
 def test_last_three_frames_have_the_label(tmp_path):
-    pictures = frames("S005", "001", 11)
-    plant(tmp_path, *pictures, **label_file("S005", "001", "   3.0000000e+00\n"))
+    images = frames("S005", "001", 11)
+    plant(tmp_path, *images, **label_file("S005", "001", "   3.0000000e+00\n"))
     found = listing(ckplus, tmp_path, neutral=False)
-    assert found.records == tuple(Record(name, "disgust", "S005") for name in pictures[-3:])
+    assert found.records == tuple(Record(name, "disgust", "S005") for name in images[-3:])
     assert found.notes == ()
 
 
 def test_first_frame_is_neutral_where_asked_for(tmp_path):
-    pictures = frames("S005", "001", 11)
-    plant(tmp_path, *pictures, **label_file("S005", "001", "3"))
+    images = frames("S005", "001", 11)
+    plant(tmp_path, *images, **label_file("S005", "001", "3"))
     assert labels(listing(ckplus, tmp_path, neutral=True)) == {
-        pictures[0]: "neutral",
-        **dict.fromkeys(pictures[-3:], "disgust"),
+        images[0]: "neutral",
+        **dict.fromkeys(images[-3:], "disgust"),
     }
 
 
@@ -40,9 +40,9 @@ def test_frame_has_one_label_in_a_short_sequence(tmp_path, count, neutral):
 
 
 def test_frames_are_ordered_by_number(tmp_path):
-    pictures = [f"S005/001/S005_001_{k}.png" for k in (8, 9, 10, 11, 100)]
-    plant(tmp_path, *pictures, **label_file("S005", "001", "5"))
-    assert list(labels(listing(ckplus, tmp_path, neutral=False))) == pictures[-3:]
+    images = [f"S005/001/S005_001_{k}.png" for k in (8, 9, 10, 11, 100)]
+    plant(tmp_path, *images, **label_file("S005", "001", "5"))
+    assert list(labels(listing(ckplus, tmp_path, neutral=False))) == images[-3:]
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_wrong_label_is_named_with_its_file(tmp_path, text):
     assert "S005_001_00000011_emotion.txt" in message and "5 happiness" in message
 
 
-def test_sequences_without_label_or_pictures_are_counted(tmp_path):
-    pictures = [*frames("S005", "001", 4), *frames("S005", "002", 4), *frames("S010", "001", 4)]
-    plant(tmp_path, *pictures, "poster.png", **label_file("S005", "001", "3"), **label_file("S011", "006", "1"))
+def test_sequences_without_label_or_images_are_counted(tmp_path):
+    images = [*frames("S005", "001", 4), *frames("S005", "002", 4), *frames("S010", "001", 4)]
+    plant(tmp_path, *images, "poster.png", **label_file("S005", "001", "3"), **label_file("S011", "006", "1"))
     found = listing(ckplus, tmp_path, neutral=True)
     assert {name.split("/")[1:3] == ["S005", "001"] for name in labels(found)} == {True}
     assert note(found, "without a label") == "sequences without a label, left out: 2 (S005/002, S010/001)"
@@ -125,17 +125,17 @@ def test_neutral_class_folder_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize("other", ["anger/1.png", "bored/S010_004_00000017.png", "S010_004_00000017.png"])
-def test_other_pictures_beside_class_folders_are_counted(tmp_path, other):
+def test_other_images_beside_class_folders_are_counted(tmp_path, other):
     found = listing(ckplus, plant(tmp_path, "anger/S010_004_00000017.png", other), neutral=False)
     assert labels(found) == {"anger/S010_004_00000017.png": "anger"}
     assert found.notes == (f"images not as anger/S010_004_00000017.png, left out: 1 ({other})",)
 
 
 def test_native_form_alone_is_read_where_both_are_there(tmp_path):
-    pictures = frames("S005", "001", 3)
-    plant(tmp_path, *pictures, "CK+48/anger/S005_001_00000003.png", **label_file("S005", "001", "1"))
+    images = frames("S005", "001", 3)
+    plant(tmp_path, *images, "CK+48/anger/S005_001_00000003.png", **label_file("S005", "001", "1"))
     found = listing(ckplus, tmp_path, neutral=False)
-    assert list(labels(found)) == pictures
+    assert list(labels(found)) == images
     assert found.notes == ("images in no folder subject/sequence, left out: 1 (CK+48/anger/S005_001_00000003.png)",)
 
 

@@ -37,7 +37,7 @@ def test_other_folders_are_counted(tmp_path, other):
     assert found.notes == (f"images in no folder character_expression, left out: 1 ({other})",)
 
 
-def test_picture_that_is_there_twice_is_taken_once(tmp_path):
+def test_image_that_is_there_twice_is_taken_once(tmp_path):
     plant(tmp_path, "a/aia/aia_anger/1.png", "b/aia/aia_anger/1.png", "b/ray/ray_anger/1.png")
     found = listing(ferg, tmp_path)
     assert list(labels(found)) == ["a/aia/aia_anger/1.png", "b/ray/ray_anger/1.png"]

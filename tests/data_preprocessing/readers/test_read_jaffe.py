@@ -34,7 +34,7 @@ def test_name_that_does_not_fit_is_counted(tmp_path, other):
     assert found.notes == (f"images not called as JAFFE's, left out: 1 (more/{other})",)
 
 
-def test_picture_that_is_there_twice_is_taken_once(tmp_path):
+def test_image_that_is_there_twice_is_taken_once(tmp_path):
     pack(tmp_path / "jaffe.zip", "jaffe/KA.AN1.39.tiff")
     found = listing(jaffe, plant(tmp_path, "jaffedbase/KA.AN1.39.tiff"))
     assert labels(found) == {"jaffe.zip/jaffe/KA.AN1.39.tiff": "anger"}

@@ -67,7 +67,7 @@ def test_korean_classes_are_composed(tmp_path, form):
     assert [label for _, label, _ in rows(tmp_path)] == ["기쁨", "분노"]
 
 
-def test_pictures_in_no_class_folder_are_counted(tmp_path):
+def test_images_in_no_class_folder_are_counted(tmp_path):
     listing = read(write(tmp_path, "train/E01/a.jpg", "train/E02/b.jpg", "train/c.jpg"))
     assert listing.notes == ("1 image is in no class folder, left out: train/c.jpg",)
     assert len(listing.records) == 2

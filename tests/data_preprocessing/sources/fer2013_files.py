@@ -33,7 +33,7 @@ def pixels(split: CsvSplit) -> list[bytes]:
     """The grey levels of every image, which must be the same in the three channels."""
     found = []
     for index in range(len(split.paths)):
-        image = split.picture(index)
+        image = split.image(index)
         assert image.mode == "RGB" and image.size == (48, 48)
         channels = np.asarray(image)
         assert (channels == channels[..., :1]).all()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from data_preprocessing.sources.fer2013 import CLASSES, VALID_ROWS, read_fer2013
-from data_preprocessing.sources.folders import check_pictures
+from data_preprocessing.sources.folders import check_images
 from tests.data_preprocessing.refusals import failure
 from tests.data_preprocessing.sources.fer2013_files import HEADER, USAGES, expected, pixels, text_of, write, write_usual
 
@@ -54,7 +54,7 @@ def test_icml_face_data_is_the_same_data(tmp_path, usual):
     for name, split in read_fer2013(usual).items():
         assert replace(other[name], folder=usual) == split
         assert pixels(other[name]) == pixels(split)
-        assert check_pictures(other[name], False).fingerprint == check_pictures(split, False).fingerprint
+        assert check_images(other[name], False).fingerprint == check_images(split, False).fingerprint
 
 
 @pytest.mark.parametrize("header", ["EMOTION,Pixels, usage ", "\ufeffemotion,pixels,Usage", '"emotion","pixels","Usage"'])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from data_preprocessing.sources.folders import Split, check_pictures, read_split
+from data_preprocessing.sources.folders import Split, check_images, read_split
 from data_preprocessing.sources.split_folders import find_splits
 from tests.data_preprocessing.refusals import failure
 
@@ -62,7 +62,7 @@ def test_file_named_train_is_no_split(tmp_path, make_faces):
     assert set(find_splits(tmp_path)) == {"valid"}
 
 
-def test_split_lists_sorted_classes_and_labelled_pictures(tmp_path, make_faces):
+def test_split_lists_sorted_classes_and_labelled_images(tmp_path, make_faces):
     root = make_faces(tmp_path, {"train": {"joy": 2, "anger": 1, "Fear": 1}})
     split = read_split("train", root / "train")
     assert split.classes == ("Fear", "anger", "joy")
@@ -71,13 +71,13 @@ def test_split_lists_sorted_classes_and_labelled_pictures(tmp_path, make_faces):
     assert split.counts() == {"Fear": 1, "anger": 1, "joy": 2}
 
 
-def test_pictures_in_deeper_folders_belong_to_the_class(train, make_picture):
+def test_images_in_deeper_folders_belong_to_the_class(train, make_image):
     (train / "joy" / "person1").mkdir()
-    make_picture(9).save(train / "joy" / "person1" / "x.JPG", "JPEG")
+    make_image(9).save(train / "joy" / "person1" / "x.JPG", "JPEG")
     assert "joy/person1/x.JPG" in read_split("train", train).paths
 
 
-def test_other_files_are_no_pictures(train):
+def test_other_files_are_no_images(train):
     (train / "joy" / "notes.txt").write_text("")
     (train / "joy" / "._0.png").write_bytes(b"resource fork")
     (train / "labels.csv").write_text("")
@@ -88,40 +88,40 @@ SYSTEM = ["@eaDir", "#recycle", "$RECYCLE.BIN", ".thumbnails", "lost+found", "Sy
 
 
 @pytest.mark.parametrize("hidden", [".ipynb_checkpoints", "__MACOSX", ".git", *SYSTEM])
-def test_hidden_folders_are_no_classes(train, make_picture, hidden):
+def test_hidden_folders_are_no_classes(train, make_image, hidden):
     (train / hidden).mkdir()
-    make_picture().save(train / hidden / "0.png")
+    make_image().save(train / hidden / "0.png")
     assert read_split("train", train).classes == ("anger", "joy")
 
 
 @pytest.mark.parametrize("hidden", [".ipynb_checkpoints", *SYSTEM])
-def test_hidden_folder_inside_a_class_is_ignored(train, make_picture, hidden):
+def test_hidden_folder_inside_a_class_is_ignored(train, make_image, hidden):
     (train / "joy" / hidden).mkdir()
-    make_picture().save(train / "joy" / hidden / "0-checkpoint.png")
+    make_image().save(train / "joy" / hidden / "0-checkpoint.png")
     assert read_split("train", train).counts()["joy"] == 2
 
 
 NAMES = ("a.jfif", "b.jpe", "c.AVIF", "d.jp2", "without", "k.jpg.1", "m.jpg ")
 
 
-def test_images_are_told_by_content_where_the_name_says_nothing(train, make_picture):
+def test_images_are_told_by_content_where_the_name_says_nothing(train, make_image):
     for number, name in enumerate(NAMES):
         kind = {"c.AVIF": "AVIF", "d.jp2": "JPEG2000"}.get(name, "JPEG")
-        make_picture(number + 50).save(train / "joy" / name, kind)
+        make_image(number + 50).save(train / "joy" / name, kind)
     said = []
     split = read_split("train", train, said.append)
     assert {f"joy/{name}" for name in NAMES} < set(split.paths) and said == []
-    checked = check_pictures(split, skip_bad=False)
+    checked = check_images(split, skip_bad=False)
     assert checked.split == split
-    assert split.picture(split.paths.index("joy/d.jp2")).size == (40, 40)
+    assert split.image(split.paths.index("joy/d.jp2")).size == (40, 40)
 
 
-def test_what_is_left_out_is_counted_and_named_once_with_a_remedy(train, make_picture):
+def test_what_is_left_out_is_counted_and_named_once_with_a_remedy(train, make_image):
     for name in ("1.heic", "2.HEIC"):
         (train / "joy" / name).write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     (train / "anger" / "what").write_text("no image")
     (train / "joy" / "points.txt").write_text("known to be none")
-    make_picture().save(train / "loose.png")
+    make_image().save(train / "loose.png")
     said = []
     read_split("train", train, said.append)
     left_out, loose = said
@@ -137,9 +137,9 @@ def test_class_of_nothing_but_heic_says_so(train):
     assert str(train / "fear") in message and "1 HEIC" in message and "pillow-heif" in message
 
 
-def test_split_without_class_folders_tells_what_was_found(tmp_path, make_picture):
-    make_picture().save(tmp_path / "face_a.png")
-    make_picture().save(tmp_path / "face_b.png")
+def test_split_without_class_folders_tells_what_was_found(tmp_path, make_image):
+    make_image().save(tmp_path / "face_a.png")
+    make_image().save(tmp_path / "face_b.png")
     message = failure(read_split, "train", tmp_path)
     assert str(tmp_path) in message and "no class folders" in message
     assert "face_a.png" in message and "face_b.png" in message
@@ -147,11 +147,11 @@ def test_split_without_class_folders_tells_what_was_found(tmp_path, make_picture
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_flat_raf_db_is_recognised(tmp_path, make_picture, split):
+def test_flat_raf_db_is_recognised(tmp_path, make_image, split):
     folder = tmp_path / split
     folder.mkdir()
     for k in range(3):
-        make_picture(k).save(folder / f"{split}_0000{k}_aligned.jpg")
+        make_image(k).save(folder / f"{split}_0000{k}_aligned.jpg")
     message = failure(read_split, split, folder)
     assert "list_patition_label.txt" in message and f"prepare rafdb --source {tmp_path}" in message
 
@@ -175,7 +175,7 @@ def test_decomposed_korean_folder_becomes_a_composed_class(tmp_path, make_faces)
     tree = {"train": {unicodedata.normalize("NFD", name): 1 for name in names}}
     split = read_split("train", make_faces(tmp_path, tree) / "train")
     assert split.classes == names
-    checked = check_pictures(split, skip_bad=False)  # the images are still found under their own names
+    checked = check_images(split, skip_bad=False)  # the images are still found under their own names
     assert checked.split == split and checked.bad == []
 
 
@@ -186,7 +186,7 @@ def test_class_order_is_the_same_for_both_unicode_forms(tmp_path, make_faces, fo
     assert split.classes == ("furieux", "joie", unicodedata.normalize("NFC", "énervé"))
 
 
-def test_reordered_keeps_each_pictures_class():
+def test_reordered_keeps_each_images_class():
     split = split_of("test", ("a", "b", "c"), (0, 1, 1, 2))
     other = split.reordered(("c", "(spare)", "a", "b"))
     assert other.classes == ("c", "(spare)", "a", "b")

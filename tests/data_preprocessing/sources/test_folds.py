@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_preprocessing.sources.fer2013 import PIXELS
-from data_preprocessing.sources.folders import check_pictures
+from data_preprocessing.sources.folders import check_images
 from data_preprocessing.sources.open_source import open_folds, open_source
 from data_preprocessing.sources.reading import Reading
 from tests.data_preprocessing.refusals import failure
@@ -99,9 +99,9 @@ def test_splits_of_a_folder_are_one_pool_with_the_persons_of_its_manifest(place,
     found, _ = cut(Path("d"), "2")
     assert found.grouped and found.pool.named_by == "manifest.csv" and len(set(found.persons)) == 6
     parts = found.splits(0)
-    checked = check_pictures(parts["test"], skip_bad=False)
+    checked = check_images(parts["test"], skip_bad=False)
     assert len(checked.stamps) == len(parts["test"].paths) and parts["test"].where(0).startswith("d/t")
-    assert parts["test"].picture(0).size == (40, 40)
+    assert parts["test"].image(0).size == (40, 40)
 
 
 def test_a_table_of_fer2013_is_a_pool_too(place):
@@ -109,8 +109,8 @@ def test_a_table_of_fer2013_is_a_pool_too(place):
     Path("fer2013.csv").write_text("emotion,pixels,Usage\n" + "\n".join(rows))
     found, _ = cut(Path("fer2013.csv"), "3")
     split = found.splits(1)["test"]
-    assert len(found.pool.split.paths) == 18 and split.picture(0).size == (48, 48)
-    assert check_pictures(split, skip_bad=False).fingerprint
+    assert len(found.pool.split.paths) == 18 and split.image(0).size == (48, 48)
+    assert check_images(split, skip_bad=False).fingerprint
 
 
 def alone(k: int) -> str:

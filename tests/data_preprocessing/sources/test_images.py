@@ -43,7 +43,7 @@ def levels(image: Image.Image) -> list[int]:
     return pixels[0, :, 0].tolist()
 
 
-def palette_picture() -> Image.Image:
+def palette_image() -> Image.Image:
     """Two pixels: index 0 is orange, index 1 is teal."""
     image = Image.new("P", (2, 1))
     image.putpalette([250, 120, 10, 20, 130, 140])
@@ -81,12 +81,12 @@ def test_transparency_is_composited_over_black(tmp_path, mode, colour, expected)
 
 
 def test_palette_gives_its_colours(tmp_path):
-    image = load_image(saved(tmp_path, palette_picture(), "palette.png"))
+    image = load_image(saved(tmp_path, palette_image(), "palette.png"))
     assert [pixel(image, (0, 0)), pixel(image, (1, 0))] == [(250, 120, 10), (20, 130, 140)]
 
 
 def test_transparent_palette_entry_becomes_black(tmp_path):
-    image = load_image(saved(tmp_path, palette_picture(), "palette.png", transparency=1))
+    image = load_image(saved(tmp_path, palette_image(), "palette.png", transparency=1))
     assert [pixel(image, (0, 0)), pixel(image, (1, 0))] == [(250, 120, 10), (0, 0, 0)]
 
 
@@ -130,7 +130,7 @@ def test_float_tiff_is_scaled_by_its_range(tmp_path, values, expected):
     assert levels(load_image(path)) == expected
 
 
-def test_black_float_picture_stays_black():
+def test_black_float_image_stays_black():
     assert levels(to_rgb(floating(0.0, 0.0))) == [0, 0]
 
 
@@ -145,36 +145,36 @@ def test_exif_orientation_six_is_turned_upright(tmp_path):
     assert pixel(upright, (16, 44)) == pytest.approx((0, 0, 255), abs=8)
 
 
-def test_rgb_pixels_pass_unchanged(make_picture):
-    image = make_picture(3)
+def test_rgb_pixels_pass_unchanged(make_image):
+    image = make_image(3)
     assert to_rgb(image).tobytes() == image.tobytes()
 
 
 @pytest.mark.parametrize("extension", EXTENSIONS)
-def test_every_extension_is_read_and_found_good(tmp_path, make_picture, extension):
+def test_every_extension_is_read_and_found_good(tmp_path, make_image, extension):
     path = tmp_path / f"picture{extension}"
-    make_picture(1, (20, 30)).convert("L" if extension == ".pgm" else "RGB").save(path)
+    make_image(1, (20, 30)).convert("L" if extension == ".pgm" else "RGB").save(path)
     assert load_image(path).size == (20, 30)
     assert load_image(str(path)).mode == "RGB"
     assert check_image(path.read_bytes()) is None
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
-def test_good_png_of_any_mode_has_no_fault(make_picture, mode):
-    image = sixteen_bit(1, 2, 3) if mode == "I;16" else make_picture(0).convert(mode)
+def test_good_png_of_any_mode_has_no_fault(make_image, mode):
+    image = sixteen_bit(1, 2, 3) if mode == "I;16" else make_image(0).convert(mode)
     assert check_image(encode(image, "PNG")) is None
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF"])
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
-def test_truncated_file_gives_a_reason(make_picture, kind, share):
-    data = encode(make_picture(0, (120, 100)), kind)
+def test_truncated_file_gives_a_reason(make_image, kind, share):
+    data = encode(make_image(0, (120, 100)), kind)
     assert check_image(data) is None
     assert_reason(check_image(data[: int(share * len(data))]))
 
 
 @pytest.mark.parametrize("data", [b"", b"this is no image\nbut two lines of text\n", bytes(200), b"\xff\xd8\xff"])
-def test_what_is_no_picture_gives_a_reason(data):
+def test_what_is_no_image_gives_a_reason(data):
     assert_reason(check_image(data))
 
 
@@ -182,17 +182,17 @@ def test_empty_file_is_called_empty():
     assert "empty" in check_image(b"")
 
 
-def test_decoder_failing_with_a_key_error_gives_a_reason(make_picture, monkeypatch):
+def test_decoder_failing_with_a_key_error_gives_a_reason(make_image, monkeypatch):
     def fail(self):
         raise KeyError("compression")
 
-    data = encode(make_picture(0), "PNG")
+    data = encode(make_image(0), "PNG")
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
     assert_reason(check_image(data))
 
 
 @pytest.mark.parametrize("name", ["text.jpg", "empty.png"])
-def test_loading_what_is_no_picture_raises(tmp_path, name):
+def test_loading_what_is_no_image_raises(tmp_path, name):
     path = tmp_path / name
     path.write_text("no image" if name == "text.jpg" else "")
     with pytest.raises((OSError, ValueError)):

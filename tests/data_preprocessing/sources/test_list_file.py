@@ -9,12 +9,12 @@ from tests.data_preprocessing.refusals import failure
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch, make_picture) -> Path:
+def place(tmp_path, monkeypatch, make_image) -> Path:
     """A working directory with three images in faces/."""
     monkeypatch.chdir(tmp_path)
     Path("faces").mkdir()
     for seed, name in enumerate(("a.png", "b c.png", "d.png")):
-        make_picture(seed).save(f"faces/{name}")
+        make_image(seed).save(f"faces/{name}")
     return Path()
 
 

@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_preprocessing.prepare.crops import Form, prepare_picture
-from data_preprocessing.sources.folders import check_pictures
+from data_preprocessing.prepare.crops import Form, prepare_image
+from data_preprocessing.sources.folders import check_images
 from data_preprocessing.sources.open_source import open_source
 from data_preprocessing.sources.reading import Reading
 from tests.data_preprocessing.refusals import failure
 
 
 @pytest.fixture
-def listed(tmp_path, monkeypatch, make_picture):
+def listed(tmp_path, monkeypatch, make_image):
     """listed(rows): a list of 40 images of 8 persons and 2 classes, with those of its columns; returns its path."""
     monkeypatch.chdir(tmp_path)
     for k in range(40):
-        make_picture(k).save(f"{k}.png")
+        make_image(k).save(f"{k}.png")
 
     def write(columns: str, split=lambda k: "") -> Path:
         values = {"subject": lambda k: f"p{k // 5}", "split": split}
@@ -85,7 +85,7 @@ def test_class_and_box_are_in_the_fingerprint(listed):
     prints = set()
     for first in ("joy,", "fear,", "fear,1 1 30 30", "fear,1 1 30 31"):
         Path("list.csv").write_text(f"path,label,box,split\n0.png,{first},train\n1.png,joy,,train\n2.png,fear,,valid\n")
-        prints.add(check_pictures(opened(Path("list.csv"))[0]["train"], skip_bad=False).fingerprint)
+        prints.add(check_images(opened(Path("list.csv"))[0]["train"], skip_bad=False).fingerprint)
     assert len(prints) == 4
 
 
@@ -109,32 +109,32 @@ def test_a_folder_has_no_columns(listed, make_faces):
     assert "--subject-regex x: goes with a list of images or with --folds" in failure(opened, Path("d"), subject_regex="x")
 
 
-def test_native_lists_name_the_command_that_reads_them(listed, make_picture):
+def test_native_lists_name_the_command_that_reads_them(listed, make_image):
     Path("raf").mkdir()
     for number in (1, 2):
-        make_picture(number).save(f"raf/train_0000{number}_aligned.jpg")
+        make_image(number).save(f"raf/train_0000{number}_aligned.jpg")
     Path("raf/list_patition_label.txt").write_text("train_00001.jpg 1\ntrain_00002.jpg 2\n")
     assert "python -m data_preprocessing.prepare rafdb --source raf" in failure(opened, Path("raf/list_patition_label.txt"))
 
 
-def test_faces_are_cropped_as_prepare_crops_them(listed, make_picture):
-    make_picture(7, (100, 80)).save("two.png")
+def test_faces_are_cropped_as_prepare_crops_them(listed, make_image):
+    make_image(7, (100, 80)).save("two.png")
     rows = "two.png,joy,train,10 10 40 40\ntwo.png,fear,train,50 20 90 70\n0.png,joy,valid,\n1.png,fear,test,\n"
     Path("list.csv").write_text(f"path,label,split,box\n{rows}")
     splits, said = opened(Path("list.csv"))
     assert "list.csv: 2 faces cropped by box, with 0.1 of its sides added on each side" in said
-    found = {path: splits["train"].picture(k) for k, path in enumerate(splits["train"].paths)}
+    found = {path: splits["train"].image(k) for k, path in enumerate(splits["train"].paths)}
     for name, box in (("two.png (10 10 40 40)", (10, 10, 40, 40)), ("two.png (50 20 90 70)", (50, 20, 90, 70))):
-        data = prepare_picture(Path("two.png").read_bytes(), box, Form(0, 0.1, "png"))
+        data = prepare_image(Path("two.png").read_bytes(), box, Form(0, 0.1, "png"))
         Path("crop.png").write_bytes(data)
         assert np.array_equal(np.asarray(found[name]), np.asarray(Image.open("crop.png")))
 
 
-def test_a_box_outside_is_an_unreadable_picture(listed):
+def test_a_box_outside_is_an_unreadable_image(listed):
     listed("")
     Path("list.csv").write_text(
         "path,label,split,box\n0.png,joy,train,90 90 99 99\n1.png,fear,train,\n2.png,joy,test,\n3.png,fear,valid,\n"
     )
     split = opened(Path("list.csv"))[0]["train"]
-    assert "lies outside the image" in failure(check_pictures, split, False)
+    assert "lies outside the image" in failure(check_images, split, False)
     assert Counter(split.labels).total() == 2

@@ -9,7 +9,7 @@ import pytest
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.readers import affectnet, caer_s, rafdb
-from data_preprocessing.sources.folders import check_pictures, read_split
+from data_preprocessing.sources.folders import check_images, read_split
 from data_preprocessing.sources.open_source import open_source
 from engine.config.recipes import DATA_TYPES
 
@@ -75,7 +75,7 @@ LIST = "list_patition_label.txt"
 
 
 @pytest.fixture
-def rafdb_tree(tmp_path, make_picture):
+def rafdb_tree(tmp_path, make_image):
     """rafdb_tree(train folder, other folder, list file): two images of labels 4 and 1 in each; returns the root."""
 
     def make(train: str, other: str, place: str) -> Path:
@@ -84,7 +84,7 @@ def rafdb_tree(tmp_path, make_picture):
             ((train, "train", 4), (train, "train", 1), (other, "test", 4), (other, "test", 1))
         ):
             (root / folder).mkdir(parents=True, exist_ok=True)
-            make_picture(number).save(root / folder / f"{kind}_{number}_aligned.jpg")
+            make_image(number).save(root / folder / f"{kind}_{number}_aligned.jpg")
             lines.append(f"{kind}_{number}.jpg {label}")
         (root / place).parent.mkdir(parents=True, exist_ok=True)
         (root / place).write_text("\n".join(lines))
@@ -114,26 +114,26 @@ def test_native_rafdb_is_read(rafdb_tree, top):
     assert source["test"]().where(0).endswith("Image/aligned/test_2_aligned.jpg")
 
 
-def test_pictures_of_a_data_set_in_its_own_layout_are_read_checked_and_pickled(rafdb_tree):
+def test_images_of_a_data_set_in_its_own_layout_are_read_checked_and_pickled(rafdb_tree):
     root = rafdb_tree("train", "valid", LIST)
     split = open_source(root)["train"]()
     copy = pickle.loads(pickle.dumps(split))
-    assert copy == split and copy.picture(1).size == (40, 40) and copy.picture(1).mode == "RGB"
-    checked = check_pictures(split, skip_bad=False)
+    assert copy == split and copy.image(1).size == (40, 40) and copy.image(1).mode == "RGB"
+    checked = check_images(split, skip_bad=False)
     assert checked.split == split and checked.bad == []
     (root / LIST).write_text("train_0.jpg 1\ntrain_1.jpg 4\ntest_2.jpg 4\ntest_3.jpg 1\n")
     assert (
-        check_pictures(open_source(root)["train"](), skip_bad=False, known=checked.stamps).fingerprint != checked.fingerprint
+        check_images(open_source(root)["train"](), skip_bad=False, known=checked.stamps).fingerprint != checked.fingerprint
     )  # other labels, same files
     (root / "train/train_0_aligned.jpg").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"train_0_aligned\.jpg: unreadable image"):
-        check_pictures(split, skip_bad=False)
+        check_images(split, skip_bad=False)
     (root / "train/train_0_aligned.jpg").unlink()
     with pytest.raises(DataError, match=r"train_0_aligned\.jpg: unreadable image"):
-        check_pictures(split, skip_bad=False)
+        check_images(split, skip_bad=False)
 
 
-def test_pictures_in_an_archive_of_a_native_layout_are_read(rafdb_tree):
+def test_images_in_an_archive_of_a_native_layout_are_read(rafdb_tree):
     root = rafdb_tree("made", "made", f"EmoLabel/{LIST}")
     (root / "Image").mkdir()
     with zipfile.ZipFile(root / "Image/aligned.zip", "w") as archive:
@@ -141,7 +141,7 @@ def test_pictures_in_an_archive_of_a_native_layout_are_read(rafdb_tree):
             archive.write(file, f"aligned/{file.name}")
             file.unlink()
     split = open_source(root)["test"]()
-    assert split.paths[0].startswith("Image/aligned.zip/") and split.picture(0).size == (40, 40)
+    assert split.paths[0].startswith("Image/aligned.zip/") and split.image(0).size == (40, 40)
 
 
 def test_split_that_lacks_a_class_keeps_its_place(rafdb_tree):
@@ -184,13 +184,13 @@ def test_class_folders_stay_class_folders_beside_a_list(tmp_path, make_faces):
 
 @pytest.mark.parametrize("with_list", [True, False])
 @pytest.mark.parametrize("top", ["", "AffectNet/"])
-def test_affectnet_is_read(tmp_path, make_picture, with_list, top):
+def test_affectnet_is_read(tmp_path, make_image, with_list, top):
     for folder, labels in (("train_set", (0, 6, 7)), ("val_set", (7, 6, 0))):
         place = tmp_path / top / folder
         (place / "images").mkdir(parents=True)
         (place / "annotations").mkdir()
         for number, label in enumerate(labels):
-            make_picture(number).save(place / f"images/{number}.jpg")
+            make_image(number).save(place / f"images/{number}.jpg")
             np.save(place / f"annotations/{number}_exp.npy", str(0 if with_list else label))
         if with_list:
             lines = [f"{number}.jpg {label}" for number, label in enumerate(labels)]

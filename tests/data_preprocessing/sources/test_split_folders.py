@@ -2,7 +2,7 @@
 
 import pytest
 
-from data_preprocessing.audit.command import list_pictures
+from data_preprocessing.audit.command import list_images
 from data_preprocessing.sources.open_source import open_source
 from data_preprocessing.sources.split_folders import find_splits
 from data_preprocessing.sources.split_names import SPLIT_FOLDERS, split_of
@@ -25,7 +25,7 @@ def test_kaggles_form_is_read_whole_by_training_and_audit(tmp_path, make_faces):
     said = []
     source = open_source(root, said.append)
     assert [(name, len(read().paths)) for name, read in source.items()] == [("train", 3), ("valid", 3), ("test", 3)]
-    listed = list_pictures(root, None, said.append)
+    listed = list_images(root, None, said.append)
     assert len(listed.paths) == 9 and "validation/angry/0.png" in listed.paths and said == []
 
 

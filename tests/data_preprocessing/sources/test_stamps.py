@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from data_preprocessing.sources.fer2013 import read_fer2013
-from data_preprocessing.sources.folders import Split, check_pictures, read_split
+from data_preprocessing.sources.folders import Split, check_images, read_split
 from data_preprocessing.sources.trees import open_tree
 from tests.data_preprocessing.prepare.prepare_files import write_files
 from tests.data_preprocessing.refusals import failure
@@ -35,46 +35,46 @@ def noted_reading(monkeypatch) -> list[str]:
     return seen
 
 
-def test_pictures_whose_files_are_as_they_were_are_not_read_again(train, monkeypatch):
+def test_images_whose_files_are_as_they_were_are_not_read_again(train, monkeypatch):
     split = read_split("train", train)
-    first = check_pictures(split, False)
+    first = check_images(split, False)
     assert first.stamps.keys() == set(split.paths)
     for path, (size, changed, digest) in first.stamps.items():
         data = (train / path).read_bytes()
         assert (size, digest) == (len(data), hashlib.sha256(data).hexdigest())
         assert changed == (train / path).stat().st_mtime_ns
     seen = noted_reading(monkeypatch)
-    assert check_pictures(split, False, known=first.stamps) == first
+    assert check_images(split, False, known=first.stamps) == first
     assert seen == []
 
 
-def test_changed_touched_and_new_pictures_are_read_again(train, make_picture, monkeypatch):
-    first = check_pictures(read_split("train", train), False)
+def test_changed_touched_and_new_images_are_read_again(train, make_image, monkeypatch):
+    first = check_images(read_split("train", train), False)
     (train / "anger" / "0.png").write_bytes(b"another size at the same time")
     os.utime(train / "anger" / "0.png", ns=(0, first.stamps["anger/0.png"][1]))
     os.utime(train / "joy" / "1.png", ns=(0, 0))
-    make_picture(9).save(train / "joy" / "new.png")
+    make_image(9).save(train / "joy" / "new.png")
     (train / "joy" / "0.png").unlink()
     seen = noted_reading(monkeypatch)
-    again = check_pictures(read_split("train", train), True, known=first.stamps)
+    again = check_images(read_split("train", train), True, known=first.stamps)
     assert sorted(seen) == ["anger/0.png", "joy/1.png", "joy/new.png"]
     assert again.split.paths == ("anger/1.png", "anger/2.png", "joy/1.png", "joy/new.png")
     assert set(again.stamps) == set(again.split.paths)
-    assert again == check_pictures(read_split("train", train), True)
+    assert again == check_images(read_split("train", train), True)
 
 
-def test_picture_that_vanished_is_named_though_it_was_known(train):
+def test_image_that_vanished_is_named_though_it_was_known(train):
     split = read_split("train", train)
-    first = check_pictures(split, False)
+    first = check_images(split, False)
     (train / "joy" / "0.png").unlink()
-    assert str(train / "joy" / "0.png") in failure(check_pictures, split, False, known=first.stamps)
+    assert str(train / "joy" / "0.png") in failure(check_images, split, False, known=first.stamps)
 
 
 def test_a_csv_file_is_the_stamp_of_each_of_its_rows(tmp_path):
     file = write_usual(tmp_path / "fer2013.csv")
-    checked = check_pictures(read_fer2013(file)["train"], skip_bad=False)
+    checked = check_images(read_fer2013(file)["train"], skip_bad=False)
     assert {stamp[:2] for stamp in checked.stamps.values()} == {(file.stat().st_size, file.stat().st_mtime_ns)}
-    assert check_pictures(read_fer2013(file)["train"], skip_bad=False, known=checked.stamps) == checked
+    assert check_images(read_fer2013(file)["train"], skip_bad=False, known=checked.stamps) == checked
 
 
 def packed(path: Path) -> Path:

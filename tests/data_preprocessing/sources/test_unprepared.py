@@ -4,9 +4,9 @@ import pytest
 
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.sources.open_source import open_source
-from tests.data_preprocessing.prepare.prepare_files import content, picture, write_files
+from tests.data_preprocessing.prepare.prepare_files import content, sample_image, write_files
 
-IMAGE = content(picture())
+IMAGE = content(sample_image())
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,10 @@ def test_folder_of_fer2013s_table_names_the_file(place, name):
     assert command_in(message) == ["fer2013", "--source", "d", "--out", "data/d"]
 
 
-def test_list_of_another_kind_is_not_called_fer2013(place, make_picture):
+def test_list_of_another_kind_is_not_called_fer2013(place, make_image):
     (place / "d").mkdir()
     (place / "d/train.csv").write_text("image,label\na.jpg,1\n")
-    make_picture().save(place / "d/a.jpg")
+    make_image().save(place / "d/a.jpg")
     for given in ("d", "d/train.csv"):
         message = failure(find_splits, place / given)
         assert "prepare fer2013" not in message and "expected DIR/train/<class>/*.jpg" in message
@@ -97,20 +97,20 @@ def test_archives_name_the_data_set_they_hold(place, make_faces):
         assert command_in(message) == ["fer2013", "--source", name, "--out", f"data/{name.partition('.')[0]}"]
 
 
-def test_native_layout_names_its_reader(place, make_picture):
+def test_native_layout_names_its_reader(place, make_image):
     (place / "jaffe").mkdir()
     for name in ("KA.AN1.39", "KA.HA1.29"):
-        make_picture().save(place / "jaffe" / f"{name}.tiff")
+        make_image().save(place / "jaffe" / f"{name}.tiff")
     assert command_in(failure(find_splits, place / "jaffe")) == ["jaffe", "--source", "jaffe", "--out", "data/jaffe"]
 
 
-def test_images_and_checkpoints_name_the_flag_they_belong_to(place, make_picture):
-    make_picture().save("face.jpg.1", "JPEG")
+def test_images_and_checkpoints_name_the_flag_they_belong_to(place, make_image):
+    make_image().save("face.jpg.1", "JPEG")
     assert "python main.py --evaluate FILE --predict face.jpg.1" in failure(find_splits, place / "face.jpg.1")
     (place / "best.pth").write_bytes(b"PK")
     assert "--evaluate best.pth" in failure(find_splits, place / "best.pth")
     (place / "flat").mkdir()
-    make_picture().save("flat/1.png")
+    make_image().save("flat/1.png")
     assert "--evaluate FILE --predict flat" in failure(find_splits, place / "flat")
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from data_preprocessing.common.errors import DataError
-from data_preprocessing.sources.folders import check_pictures, read_split
+from data_preprocessing.sources.folders import check_images, read_split
 from data_preprocessing.sources.split_folders import find_splits
 from data_preprocessing.synthetic.command import main, write_synthetic
 from data_preprocessing.synthetic.drawing import draw_face
@@ -43,7 +43,7 @@ def test_folder_is_a_readable_data_set(tmp_path):
     for name, folder in splits.items():
         split = read_split(name, folder)
         assert split.counts() == {expression: 2 * PEOPLE[name] for expression in CLASSES}
-        assert check_pictures(split, skip_bad=False).bad == []
+        assert check_images(split, skip_bad=False).bad == []
         with Image.open(folder / split.paths[0]) as image:
             assert (image.size, image.mode) == ((32, 32), "RGB")
 
@@ -58,15 +58,15 @@ def test_order_of_the_classes_does_not_matter(tmp_path):
     assert contents(write(tmp_path / "a")) == contents(write(tmp_path / "b", classes=CLASSES[::-1]))
 
 
-def test_other_seed_draws_other_pictures(tmp_path):
+def test_other_seed_draws_other_images(tmp_path):
     first, second = contents(write(tmp_path / "a")), contents(write(tmp_path / "b", seed=1))
     assert first.keys() == second.keys()
     assert all(first[name] != second[name] for name in first)
 
 
-def test_all_pictures_differ(tmp_path):
-    pictures = contents(write(tmp_path / "faces", views=2))
-    assert len(set(pictures.values())) == len(pictures)
+def test_all_images_differ(tmp_path):
+    images = contents(write(tmp_path / "faces", views=2))
+    assert len(set(images.values())) == len(images)
 
 
 def test_no_person_is_in_two_splits(tmp_path):
@@ -78,16 +78,16 @@ def test_no_person_is_in_two_splits(tmp_path):
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_every_expression_is_drawn(expression):
-    picture = draw_face(Identity.draw(np.random.default_rng(0)), expression, np.random.default_rng(0), 48)
-    assert (picture.size, picture.mode) == ((48, 48), "RGB")
-    assert np.asarray(picture).std() > 5
+    image = draw_face(Identity.draw(np.random.default_rng(0)), expression, np.random.default_rng(0), 48)
+    assert (image.size, image.mode) == ((48, 48), "RGB")
+    assert np.asarray(image).std() > 5
 
 
 def test_there_are_seven_expressions_and_they_look_different():
     assert len(EXPRESSIONS) == 7
-    pictures = {expression: draw(expression) for expression in EXPRESSIONS}
+    images = {expression: draw(expression) for expression in EXPRESSIONS}
     for a, b in combinations(EXPRESSIONS, 2):  # same person, pose, light and noise
-        assert np.abs(pictures[a] - pictures[b]).max() > 15, (a, b)
+        assert np.abs(images[a] - images[b]).max() > 15, (a, b)
 
 
 def test_unknown_expression_is_refused():

@@ -129,7 +129,7 @@ def test_out_has_the_text_a_page_that_loads_nothing_and_the_curves(work, capsys)
         assert min(image.size) > 400 and np.asarray(image.convert("L")).std() > 5
 
 
-def test_runs_without_curves_are_named_and_a_former_picture_goes(work, capsys):
+def test_runs_without_curves_are_named_and_a_former_image_goes(work, capsys):
     for name in "AB":
         (work / f"log/{name}/metrics.csv").unlink()
     (work / "out").mkdir()
@@ -181,7 +181,7 @@ def test_damaged_records_are_refused(work, capsys, file, content, words):
     assert words in refused(capsys, "log/A", "log/B")
 
 
-def test_runs_on_other_pictures_classes_or_splits_are_refused(work, capsys):
+def test_runs_on_other_images_classes_or_splits_are_refused(work, capsys):
     labels, predicted = answers(1)
     write_run(work / "log/fewer", labels[:50], predicted[:50])
     assert "their test images differ (60 and 50, 50 in common; A alone has" in refused(capsys, "log/A", "log/fewer")

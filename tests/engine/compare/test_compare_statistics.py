@@ -25,7 +25,7 @@ def discordant(only_first: int, only_second: int, both: int = 7, none: int = 3) 
         (13, 13, 1.0),
     ],
 )
-def test_mcnemar_of_many_discordant_pictures_is_corrected_chi_square(b, c, p):
+def test_mcnemar_of_many_discordant_images_is_corrected_chi_square(b, c, p):
     found = mcnemar(*discordant(b, c))
     assert (found.only_first, found.only_second, found.exact) == (b, c, False)
     assert found.p == pytest.approx(p, rel=1e-12)
@@ -39,7 +39,7 @@ def test_mcnemar_of_few_is_the_exact_binomial_test(b, c, p):
         assert found.p == pytest.approx(stats.binomtest(b, b + c).pvalue)
 
 
-def test_the_exact_test_ends_at_24_discordant_pictures():
+def test_the_exact_test_ends_at_24_discordant_images():
     assert mcnemar(*discordant(20, 4)).exact and not mcnemar(*discordant(20, 5)).exact
 
 

@@ -74,7 +74,7 @@ def state(folder: Path, name: str) -> dict:
     return torch.load(folder / f"checkpoint/{name}/last.pth", weights_only=True)
 
 
-def test_every_picture_is_counted_once_and_reported_by_one_process(work):
+def test_every_image_is_counted_once_and_reported_by_one_process(work):
     assert (work / "pair.txt").read_text().count("train: 15 images") == 1  # one process speaks
     rows = (work / "log/pair/predictions.csv").read_text().splitlines()
     assert len(rows) == 10 and len({row.split(",")[0] for row in rows[1:]}) == 9

@@ -36,7 +36,7 @@ def test_two_processes_with_synchronised_batchnorm_equal_one_to_rounding(pair):
     assert furthest(states[0], states[1]) == 0
 
 
-def test_without_it_every_process_normalises_by_its_own_pictures_and_weights_stay_the_same(pair):
+def test_without_it_every_process_normalises_by_its_own_images_and_weights_stay_the_same(pair):
     alone, states = two_processes.train(), [state[False] for state in pair]
     assert furthest(states[0], states[1], statistics=False) == 0
     assert furthest(alone, states[0]) > 1e-4
@@ -50,7 +50,7 @@ def test_a_batch_computed_in_parts_takes_the_same_step_but_for_batchnorm(rho, pa
         model = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 3)).double()
         model.forward = lambda x, labels, forward=model.forward: forward(x)
         optimizer = create_optimizer(parameter_groups(model, 1.0), "adam", 0.01, 0.0, 0.0, rho=rho)
-        images, labels = two_processes.pictures()
+        images, labels = two_processes.images()
         result = train_step(model, optimizer, images, labels, LOSSES["2ls+ce"], accumulate=accumulate)
         return {**model.state_dict(), "loss": result.loss, "hits": result.hits, "norm": result.norm}
 
@@ -68,7 +68,7 @@ def test_the_parts_of_a_batch_are_the_batch(size, batch, processes):
 
 
 @pytest.mark.parametrize(("size", "processes"), [(10, 2), (11, 3), (2, 4), (1, 2)])
-def test_evaluation_counts_every_picture_once_whatever_the_processes(size, processes):
+def test_evaluation_counts_every_image_once_whatever_the_processes(size, processes):
     parts = [list(EpochBatchSampler(size, 3, share=(rank, processes))) for rank in range(processes)]
     assert [index for part in parts for keys in part for _, index in keys] == list(range(size))
 

@@ -29,7 +29,7 @@ class Small(nn.Module):
         return self.last(self.norm1d(self.act(self.norm(self.conv(x))).flatten(1)))
 
 
-def pictures() -> tuple[torch.Tensor, torch.Tensor]:
+def batch_of_images() -> tuple[torch.Tensor, torch.Tensor]:
     """15 images with labels of 3 classes, float64."""
     generator = torch.Generator().manual_seed(3)
     return torch.randn(SIZE, 1, 4, 4, generator=generator, dtype=torch.float64), torch.arange(SIZE) % 3
@@ -42,7 +42,7 @@ def train(sync_bn: bool = False, accumulate: int = 1, group=SINGLE) -> dict[str,
     # not Adam: it divides by its gradients, and that of a bias before BatchNorm is rounding alone
     optimizer = create_optimizer(parameter_groups(model, 1.0), "sgd", 0.1, 0.9, 0.0, rho=0.05)
     runner = group.wrap(model, sync_bn)
-    images, labels = pictures()
+    images, labels = batch_of_images()
     batches = EpochBatchSampler(SIZE, BATCH, shuffle=True, seed=1, share=(group.rank, group.size))
     for number, keys in enumerate(batches):
         indices = [index for _, index in keys]
@@ -75,7 +75,7 @@ def step(case: str, group=SINGLE) -> dict[str, torch.Tensor]:
     batches = EpochBatchSampler(size, size, shuffle=True, seed=1, share=(group.rank, group.size))
     (keys,) = batches
     indices = [index for _, index in keys]
-    images, labels = pictures()
+    images, labels = batch_of_images()
     loader = SimpleNamespace(batch_sampler=batches)
     taken, counted = _step(training, loader, images.to(next(model.parameters()).dtype)[indices], labels[indices], 1, 0)
     return {**model.state_dict(), "loss": taken.loss, "hits": taken.hits, "size": torch.tensor(counted)}

@@ -69,7 +69,7 @@ def test_perfect_predictions_give_one_everywhere():
     assert metrics.interval[1] == 1
 
 
-def test_class_without_pictures_counts_in_no_mean():
+def test_class_without_images_counts_in_no_mean():
     labels, predicted = np.array([0, 0, 2, 2]), np.array([0, 2, 2, 2])
     metrics = compute_metrics(labels, predicted, 4)
     assert metrics.support.tolist() == [2, 0, 2, 0]

@@ -8,7 +8,7 @@ from torch import nn
 from engine.explain import face_maps, overlay
 from engine.explain.columns import columns, named_maps
 from engine.explain.grad_cam import grad_cam, last_maps
-from engine.explain.maps import class_token_map, interpolation, scaled, to_picture
+from engine.explain.maps import class_token_map, interpolation, scaled, to_image
 from models import create_model
 from models.attention_maps import class_token
 
@@ -103,7 +103,7 @@ def test_cells_of_a_poster_lie_where_their_gradients_do(poster):
     poster(images)
     cells = torch.zeros(1, 7, 7)
     cells[0, 2, 4] = 1
-    peak = int(to_picture(poster, cells, images).argmax())
+    peak = int(to_image(poster, cells, images).argmax())
     for seen in maps.values():
         (gradient,) = torch.autograd.grad(seen[:, :, 2, 4].square().sum(), images, retain_graph=True)
         weight, places = gradient.square().sum(dim=(0, 1)), torch.arange(112.0)
@@ -136,7 +136,7 @@ def test_cells_of_deep_emotion_lie_where_their_gradients_do(name, row, column):
     weight, places = gradient.square().sum(dim=(0, 1)), torch.arange(48.0)
     cells = torch.zeros(1, 18, 18)
     cells[0, row, column] = 1
-    found = to_picture(model, cells, images[:1])[0]
+    found = to_image(model, cells, images[:1])[0]
     for d in (1, 0):
         assert abs(weight.sum(dim=d) @ places / weight.sum() - found.sum(dim=d) @ places / found.sum()) < 1
 
@@ -148,7 +148,7 @@ def test_maps_are_between_0_and_1_whatever_they_hold():
 
 
 @pytest.mark.parametrize("name, size", [("poster_v1_small", 112), ("deep_emotion", 48), ("deep_emotion_paper", 48)])
-def test_every_network_has_a_map_a_picture(name, size):
+def test_every_network_has_a_map_a_image(name, size):
     torch.manual_seed(0)
     model = create_model(name, 3)
     images = torch.randn(2, 1 if size == 48 else 3, size, size)

@@ -26,7 +26,7 @@ def test_pixels_go_in_the_order_of_the_map_and_equal_ones_in_that_of_the_ties():
     assert ranks(ties, ties, largest_first=False).tolist() == [[0, 2, 1, 3]]
 
 
-def test_orders_take_another_picture_s_map_as_a_control():
+def test_orders_take_another_image_s_map_as_a_control():
     maps, ties = torch.rand(5, 4, 4), random_maps(5, 4, 0)
     found = orders_of(maps, ties)
     assert torch.equal(found["most"], 15 - found["least"])  # no two are equal

@@ -49,7 +49,7 @@ def test_colours_are_those_before_normalisation(tmp_path):
         assert np.abs(tile(sheet, 0, column) - (255 * colour).round().int().numpy()).max() <= 1
 
 
-def test_pictures_are_upright_and_in_order(tmp_path):
+def test_images_are_upright_and_in_order(tmp_path):
     images = torch.zeros(11, 3, 48, 48)
     for number in range(11):
         images[number, :, :12, : 4 * (number + 1)] = 1  # a bar at the top left, longer in each image
@@ -63,7 +63,7 @@ def test_pictures_are_upright_and_in_order(tmp_path):
 
 
 @pytest.mark.parametrize("side", [48, 112, 224])
-def test_grey_pictures(tmp_path, side):
+def test_grey_images(tmp_path, side):
     images = normalised(torch.full((2, 1, side, side), 0.25), (0.5,), (0.5,))
     assert np.abs(tile(drawn(tmp_path / "batch.png", images, mean=(0.5,), std=(0.5,)), 0, 1) - 64).max() <= 1
 
@@ -96,7 +96,7 @@ def test_bfloat16_and_a_list_of_labels(tmp_path):
     assert np.array_equal(sheet, drawn(tmp_path / "batch.png", images.float(), torch.tensor([1, 0])))
 
 
-def test_each_picture_has_its_own_class_name(tmp_path):
+def test_each_image_has_its_own_class_name(tmp_path):
     sheet = drawn(tmp_path / "batch.png", torch.zeros(3, 3, 48, 48), torch.tensor([0, 1, 0]))
     first, second, third = (caption(sheet, 0, column) for column in range(3))
     assert np.array_equal(first, third)
@@ -121,7 +121,7 @@ def test_each_picture_has_its_own_class_name(tmp_path):
         "i" * 90,
     ],
 )
-def test_awkward_names_stay_under_their_picture(tmp_path, name):
+def test_awkward_names_stay_under_their_image(tmp_path, name):
     sheet = drawn(tmp_path / "batch.png", torch.zeros(3, 3, 48, 48), [1, 0, 1], ("i", name))
     for column in (0, 2):
         assert (caption(sheet, 0, column) < 128).any()

@@ -46,7 +46,7 @@ def test_class_figures_are_written(tmp_path, classes):
     assert_drawn(tmp_path, "confusion_matrix.png", "f1.png")
 
 
-def test_class_without_pictures_is_drawn(tmp_path):
+def test_class_without_images_is_drawn(tmp_path):
     metrics = compute_metrics(np.array([0, 0, 1]), np.array([0, 1, 1]), 4)
     plot_confusion(metrics, ("a", "b", "(output 2)", "(output 3)"), "title", tmp_path / "confusion_matrix.png")
     plot_f1(metrics, ("a", "b", "(output 2)", "(output 3)"), "title", tmp_path / "f1.png")

@@ -9,7 +9,7 @@ from PIL import Image
 from engine.checkpoints.format import Checkpoint
 from engine.commands.prediction_setup import prediction_settings
 from engine.errors import UsageError
-from engine.prediction.images import Given, find_pictures
+from engine.prediction.images import Given, find_images
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def folder(tmp_path, monkeypatch):
     ],
 )
 def test_files_folders_and_globs(named, paths, folder):
-    split, has_folder = find_pictures(named)
+    split, has_folder = find_images(named)
     assert list(split.paths) == paths and has_folder == any(map(os.path.isdir, [*named, *(["a/b"] if "a/*" in named else [])]))
 
 
@@ -44,11 +44,11 @@ def test_folder_is_searched_by_content_and_tells_what_is_left_out(folder):
     Path("a/@eaDir").mkdir()
     Path("a/@eaDir/1.png").touch()
     said = []
-    split, _ = find_pictures(["a"], said.append)
+    split, _ = find_images(["a"], said.append)
     assert list(split.paths) == ["a/1.JPG", "a/m.jpg ", "a/without", "a/b/1.png"]
     [note] = said
     assert note.startswith("warning: a: 1 file is left out: 1 HEIC (") and "x.heic; convert them to JPEG" in note
-    assert list(find_pictures(["**/*.png"])[0].paths) == ["a/b/1.png", "f.png", "face[1].png"]
+    assert list(find_images(["**/*.png"])[0].paths) == ["a/b/1.png", "f.png", "face[1].png"]
 
 
 @pytest.mark.parametrize(
@@ -63,18 +63,18 @@ def test_folder_is_searched_by_content_and_tells_what_is_left_out(folder):
 def test_file_of_another_flag_is_refused(name, content, words, folder):
     Path(name).write_bytes(content)
     with pytest.raises(UsageError, match=f"--predict {name}: this is {words}"):
-        find_pictures([name, "f.png"])
+        find_images([name, "f.png"])
 
 
 def test_image_named_as_a_list_is_an_image(folder):
     Image.new("RGB", (9, 9)).save("face.txt", "PNG")
-    assert find_pictures(["face.txt"])[0].paths == ("face.txt",)
+    assert find_images(["face.txt"])[0].paths == ("face.txt",)
 
 
 @pytest.mark.parametrize("named", ["b*.png", "b.png", ""])
 def test_a_name_that_matches_nothing_is_refused_though_others_match(named, folder):
     with pytest.raises(UsageError, match="--predict"):
-        find_pictures(["f.png", named])
+        find_images(["f.png", named])
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_sizes_that_no_face_crop_has(size, told):
         ("deep_emotion", {}, {}, "rgb", "plain"),
     ],
 )
-def test_a_published_files_pictures_are_prepared_as_by_an_evaluation(model, options, flags, order, fit):
+def test_a_published_files_images_are_prepared_as_by_an_evaluation(model, options, flags, order, fit):
     published = "bgr" if options.get("variant") == "rafdb" else "rgb"  # as models.files.identify tells it
     checkpoint = Checkpoint(path=Path("a.pth"), num_outputs=7, model=model, model_options=options, channel_order=published)
     settings = prediction_settings({"evaluate": "a.pth", "predict": ["a"], **flags}, checkpoint, print)

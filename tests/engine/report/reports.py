@@ -52,7 +52,7 @@ def run_page(folder: Path, said: list, classes: tuple[str, ...], epochs: int = 3
     folder.mkdir(parents=True, exist_ok=True)
     record = {"command": ["main.py", "--run", "a b"], "arguments": {"model": "deep_emotion", "seed": 7}, "classes": classes}
     (folder / "args.json").write_text(json.dumps(record), encoding="utf-8")
-    state = FitState(epochs, history(epochs), {"epoch": 2, "valid_accuracy": 0.3}, pictures_per_s=123.4)
+    state = FitState(epochs, history(epochs), {"epoch": 2, "valid_accuracy": 0.3}, images_per_s=123.4)
     return RunPage(folder, "deep_emotion", torch.device("cpu"), said.append, state, epochs)
 
 

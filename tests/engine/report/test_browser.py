@@ -65,7 +65,7 @@ def test_page_is_shown_without_a_complaint_and_asks_for_nothing(browser, small, 
     assert_quiet(browser)
 
 
-def test_a_cell_opens_its_pictures_by_click_and_closes_again(browser, small):
+def test_a_cell_opens_its_images_by_click_and_closes_again(browser, small):
     opened(browser, small)
     for place in (0, 1):
         label = browser.run(f"document.querySelectorAll('.matrix button')[{place}].ariaLabel")

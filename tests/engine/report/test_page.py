@@ -15,7 +15,7 @@ from engine.report.timing import read_timing
 from tests.engine.report.reports import WEIGHTS, guesses, history, read_page, run_page, write_noise
 
 
-def test_page_of_3000_pictures_of_noise_is_below_5_mb(large):
+def test_page_of_3000_images_of_noise_is_below_5_mb(large):
     assert 1e6 < (large / "report.html").stat().st_size < 5e6
     page = read_page(large / "report.html")
     assert len(page.all("template")) == 49
@@ -96,7 +96,7 @@ def test_warnings_of_the_log_and_of_the_settings_are_shown_once(hostile):
     assert page.text.count("leakage. ") == 1 and "epoch 1\n" not in page.text
 
 
-def test_pictures_that_are_gone_are_named(tmp_path):
+def test_images_that_are_gone_are_named(tmp_path):
     split = write_noise(tmp_path / "test", ("a", "b"), 4, 32)
     (split.folder / split.paths[0]).unlink()
     (split.folder / split.paths[1]).write_bytes(b"broken")
@@ -106,7 +106,7 @@ def test_pictures_that_are_gone_are_named(tmp_path):
     assert not said and found.text.count("cannot be read") == 2 * 2 and split.paths[0] in found.text  # in a list and a cell
 
 
-def test_no_time_for_pictures_leaves_their_names(tmp_path, monkeypatch):
+def test_no_time_for_images_leaves_their_names(tmp_path, monkeypatch):
     split = write_noise(tmp_path / "test", ("a", "b"), 4, 32)
     monkeypatch.setattr(module, "_SECONDS_IN_TRAINING", 0.0)
     page = run_page(tmp_path / "run", said := [], split.classes)
@@ -135,7 +135,7 @@ def test_a_page_that_cannot_be_made_is_told_and_ends_nothing(tmp_path, monkeypat
     assert not list((tmp_path / "run").glob("*.partial"))
 
 
-def test_classes_without_pictures_certain_networks_and_no_records(tmp_path):
+def test_classes_without_images_certain_networks_and_no_records(tmp_path):
     split = write_noise(tmp_path / "test", ("a", "b"), 2, 32)
     classes = ("a", "b", "(output 2)")
     page = run_page(tmp_path / "run", said := [], classes, epochs=1)

@@ -86,13 +86,13 @@ def test_result_holds_plain_numbers_of_all_that():
     assert figures["macro_f1_interval"][0] < figures["macro_f1"] < figures["macro_f1_interval"][1]
 
 
-def test_pictures_are_chosen_by_confidence(monkeypatch):
+def test_images_are_chosen_by_confidence(monkeypatch):
     found = predictions([0, 0, 0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7], [0.45, 0.55]])
     assert confident_mistakes(found) == [1, 2] and doubtful_hits(found) == [4, 3, 0]
     monkeypatch.setattr(selection, "SHOWN_IN_LIST", 1)
     monkeypatch.setattr(selection, "SHOWN_IN_CELL", 1)
     assert confident_mistakes(found) == [1]
-    assert [(c.true, c.predicted, c.pictures, c.shown) for c in cells(found)] == [
+    assert [(c.true, c.predicted, c.images, c.shown) for c in cells(found)] == [
         (0, 1, 2, (1,)),
         (1, 1, 2, (4,)),
         (0, 0, 1, (0,)),

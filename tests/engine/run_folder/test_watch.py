@@ -56,7 +56,7 @@ def work(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_scalars_and_pictures_are_written_and_the_training_is_the_same(work):
+def test_scalars_and_images_are_written_and_the_training_is_the_same(work):
     assert run(*SMALL, "--epochs", 2, "--run", "plain") == 0
     assert not Writer.made
     assert run(*SMALL, "--epochs", 2, "--run", "watched", "--tensorboard") == 0

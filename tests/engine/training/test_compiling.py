@@ -24,7 +24,7 @@ def test_one_graph_serves_an_odd_last_batch(name, options, train):
     model, counter = create_model(name, 5, **options).train(train), CompileCounter()
     compiled = Compiled(model, backend=counter, fullgraph=True)  # fullgraph: a break is an error
     for batch in (4, 3):
-        shape = (3, 112, 112) if MODELS[name].picture.mode == "RGB" else (1, 48, 48)
+        shape = (3, 112, 112) if MODELS[name].image.mode == "RGB" else (1, 48, 48)
         images, labels = torch.randn(batch, *shape), torch.arange(batch) if train else None
         shared = {"landmarks": model.landmark_features(images)} if name == "poster_v2" else {}
         logits = compiled(images, labels, **shared)

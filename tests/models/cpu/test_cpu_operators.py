@@ -80,8 +80,8 @@ def assert_close(found: torch.Tensor, expected: torch.Tensor, dtype: torch.dtype
 def test_convolution_on_every_processor(processor, dtype):
     torch.manual_seed(0)
     packed, (weight, bias) = None, (torch.randn(8, 4, 3, 3).to(dtype), torch.randn(8).to(dtype))
-    for pictures in (1, 3):  # the first is small enough for every operator
-        x = torch.randn(pictures, 8, 9, 9).to(dtype).contiguous(memory_format=torch.channels_last)
+    for images in (1, 3):  # the first is small enough for every operator
+        x = torch.randn(images, 8, 9, 9).to(dtype).contiguous(memory_format=torch.channels_last)
         packed = packed or PackedConvolution(weight, bias, OPTIONS, x.shape)
         padding, stride, dilation, groups = OPTIONS
         expected = F.conv2d(x.double(), weight.double(), bias.double(), stride, padding, dilation, groups)

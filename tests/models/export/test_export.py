@@ -50,8 +50,8 @@ def in_a_folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def images(make_picture):
-    return [make_picture(k, (50 + k % 2 * 30, 60)) for k in range(34)]
+def images(make_image):
+    return [make_image(k, (50 + k % 2 * 30, 60)) for k in range(34)]
 
 
 def export(*arguments: object) -> int:
@@ -159,9 +159,9 @@ def test_safetensors_hold_the_checkpoints_weights(half, checkpoint):
 def test_pixels_are_prepared_as_by_pil_to_the_same_values(fit, model, order):
     from data_preprocessing.loading.transforms import create_transform
 
-    picture = MODELS[model].picture
-    rng, inside = np.random.default_rng(0), Pixels(Preparation(fit, picture, order))
-    by_pil = create_transform(fit, picture, order)
+    image = MODELS[model].image
+    rng, inside = np.random.default_rng(0), Pixels(Preparation(fit, image, order))
+    by_pil = create_transform(fit, image, order)
     for height, width in ((100, 100), (48, 48), (224, 224), (300, 411), (37, 64), (20, 700), (900, 5), (1, 1)):
         pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         found, expected = inside(torch.from_numpy(pixels)[None])[0], by_pil(Image.fromarray(pixels))

@@ -37,20 +37,20 @@ def test_the_checksum_tells_any_change_of_anything():
 
 
 def test_the_checksum_is_the_same_for_what_comes_back_from_a_file(tmp_path):
-    pictures = torch.arange(2.0 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    images = torch.arange(2.0 * 3 * 4 * 5).reshape(2, 3, 4, 5)
     content = {
-        "channels last": pictures.to(memory_format=torch.channels_last),
-        "one channel": pictures[:, :1].to(memory_format=torch.channels_last),
-        "turned": pictures[0, 0].t(),
+        "channels last": images.to(memory_format=torch.channels_last),
+        "one channel": images[:, :1].to(memory_format=torch.channels_last),
+        "turned": images[0, 0].t(),
         "every second": torch.arange(9)[::2],
         "expanded": torch.zeros(1).expand(3, 2),
         "none": torch.zeros(0, 3),
         "single": torch.tensor(True),
-        "half": pictures.bfloat16(),
+        "half": images.bfloat16(),
         "numbers": [1, -(2**62), 0.1, None, "é", b"\0", (1,)],
         3: {},
     }
     torch.save(content, tmp_path / "a.pth")
     assert checksum(torch.load(tmp_path / "a.pth", weights_only=True)) == checksum(content)
-    assert checksum({"a": pictures}) != checksum({"a": pictures.transpose(2, 3).reshape(2, 3, 4, 5)})
+    assert checksum({"a": images}) != checksum({"a": images.transpose(2, 3).reshape(2, 3, 4, 5)})
     assert checksum({"a": ["bc", "d"]}) != checksum({"a": ["b", "cd"]}) != checksum({"a": [["b"], "cd"]})

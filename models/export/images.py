@@ -1,4 +1,4 @@
-"""Pictures to compare, calibrate and test an exported file with."""
+"""Images to compare, calibrate and test an exported file with."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ CALIBRATED = 256  # images at most
 
 @dataclass(frozen=True)
 class Labelled:
-    """Pictures with labels; those that cannot be read are an error. labels: (N,) indices of the network's classes."""
+    """Images with labels; those that cannot be read are an error. labels: (N,) indices of the network's classes."""
 
     split: Split
     labels: np.ndarray

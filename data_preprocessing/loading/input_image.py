@@ -10,7 +10,7 @@ STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
-class Picture:
+class InputImage:
     """A square image: side in pixels, PIL mode ("RGB" or "L"), mean and deviation by channel of values from 0 to 1.
 
     step: the network reads every step-th row and column, from the first on; 1: all. Those alone are kept by the cache and
@@ -43,6 +43,6 @@ class Picture:
         return len(self.mode), self.size, self.size
 
 
-RGB224 = Picture()
-EVEN224 = Picture(step=2)  # of which only the even rows and columns are read
-GREY48 = Picture(48, "L", (0.5,), (0.5,))
+RGB224 = InputImage()
+EVEN224 = InputImage(step=2)  # of which only the even rows and columns are read
+GREY48 = InputImage(48, "L", (0.5,), (0.5,))
