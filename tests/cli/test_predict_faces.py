@@ -54,12 +54,12 @@ def test_no_face_at_all_is_no_error(tmp_path, capsys):
 
 
 def test_hundreds_of_faces_in_one_photograph(tmp_path, capsys):
-    places = [(60 * x + 10, 60 * y + 10) for y in range(15) for x in range(20)]
-    Image.fromarray(marked(some_faces(300), places, (1210, 910))).save(tmp_path / "crowd.png")
+    places = [(60 * x + 10, 60 * y + 10) for y in range(15) for x in range(14)]
+    Image.fromarray(marked(some_faces(210), places, (850, 910))).save(tmp_path / "crowd.png")
     status, rows = predicted(tmp_path / "o", tmp_path / "crowd.png", flags=("--draw", "-b", 64))
-    assert status == 0 and len(rows) == 300 and len({(row["x"], row["y"]) for row in rows}) == 300
-    assert "crowd.png: 300 faces: 1 " in (out := capsys.readouterr().out) and " and 294 more\n" in out
-    assert (tmp_path / "o/contact_sheet_2.png").exists()
+    assert status == 0 and len(rows) == 210 and len({(row["x"], row["y"]) for row in rows}) == 210
+    assert "crowd.png: 210 faces: 1 " in (out := capsys.readouterr().out) and " and 204 more\n" in out
+    assert (tmp_path / "o/contact_sheet_2.png").exists()  # a sheet has 200
 
 
 def test_a_photograph_is_upright_as_its_exif_says(tmp_path):
