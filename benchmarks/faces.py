@@ -1,6 +1,6 @@
 """How well faces are found: real photographs pasted before other backgrounds, by finder and by what makes it hard.
 
-    python -m benchmarks.faces --data DIR [--finders yunet retinaface] [--faces 200] [--seed 0]
+    python -m benchmarks.faces --data DIR [--finders yunet retinaface] [--kinds upright ...] [--faces 200] [--seed 0]
 
 DIR is a data set of nearly aligned photographs. A face counts as found where a box has its centre within a quarter of its side
 and a side from half to twice as long; every other box is a false one. Eyes: how far, in parts of the distance between the eyes,
@@ -116,6 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=path, required=True)
     parser.add_argument("--finders", nargs="+", choices=FINDERS, default=list(FINDERS))
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--faces", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -124,8 +125,8 @@ def main() -> None:
     points = {name: reference_points(finder, faces) for name, finder in finders.items()}
     print("| finder | faces | found | false | by points | eyes off, own: median | 90 % | other finder's: median |")
     print("|---|---|---|---|---|---|---|---|")
-    for title, kind in KINDS.items():
-        scenes = scenes_of(kind, faces, points[args.finders[0]], args.seed)
+    for title in args.kinds:
+        scenes = scenes_of(KINDS[title], faces, points[args.finders[0]], args.seed)
         for name, finder in finders.items():
             others = next((points[other] for other in finders if other != name), {})
             m = measure(finder, scenes, points[name], others)

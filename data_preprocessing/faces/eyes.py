@@ -8,7 +8,7 @@ SIDE = TEMPLATE_SIDE  # pixels per side of the crop, aligned by the face's point
 _EYES, _BELOW = (slice(42, 62), slice(26, 86)), (slice(62, 104), slice(26, 86))  # rows and columns of it
 _GREY = (0.299, 0.587, 0.114)  # of RGB: ITU-R BT.601
 # Chosen on photographs with and without a drawn headset: docs/faces.md has the figures on others.
-_FLAT, _UNSURE = 0.85, 0.85
+_FLAT, _UNSURE = 0.75, 0.85
 
 
 def are_hidden(crop: np.ndarray, score: float) -> bool:

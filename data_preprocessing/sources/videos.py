@@ -64,12 +64,15 @@ class Video:
                 raise ValueError("the file is empty")
         try:  # of what a playlist names, files alone are opened
             self._container = av.open(f"file:{path}", options={"protocol_whitelist": "file"})
+        except av.error.EOFError:
+            raise ValueError("no frames in it") from None
         except av.error.FFmpegError as error:
             more = ": no video, or one that was cut off before the index at its end"
             raise ValueError(f"{error.strerror}{more * isinstance(error, av.error.InvalidDataError)}") from None
         if not self._container.streams.video:
+            problem = "no images in it, sound alone" if self._container.streams.audio else "no frames in it"
             self.close()
-            raise ValueError("no images in it, sound alone")
+            raise ValueError(problem)
         self.path = path
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"

@@ -25,8 +25,17 @@ def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> 
     """F.conv2d(x, weight, bias, stride, padding=1): x (B, in, H, W), weight (out, in, 3, 3) -> (B, out, H', W')."""
     exact = x.dtype == torch.float32 and not torch.is_autocast_enabled(x.device.type)
     if exact and x.device.type == "cpu" and x.numel() and not torch.compiler.is_compiling() and prefers_own(weight):
-        return _Convolution.apply(x, weight, bias, stride)
+        if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
+            return _Convolution.apply(x, weight, bias, stride)
+        return _forward(x, weight, bias, stride, alone=True)
     return F.conv2d(x, weight, bias, stride, padding=1)
+
+
+def _forward(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, alone: bool) -> Tensor:
+    if stride > 1:
+        return F.conv2d(x, weight, bias, stride, padding=1)
+    out = winograd.convolution(x, weight, alone)
+    return out if bias is None else out.add_(bias[:, None, None])
 
 
 class _Convolution(torch.autograd.Function):
@@ -34,10 +43,7 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.stride = stride
-        if stride > 1:
-            return F.conv2d(x, weight, bias, stride, padding=1)
-        out = winograd.convolution(x, weight)
-        return out if bias is None else out.add_(bias[:, None, None])
+        return _forward(x, weight, bias, stride, alone=False)
 
     @staticmethod
     @once_differentiable

@@ -24,7 +24,8 @@ CHUNK = 1_700_000  # elements of a map that are worked on at a time: what comes 
 class Tiles(NamedTuple):
     """How `images` maps of `height` rows are cut into tiles of four rows: `groups` times `per_group`.
 
-    Maps whose height four does not divide stand one on the other, with a row of zeros between, and are cut as one.
+    Maps whose height four does not divide may stand one on the other, with a row of zeros between, and be cut as one: fewer
+    rows are computed for nothing, but a tile has rows of two maps, so that one's infinity or NaN reaches the other.
     """
 
     groups: int
@@ -39,10 +40,10 @@ class Tiles(NamedTuple):
         return spread.unflatten(1, (self.stacked, self.pitch))[:, :, : self.height]
 
 
-def tiles(images: int, height: int) -> Tiles:
-    """The cut of so many maps."""
-    if height % ROWS == 0:
-        return Tiles(images, 1, height, height, height // ROWS)
+def tiles(images: int, height: int, alone: bool = False) -> Tiles:
+    """The cut of so many maps; alone: none shares a tile with another."""
+    if alone or height % ROWS == 0:
+        return Tiles(images, 1, height, height, -(-height // ROWS))
     return Tiles(1, images, height + 1, height, -(-(images * (height + 1) - 1) // ROWS))
 
 
@@ -117,7 +118,7 @@ def output_parts(grad: Tensor, cut: Tiles, margin: int = 0) -> Tensor:
     """A dy, the gradient of `output_from_parts`: maps (B, O, H, W) -> (6, groups, tiles, W + margin, O)."""
     W, channels = grad.shape[3], grad.shape[1]
     maps = grad.permute(0, 2, 3, 1).unflatten(0, (cut.groups, cut.stacked))
-    if cut.pitch == cut.height:
+    if cut.height == ROWS * cut.per_group:
         rows = maps.squeeze(1)
     else:
         rows = grad.new_zeros(cut.groups, max(ROWS * cut.per_group, cut.stacked * cut.pitch), W, channels)
@@ -151,12 +152,15 @@ def input_from_parts(e: list[Tensor], cut: Tiles) -> Tensor:
     return cut.of_maps(rows, 0)
 
 
-def convolution(x: Tensor, weight: Tensor) -> Tensor:
-    """F.conv2d(x, weight, padding=1): x (B, I, H, W), weight (O, I, 3, 3) -> (B, O, H, W) in channels-last memory."""
+def convolution(x: Tensor, weight: Tensor, alone: bool = False) -> Tensor:
+    """F.conv2d(x, weight, padding=1): x (B, I, H, W), weight (O, I, 3, 3) -> (B, O, H, W) in channels-last memory.
+
+    alone: whether an infinity or a NaN in one map must not reach another.
+    """
     kernels = _kernels(weight)
     out = x.new_empty(len(x), *x.shape[2:], len(weight))
     for some in chunks(x):
-        cut = tiles(len(x[some]), x.shape[2])
+        cut = tiles(len(x[some]), x.shape[2], alone)
         m = [_apart(F.conv2d, part, kernel) for part, kernel in zip(input_parts(x[some], cut), kernels)]
         out[some] = output_from_parts(m, cut).flatten(0, 1)
     return out.permute(0, 3, 1, 2)
@@ -202,7 +206,7 @@ class PackedWinograd:
     """`models.cpu.operators.PackedConvolution` for weight (O, I, 3, 3), stride 1 and padding 1, computed as above."""
 
     def __init__(self, weight: Tensor, bias: Tensor, shape: torch.Size):
-        cut = tiles(shape[0], shape[2])
+        cut = tiles(shape[0], shape[2], alone=True)
         of_part = torch.Size((cut.groups, shape[1], cut.per_group, shape[3]))
         biases = [bias if k == 1 else torch.zeros_like(bias) for k in range(PARTS)]  # the second counts once in every row
         options = [0, 1], [1, 1], [1, 1], 1
@@ -210,7 +214,7 @@ class PackedWinograd:
 
     def __call__(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         """residual: added; its memory is taken for the result."""
-        cut = tiles(len(x), x.shape[2])
+        cut = tiles(len(x), x.shape[2], alone=True)
         m = [kernel(part.permute(0, 3, 1, 2)).permute(0, 2, 3, 1) for part, kernel in zip(input_parts(x, cut), self.kernels)]
         out = output_from_parts(m, cut).flatten(0, 1).permute(0, 3, 1, 2)
         return out.contiguous(memory_format=torch.channels_last) if residual is None else residual.add_(out)

@@ -127,6 +127,14 @@ def test_a_moving_gif_is_a_video_and_a_size_that_changes_is_told(tmp_path, capsy
     assert status == 0 and out.count("the frames' size changes from 64×48 to 96×64; boxes are in pixels of their frames") == 1
 
 
+def test_a_video_with_alpha_is_read_over_black(tmp_path):
+    frame = np.dstack([marked(some_faces(2), [(20, 30), (200, 100)]), np.full((240, 320), 255, np.uint8)])
+    frame[:, 160:, 3] = 0
+    path = write_video(tmp_path / "a.mov", [frame] * 3, codec="qtrle", pixels="argb")
+    status, rows = predicted(tmp_path / "o", path, flags=("--draw",))
+    assert status == 0 and [row["x"] for row in rows] == ["20.0"] * 3
+
+
 def test_a_video_without_the_package_is_one_line(tmp_path, monkeypatch, capsys):
     (tmp_path / "a.mp4").write_bytes(b"\x1a\x45\xdf\xa3" + bytes(60))
     monkeypatch.setattr(videos, "find_spec", lambda name: None)

@@ -26,7 +26,8 @@ def draw_faces(image: Image.Image, rows: Sequence[FaceRow], classes: Sequence[st
     """A copy of `image` (RGB), at most LONGEST pixels per side, with what is predicted of its faces.
 
     Each has a box with its class and probability, in a video also its track's number, in a photograph its own where there are
-    several; the largest six have a bar per class beside the box, where no other face is. rows: boxes in pixels of `image`.
+    several; the largest six have a bar per class beside the box, where no other face is. Of the others those whose class would
+    cover another face have their number alone. rows: boxes in pixels of `image`.
     classes: names by output.
     """
     scale = min(1.0, LONGEST / max(image.size))
@@ -35,6 +36,11 @@ def draw_faces(image: Image.Image, rows: Sequence[FaceRow], classes: Sequence[st
     draw = ImageDraw.Draw(drawn, "RGBA")
     ordered = sorted(rows, key=lambda row: -row.box[2] * row.box[3])
     marks = [_Mark(row, [value * scale for value in row.box], drawn.size, classes, len(rows) > 1) for row in ordered]
+    labels = [mark.label for mark in marks]
+    for k, mark in enumerate(marks[_PANELS:], _PANELS):
+        others = (other for n, other in enumerate(marks) if n != k)
+        if any(_meet(labels[k], other.box) for other in others) or any(_meet(labels[k], labels[n]) for n in range(k)):
+            mark.shorten()
     taken = [place for mark in marks for place in (mark.box, mark.label)]
     for mark in marks[:_PANELS]:
         panel = mark.panel(taken)
@@ -58,8 +64,13 @@ class _Mark:
         self.box = x, y, x + width, y + height
         self.letter = round(max(_LEAST_LETTER, min(size) / 72, min(min(size) / 36, width / 6)))
         self.line = max(2, round(min(size) / 240))
-        number = f"{row.track or row.face}: " if row.track or are_several else ""
-        self.text = f"{number}{classes[row.best]} {row.probabilities[row.best]:.2f}"
+        self.number = f"{row.track or row.face}" if row.track or are_several else ""
+        self.text = f"{self.number}{': ' * bool(self.number)}{classes[row.best]} {row.probabilities[row.best]:.2f}"
+        self.label = self._label()
+
+    def shorten(self) -> None:
+        """Leave the class out of what is written."""
+        self.text = self.number
         self.label = self._label()
 
     def _width(self, text: str) -> float:

@@ -135,6 +135,19 @@ def test_files_that_are_no_video_say_why(tmp_path):
         Video(tmp_path / "nowhere.mp4")
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi"])
+def test_a_video_without_frames_says_so(tmp_path, name):
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        container.start_encoding()
+    try:
+        frames, problem = read(tmp_path / name)
+    except ValueError as error:
+        frames, problem = [], str(error)
+    assert not frames and problem == "no frames in it"
+
+
 def test_without_the_package_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setattr(videos, "find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"a video needs the package av: python -m pip install -r requirements-faces.txt"):

@@ -118,3 +118,13 @@ def test_constant_weights_with_a_border_and_a_residual(avx2, side):
             torch.testing.assert_close(folded(x), expected, rtol=1e-4, atol=1e-5)
             torch.testing.assert_close(folded(x, residual.clone()), expected + residual, rtol=1e-4, atol=1e-5)
     assert isinstance(folded.packed, winograd.PackedWinograd)
+
+
+def test_in_evaluation_a_map_that_is_not_finite_spoils_no_other(avx2):
+    x = torch.randn(4, 64, 14, 14)
+    x[1, :, 13] = torch.inf
+    conv = Conv3x3(64, 64)
+    with torch.no_grad():
+        for function in (conv, folding.plain(conv)):
+            assert function(x).flatten(1).isfinite().all(dim=1).tolist() == [True, False, True, True]
+            torch.testing.assert_close(function(x[2:]), F.conv2d(x[2:], conv.weight, padding=1), rtol=1e-4, atol=1e-5)

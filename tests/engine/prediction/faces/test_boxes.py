@@ -61,6 +61,13 @@ def test_of_hundreds_of_faces_each_has_its_box():
     assert len(rows) == 300 and all(corners)
 
 
+def test_in_a_crowd_no_name_covers_the_next_one():
+    rows = [row((60 * x + 5, 60 * y + 20, 30, 30), face=1 + x + 20 * y) for x, y in product(range(20), range(15))]
+    found = changed((1280, 960), rows)
+    covered = [found[60 * y + 5 : 60 * y + 18, 60 * x + 48 : 60 * x + 60].any() for x, y in product(range(19), range(15))]
+    assert sum(covered) <= 40  # beside the six that have names and bars
+
+
 def test_a_large_photograph_is_drawn_smaller_with_its_boxes_in_place():
     image = Image.new("RGB", (4000, 3000), (120, 120, 120))
     drawn = np.asarray(draw_faces(image, [row((1000, 1500, 400, 400))], CLASSES))
