@@ -117,7 +117,7 @@ def test_a_signal_to_the_series_alone_saves_its_run_and_the_same_command_goes_on
     name = f"cut{number}"
     flags = [*SMALL, "-p", "1", "--seeds", "3,6", "--run", name, "--epochs"]
     process = Fresh().start([*flags, "2000"], work, work / f"{name}.out", work / f"{name}.err")
-    last, end = Path(f"checkpoint/{name}_seed3/last.pth"), time.monotonic() + 60
+    last, end = Path(f"checkpoint/{name}_seed3/last.pth"), time.monotonic() + 240
     while not last.exists() and time.monotonic() < end:
         time.sleep(0.05)
     process.send(signal.SIGUSR1)

@@ -50,7 +50,7 @@ def test_a_batch_computed_in_parts_takes_the_same_step_but_for_batchnorm(rho, pa
         model = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 3)).double()
         model.forward = lambda x, labels, forward=model.forward: forward(x)
         optimizer = create_optimizer(parameter_groups(model, 1.0), "adam", 0.01, 0.0, 0.0, rho=rho)
-        images, labels = two_processes.images()
+        images, labels = two_processes.batch_of_images()
         result = train_step(model, optimizer, images, labels, LOSSES["2ls+ce"], accumulate=accumulate)
         return {**model.state_dict(), "loss": result.loss, "hits": result.hits, "norm": result.norm}
 
