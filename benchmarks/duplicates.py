@@ -15,6 +15,7 @@ from data_preprocessing.common.command_line import OneLineParser, path
 from data_preprocessing.common.errors import one_line
 from data_preprocessing.common.files import reason
 from engine.compare.runs import Run, read_run
+from engine.compare.wording import shown, shown_interval
 from engine.errors import UsageError
 from engine.evaluation.metrics import wilson_interval
 
@@ -55,8 +56,8 @@ def accuracies(run: Run, exact: set[str], near: set[str]) -> dict[str, str]:
 def _shown(right: np.ndarray) -> str:
     if not len(right):
         return "no images"
-    low, high = wilson_interval(int(right.sum()), len(right))
-    return f"{100 * right.mean():.2f} % ({100 * low:.2f} to {100 * high:.2f}), n = {len(right):,}"
+    interval = wilson_interval(int(right.sum()), len(right))
+    return f"{shown('accuracy', right.mean())} ({shown_interval('accuracy', interval)}), n = {len(right):,}"
 
 
 def main(argv: list[str] | None = None) -> int:

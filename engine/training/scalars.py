@@ -16,17 +16,23 @@ class Scalars:
 
     def __init__(self, values: Tensor | None = None):
         self._full = [] if values is None else [values]
-        self._block, self._filled = torch.zeros(0), 0
+        self._block: Tensor | None = None
+        self._filled = 0
 
     def append(self, value: Tensor) -> None:
         """Keep a copy of a scalar, without waiting for its device."""
         block = self._block
-        if self._filled == len(block) or (block.device, block.dtype) != (value.device, value.dtype):
-            self._full.append(block[: self._filled])
+        if block is None or self._filled == _BLOCK or (block.device, block.dtype) != (value.device, value.dtype):
+            self._full += self._begun()
             self._block, self._filled = value.new_zeros(_BLOCK), 0
         self._block[self._filled] = value.detach()
         self._filled += 1
 
     def tensor(self) -> Tensor:
-        """(N,) on the host: one copy per block, since each waits for its device."""
-        return torch.cat([part.cpu() for part in (*self._full, self._block[: self._filled])])
+        """(N,) on the host, of the values' type: one copy per block, since each waits for its device."""
+        parts = [part.cpu() for part in (*self._full, *self._begun())]
+        return torch.cat(parts) if parts else torch.zeros(0)
+
+    def _begun(self) -> list[Tensor]:
+        """What the last block holds so far; nothing before the first value."""
+        return [] if self._block is None else [self._block[: self._filled]]

@@ -19,6 +19,12 @@ def test_values_come_back_in_order_over_blocks_types_and_what_was_restored():
     assert Scalars().tensor().shape == (0,)
 
 
+def test_counts_stay_whole_numbers():
+    kept = Scalars()
+    kept.append(torch.tensor(2**24 + 1))
+    assert kept.tensor().dtype == torch.int64 and kept.tensor().tolist() == [2**24 + 1]
+
+
 def test_what_is_kept_is_a_copy_without_a_graph():
     kept, value = Scalars(), torch.ones((), requires_grad=True)
     kept.append(value * 2)
