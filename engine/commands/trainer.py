@@ -185,7 +185,6 @@ class TrainingRun:
             self._save()
         if is_best:
             share_checkpoint(self.last, self.best)
-        if is_best and not is_last:  # else the report draws them next
             what = f"{model_title(self.settings)} on {self.prepared.splits[1].name}"
             draw(self.folder, what, predictions.metrics(), self.prepared.classes)
         self.page.write_epoch(predictions, self.prepared.splits[1], self.prepared.classes)

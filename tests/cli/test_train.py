@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from data_preprocessing.synthetic.command import write_synthetic
+from engine.commands import trainer
 from engine.run_folder.layout import create_run
 from tests.command_line import run
 
@@ -41,6 +42,14 @@ def work(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def in_work(work, monkeypatch):
     monkeypatch.chdir(work)
+
+
+def test_the_validation_of_a_last_epoch_that_is_the_best_is_drawn(monkeypatch):
+    """TensorBoard takes the best epoch's confusion matrix from there, and a run that ends before its report leaves it."""
+    drawn = []
+    monkeypatch.setattr(trainer, "draw", lambda folder, what, metrics, classes: drawn.append(what))
+    assert run("--data", "data", *SMALL, "--epochs", "1", "--run", "drawn", "-j", 0) == 0
+    assert drawn == ["deep_emotion on valid"]
 
 
 def test_a_run_leaves_checkpoints_plots_tables_and_log(work):
