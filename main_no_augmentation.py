@@ -1,8 +1,6 @@
 """The same as main.py, trained without any random transform: no flip, no jitter, no erasing."""
 
-import sys
-
-from main import main
+from main import end, main
 
 if __name__ == "__main__":
-    sys.exit(main(augmentation=False))
+    end(main(augmentation=False))

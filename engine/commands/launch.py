@@ -58,7 +58,7 @@ def launch(gpus: list[int], command: list[str], device: str = "auto") -> int:
     except SignalException as stopped:  # it was passed on, and the processes have ended
         return 128 + stopped.sigval
     except ChildFailedError as error:
-        return _status(error, len(gpus))
+        return exit_status(error, len(gpus))
     return 0
 
 
@@ -74,11 +74,16 @@ def _show_gpus(gpus: list[int]) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = visible_devices(gpus, os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
-def _status(error: ChildFailedError, number: int) -> int:
-    """The exit status of the first of `number` processes that failed."""
-    codes = [failure.exitcode for failure in error.failures.values()]
-    killed = [code for code in codes if code < 0]
-    if killed and killed[0] not in (-2, -15):
-        rank = min(error.failures)
-        raise TrainingStopped(f"process {rank} of {number} was killed by signal {-killed[0]}; the others were ended") from None
-    return next((code for code in codes if code > 0), 1)
+def exit_status(error: ChildFailedError, number: int) -> int:
+    """The exit status of the first of `number` processes that failed; raises TrainingStopped where one was killed.
+
+    A process that has said what is wrong counts before one that a signal killed: its end tears the others' connections,
+    and what breaks there may end them in the same moment.
+    """
+    codes = {rank: failure.exitcode for rank, failure in sorted(error.failures.items())}
+    told = [code for code in codes.values() if code > 0]
+    killed = [rank for rank, code in codes.items() if code < 0 and -code not in (signal.SIGINT, signal.SIGTERM)]
+    if killed and not told:
+        died = f"process {killed[0]} of {number} was killed by signal {-codes[killed[0]]}"
+        raise TrainingStopped(f"{died}; the others were ended") from None
+    return told[0] if told else 1

@@ -141,7 +141,7 @@ def test_a_signal_to_the_launcher_alone_saves_and_ends_with_a_line(number, work)
 
 def test_a_wrong_flag_is_told_once(work):
     status, _, err = run(work, *SMALL, "--run", "wrong", "--gpu", "0,1", "--data", "nowhere")
-    assert status == 2 and err.count("nowhere") == 1
+    assert (status, err.count("nowhere")) == (2, 1), err
 
 
 def test_two_processes_write_as_many_checkpoints_as_one(work, capsys):

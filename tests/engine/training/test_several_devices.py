@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
 from engine.checkpoints.schedule import SavingSchedule
-from engine.commands.launch import visible_devices
+from engine.commands.launch import exit_status, visible_devices
+from engine.errors import TrainingStopped
 from engine.seed import get_rng_state, set_rng_state
 from engine.training.epoch import Progress
 from engine.training.optimizers import create_optimizer, restore_optimizer
@@ -82,3 +84,21 @@ def test_the_random_state_of_a_cpu_has_none_for_a_gpu_which_is_said():
     state = get_rng_state()
     assert state["cuda"] == [] and set_rng_state(state) == ""
     assert "random state of cuda (its draws begin anew)" in set_rng_state(state, torch.device("cuda", 1))
+
+
+def failed(**codes: int) -> ChildFailedError:
+    """What the launcher learns of processes r0, r1, … that ended with `codes` at once."""
+    ranks = {int(name[1:]): code for name, code in codes.items()}
+    return ChildFailedError("main.py", {rank: ProcessFailure(rank, 1, code, "") for rank, code in ranks.items()})
+
+
+@pytest.mark.parametrize(
+    ("codes", "status"), [({"r0": 2}, 2), ({"r0": 2, "r1": -6}, 2), ({"r1": -9, "r0": 3}, 3), ({"r1": -15}, 1)]
+)
+def test_a_process_that_said_what_is_wrong_counts_before_those_that_its_end_broke(codes, status):
+    assert exit_status(failed(**codes), 2) == status
+
+
+def test_the_process_that_was_killed_is_named():
+    with pytest.raises(TrainingStopped, match="process 1 of 3 was killed by signal 9"):
+        exit_status(failed(r2=-9, r1=-9, r0=-15), 3)
