@@ -8,6 +8,8 @@ import pytest
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
+from tests.short_poster import short_poster
+
 _LONG = ("cli", "engine", "faults", "models")
 
 
@@ -33,6 +35,13 @@ def constrained_layout():
         execute = ConstrainedLayoutEngine.execute
         patch.setattr(ConstrainedLayoutEngine, "execute", lambda engine, figure: None)
         yield execute
+
+
+@pytest.fixture(name="short_poster")
+def short_poster_fixture():
+    """In the test, a POSTER has a short image backbone (tests.short_poster)."""
+    with short_poster():
+        yield
 
 
 @pytest.fixture(scope="session")

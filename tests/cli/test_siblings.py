@@ -14,6 +14,7 @@ from engine.checkpoints.format import load_checkpoint
 from models import create_model
 from tests.command_line import refused, run
 from tests.published import write_published_v1
+from tests.short_poster import short_poster
 
 SMALL = ["--data", "few", "--pretrained", "none", "--epochs", 1, "-b", 3]
 
@@ -31,11 +32,11 @@ def arguments_of(name: str) -> dict:
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """A folder with drawn faces of three classes in data/, one of each in few/, and a run on these, of one step of SAM, of
-    POSTER-small with AdaFace, `ada`."""
+    a short POSTER-small with AdaFace, `ada`."""
     folder = tmp_path_factory.mktemp("siblings")
     write_synthetic(folder / "data", people={"train": 3, "valid": 2, "test": 2}, views=1)
     write_synthetic(folder / "few", people={"train": 1, "valid": 1, "test": 1}, views=1)
-    with pytest.MonkeyPatch.context() as patch:
+    with short_poster(), pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert run(*SMALL, "--model", "poster_v1_small", "--head", "adaface", "--h", 0.3, "--run", "ada") == 0
     yield folder
@@ -72,7 +73,7 @@ def test_a_v1_run_records_its_recipe_and_its_head(work):
     assert saved.state_dict["head.batch_std"] != 100  # the statistics moved and are kept
 
 
-def test_evaluation_uses_no_labels_unless_asked_to_and_then_says_so(capsys):
+def test_evaluation_uses_no_labels_unless_asked_to_and_then_says_so(short_poster, capsys):
     for name in ("plain1", "plain2"):
         assert run("--evaluate", "checkpoint/ada/best.pth", "--run", name) == 0
     assert "labels" not in capsys.readouterr().out
@@ -85,13 +86,13 @@ def test_evaluation_uses_no_labels_unless_asked_to_and_then_says_so(capsys):
     assert rows("labelled") != rows("plain1")
 
 
-def test_a_margin_head_goes_on_where_it_was(capsys):
+def test_a_margin_head_goes_on_where_it_was(short_poster, capsys):
     shutil.copy("checkpoint/ada/last.pth", "copy.pth")
     assert run("--resume", "copy.pth", "--epochs", 2, "--rho", 0, "--run", "ada-on") == 0
     assert arguments_of("ada-on")["head"] == "adaface" and "moments" not in capsys.readouterr().out
 
 
-def test_heads_that_do_not_fit_are_refused(capsys):
+def test_heads_that_do_not_fit_are_refused(short_poster, capsys):
     ada, data = "checkpoint/ada/best.pth", ["--data", "data"]
     assert "--head linear: checkpoint/ada/best.pth has the head adaface" in refused(
         capsys, "--evaluate", ada, "--head", "linear"

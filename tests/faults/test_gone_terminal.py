@@ -23,9 +23,9 @@ def noted(trial, process: Process) -> Attempt:
 def beside(trial, command: list[str], output: int = subprocess.DEVNULL) -> Attempt:
     """The trial's command, behind another one, as a process that writes to the descriptor `output`."""
     trial.folder.mkdir(parents=True)
-    argv = [*command, sys.executable, str(ROOT / "main.py"), *trial.shape.argv(trial.data)]
+    argv = [*command, sys.executable, "-m", "tests.faults.zygote", *trial.shape.argv(trial.data)]
     streams = dict(stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     popen = subprocess.Popen(argv, cwd=trial.folder, env=environment, start_new_session=True, **streams)
     return noted(trial, Process(popen.pid, popen.wait))
 

@@ -7,6 +7,7 @@ import pytest
 
 from data_preprocessing.synthetic.command import write_synthetic
 from tests.reproduction.cli_runs import V2, train
+from tests.short_poster import short_poster
 
 KEPT = ("one", "two", "v2", "still")
 
@@ -41,8 +42,10 @@ def two(runs_folder) -> str:
 
 @pytest.fixture(scope="session")
 def v2(runs_folder) -> str:
-    """The name of a finished run of POSTER V2 of one epoch, for what is a matter of that network or of its recipe."""
-    return _trained(runs_folder, "v2", *V2)
+    """The name of a finished run of a short POSTER V2 of one epoch, for what is a matter of that network or of its recipe.
+    A test that reads its checkpoint takes `short_poster` too."""
+    with short_poster():
+        return _trained(runs_folder, "v2", *V2)
 
 
 @pytest.fixture

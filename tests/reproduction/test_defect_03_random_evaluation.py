@@ -37,7 +37,7 @@ def test_erasing_makes_evaluation_random_and_pessimistic():
     assert torch.equal(evaluate(v2.Identity()), labels)
 
 
-def test_our_evaluation_gives_the_same_bytes_whatever_the_seed(work, v2):
+def test_our_evaluation_gives_the_same_bytes_whatever_the_seed(work, v2, short_poster):
     for seed in (1, 2):  # a random transform would draw from it
         arguments = ("--evaluate", f"checkpoint/{v2}/best.pth", "--data_type", "VR", "--seed", seed)
         assert run(*arguments, "--run", f"evaluated-{seed}") == 0

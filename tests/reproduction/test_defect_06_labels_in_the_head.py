@@ -38,7 +38,7 @@ def test_the_same_head_looks_worse_with_labels_than_without():
     assert published < plain - 0.1
 
 
-def test_our_predictions_do_not_know_the_labels(work):
+def test_our_predictions_do_not_know_the_labels(work, short_poster):
     content = CheckpointContent(
         model="poster_v1_small", model_options={"head": "adaface"}, classes=("anger", "happiness", "surprise"),
         state_dict=create_model("poster_v1_small", 3, head="adaface").state_dict(), epoch=1,

@@ -11,6 +11,7 @@ from torch import nn
 from models import create_model
 from models.files.weights import load_exact
 from tests.reproduction.cli_runs import V2, train, weights
+from tests.short_poster import short_poster
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -40,13 +41,13 @@ def test_a_frozen_backbone_in_train_mode_becomes_another_one():
 @pytest.fixture(scope="module")
 def still(runs_folder) -> str:
     """The name of a finished run as `v2`, under --freeze-landmark-bn."""
-    with pytest.MonkeyPatch.context() as patch:
+    with short_poster(), pytest.MonkeyPatch.context() as patch:
         patch.chdir(runs_folder)
         train("still", *V2, "--freeze-landmark-bn")
     return "still"
 
 
-def test_our_checkpoint_holds_the_moved_statistics_that_its_features_need(work, v2, still):
+def test_our_checkpoint_holds_the_moved_statistics_that_its_features_need(work, v2, still, short_poster):
     first, second = landmarks(weights(still)), landmarks(weights(v2))
     for key, value in first.items():
         assert torch.equal(second[key], value) != is_statistic(key), key  # parameters still, statistics moving

@@ -57,7 +57,7 @@ def test_our_training_transform_batches_them_too():
     assert torch.stack([train(Image.new("RGB", shape, "white")) for shape in SHAPES]).shape == (len(SHAPES), 3, 224, 224)
 
 
-def test_our_run_takes_images_of_unlike_shape(work, v2, make_image):
+def test_our_run_takes_images_of_unlike_shape(work, v2, short_poster, make_image):
     for number, (name, shape) in enumerate(zip(("anger", "happiness", "surprise"), SHAPES)):
         folder = work / "shapes/test" / name
         folder.mkdir(parents=True)

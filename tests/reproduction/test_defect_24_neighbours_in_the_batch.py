@@ -33,7 +33,7 @@ def test_our_logits_without_labels_do_not_depend_on_the_batch():
     assert head(z[:1], torch.tensor([0])).isfinite().all()
 
 
-def test_our_evaluation_gives_each_image_the_same_answer_in_any_batch(work):
+def test_our_evaluation_gives_each_image_the_same_answer_in_any_batch(work, short_poster):
     content = CheckpointContent(
         model="poster_v1_small", model_options={"head": "adaface"}, classes=("anger", "happiness", "surprise"),
         state_dict=create_model("poster_v1_small", 3, head="adaface").state_dict(), epoch=1,

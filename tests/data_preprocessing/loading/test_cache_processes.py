@@ -6,6 +6,8 @@ import resource
 import signal
 import time
 
+import pytest
+
 from data_preprocessing.loading.cache import open_cache
 from tests.data_preprocessing.loading.cache_builds import COUNT, GREY, generated, is_right, start_build
 
@@ -21,6 +23,7 @@ def wait_for(condition, process) -> None:
         time.sleep(0.001)
 
 
+@pytest.mark.full
 def test_a_build_killed_at_any_moment_harms_nobody(tmp_path):
     rng = random.Random(0)
     seen = set()
