@@ -1,4 +1,4 @@
-"""python -m models.export: files for other runtimes, each compared with the network, and the card beside it."""
+"""python -m models.export: files for other runtimes, each compared with the network."""
 
 import json
 import os
@@ -13,54 +13,14 @@ import pytest
 import torch
 from PIL import Image
 
-import main as command_line
-from models import MODELS, create_model, load_model, predict
-from models.export import __main__ as command
-from models.export import card, formats
-from models.export.evidence import Evidence
+from models import MODELS, load_model, predict
+from models.export import formats
 from models.export.pixels import Pixels
-from models.export.source import open_source
 from models.images import Preparation
-from tests.fuzz.checkpoint_files import CLASSES, signed, trained_content
+from tests.fuzz.checkpoint_files import CLASSES
+from tests.models.export.exporting import export, save, skip_without
 
 ROOT = Path(__file__).parents[3]
-FORMATS = ("onnx", "pt2", "safetensors")
-
-
-def save(path: Path, model: str = "deep_emotion", **changes) -> Path:
-    torch.manual_seed(0)
-    network = create_model(model, len(CLASSES), **changes.get("model_options", {}))
-    content = trained_content() | {"model": model, "state_dict": network.state_dict(), "model_options": {}} | changes
-    torch.save(signed(content), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    path = save(tmp_path_factory.mktemp("export") / "best.pth")
-    content = torch.load(path, weights_only=True)
-    content["state_dict"]["fc2.weight"] *= 20
-    torch.save(signed(content), path)
-    return path
-
-
-@pytest.fixture(autouse=True)
-def in_a_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def images(make_image):
-    return [make_image(k, (50 + k % 2 * 30, 60)) for k in range(34)]
-
-
-def export(*arguments: object) -> int:
-    return command.main([str(a) for a in arguments])
-
-
-def skip_without(format: str) -> None:
-    for name in formats.PACKAGES[format]:
-        pytest.importorskip(name)
 
 
 def run_in_its_runtime(path: Path, images: np.ndarray) -> np.ndarray:
@@ -168,15 +128,6 @@ def test_pixels_are_prepared_as_by_pil_to_the_same_values(fit, model, order):
         assert (found - expected).abs().max() < 1e-5, (height, width)
 
 
-@pytest.mark.parametrize("spoil", [lambda found: found + 1, lambda found: found * np.nan])
-def test_a_file_that_computes_something_else_is_an_error_and_leaves_nothing(spoil, checkpoint, monkeypatch, capsys):
-    right = formats.run_pt2
-    monkeypatch.setattr(formats, "run_pt2", lambda path: lambda images: spoil(right(path)(images)))
-    assert export(checkpoint, "--format", "pt2", "--out", "a.pt2") == 3
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1 and "does not compute what the network computes" in error and not list(Path().iterdir())
-
-
 def test_8_bits_report_accuracy_before_and_after(checkpoint, make_faces, capsys):
     skip_without("onnx")
     make_faces(Path("data"), {split: dict.fromkeys(CLASSES, 4) for split in ("train", "test")})
@@ -194,125 +145,6 @@ def test_8_bits_report_accuracy_before_and_after(checkpoint, make_faces, capsys)
     model = onnx.load("a.onnx")
     assert {e.key: e.value for e in model.metadata_props}["precision"] == "int8"
     assert run_in_its_runtime(Path("a.onnx"), np.zeros((33, 50, 40, 3), np.uint8)).shape == (33, 3)
-
-
-def refused(capsys, words: str, *arguments: object) -> None:
-    before = set(Path().rglob("*"))
-    try:
-        status = export(*arguments)
-    except SystemExit as stop:
-        status = stop.code
-    error = capsys.readouterr().err
-    assert (status, error.count("\n")) == (2, 1) and error.startswith("error: ") and words in error
-    assert set(Path().rglob("*")) == before
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--out", "there/a.pt2"], "there is no folder there"),
-        (["--out", "exists"], "exists; remove it"),
-        (["--format", "safetensors", "--softmax"], "computes nothing"),
-        (["--int8", "data"], "--int8 goes with --format onnx"),
-        (["--half"], "deep_emotion is computed in float32"),
-        (["--classes", "a,b,c"], "names its classes"),
-        (["--images", "nowhere"], "--images nowhere: no such file or folder"),
-        (["--images", "empty"], "no images there"),
-        (["--images", "exists"], "unreadable image"),
-        (["--labelled", "nowhere"], "--labelled nowhere: no such folder"),
-        (["--labelled", "data"], "fear is none of the network's classes"),
-        (["--format", "tflite"], "--format: invalid choice"),
-    ],
-)
-def test_wrong_flags_are_one_line_and_write_nothing(arguments, words, checkpoint, make_faces, capsys):
-    Path("exists").write_bytes(b"no image")
-    Path("empty").mkdir()
-    make_faces(Path(), {"data": {"anger": 1, "fear": 1}})
-    refused(capsys, words, checkpoint, "--format", "pt2", "--out", "a.pt2", *arguments)
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("missing.pth", "missing.pth: no such file"),
-        ("published:vgg", "unknown published network; known: published:rafdb, "),
-        ("published:rafdb", "python -m models.fetch poster_v2-rafdb"),
-        ("text.pth", "text.pth: "),
-    ],
-)
-def test_what_is_no_checkpoint_is_one_line(name, words, capsys):
-    Path("text.pth").write_text("no checkpoint")
-    refused(capsys, words, name, "--format", "pt2", "--out", "a.pt2")
-
-
-def test_a_missing_package_and_8_bits_without_labels_are_said_before_any_work(checkpoint, monkeypatch, capsys):
-    monkeypatch.setitem(formats.PACKAGES, "onnx", ("surely_not_installed",))
-    refused(
-        capsys,
-        "needs surely_not_installed: python -m pip install -r requirements-extras.txt",
-        checkpoint,
-        "--format",
-        "onnx",
-        "--out",
-        "a",
-    )
-    monkeypatch.setitem(formats.PACKAGES, "onnx", ())
-    refused(capsys, "--labelled DIR", checkpoint, "--format", "onnx", "--out", "a", "--int8", "data")
-
-
-def test_a_folder_that_cannot_be_written_is_one_line(checkpoint, monkeypatch, capsys):
-    def denied(path, *_):
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr(formats, "write_weights", denied)
-    refused(capsys, "a.st: cannot be written (Permission denied)", checkpoint, "--format", "safetensors", "--out", "a.st")
-
-
-def test_outputs_without_names_are_numbered_or_named(checkpoint, capsys):
-    torch.save(load_model(checkpoint).state_dict(), "bare.pth")
-    assert open_source("bare.pth", "a, b,c").classes == ("a", "b", "c")
-    assert open_source("bare.pth", None).classes == ("0", "1", "2")
-    assert export("bare.pth", "--format", "safetensors", "--out", "a.safetensors") == 0
-    assert "the outputs are called 0 to 2 (--classes" in capsys.readouterr().out
-    for wrong in ("a,b", "a,a,b", "a,,b"):
-        refused(capsys, "give 3 different names", "bare.pth", "--format", "pt2", "--out", "a.pt2", "--classes", wrong)
-
-
-def test_the_card_of_a_run_has_its_figures(make_faces, capsys):
-    make_faces(Path("data"), {split: {"joy": 6, "anger": 6} for split in ("train", "valid", "test")})
-    assert (
-        command_line.main(["--data", "data", "--model", "deep_emotion", "--epochs", "1", "--run", "one", "--workers", "0"]) == 0
-    )
-    best = "checkpoint/one/best.pth"
-    assert command_line.main(["--data", "data", "--evaluate", best, "--run", "tested", "--workers", "0"]) == 0
-    assert export(best, "--format", "safetensors", "--out", "a.safetensors", "--labelled", "data/test") == 0
-    card, result = Path("a.safetensors.md").read_text(encoding="utf-8"), json.loads(Path("log/tested/result.json").read_text())
-    low, high = result["interval"]
-    assert f"| data, test | 12 | {100 * result['accuracy']:.2f} % [{100 * low:.2f}, {100 * high:.2f}] |" in card
-    for words in (
-        "An expression is not an emotion",
-        "deep_emotion",
-        result["sha256"],
-        "Leakage between the splits",
-        "epochs: 1",
-    ):
-        assert words in card
-    assert all(digest in card for digest in json.loads(Path("log/one/args.json").read_text())["fingerprints"].values())
-    assert str(Path.cwd()) not in card
-    header = card.split("---\n")[1]
-    yaml = pytest.importorskip("yaml")
-    read = yaml.safe_load(header)
-    value = read["model-index"][0]["results"][0]["metrics"][0]
-    assert read["pipeline_tag"] == "image-classification" and value == {
-        "type": "accuracy",
-        "value": round(result["accuracy"], 6),
-    }
-
-
-def test_the_card_has_a_dash_for_a_class_without_images():
-    classes = {"joy": {"support": 4, "recall": 0.5}, "anger": {"support": 0, "recall": None}}
-    evidence = Evidence(({"data": "data", "split": "test", "classes": classes},), "")
-    assert {"| joy | 4 | 50.0 % |", "| anger | 0 | - |"} <= set(card._classes(evidence))
 
 
 def test_the_lines_of_the_documentation_work_without_torch(checkpoint, images):
