@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models.cpu.convolution import prefers_own
 from models.cpu.operators import PackedConvolution, PackedProduct
-from models.cpu.winograd import PackedWinograd
+from models.cpu.winograd_convolution import PackedWinograd
 
 
 def scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,8 @@
 """3 × 3 convolutions of a training step: for AVX2 alone in forms faster than oneDNN's, exact up to rounding.
 
-What was measured (Zen 5 held to AVX2, one thread) is in docs/performance.md: Winograd's form halves the multiplications where
-the stride is 1; elsewhere oneDNN's weight gradients are the weak ones, at a third to two thirds of the matrix product's rate.
+What was measured (Zen 5 held to AVX2, one thread) is in docs/performance.md: Winograd's form halves or quarters the
+multiplications where the stride is 1; elsewhere oneDNN's weight gradients are the weak ones, at a third to two thirds of the
+matrix product's rate.
 """
 
 import torch
@@ -9,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from models.cpu import winograd
+from models.cpu import winograd_convolution as winograd
+from models.cpu.winograd import chunks
 
 LEAST_CHANNELS = 64  # fewer were not measured
 
@@ -67,7 +69,7 @@ def _weight_gradient(x: Tensor, grad: Tensor, stride: int) -> Tensor:
     """One matrix product over all windows of the maps; the rows of a window, of three pixels each, are copied side by side."""
     out, channels = grad.shape[1], x.shape[1]
     weight = x.new_zeros(out, 9 * channels)
-    for some in winograd.chunks(x):
+    for some in chunks(x):
         padded = F.pad(x[some].permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
         windows = padded.unfold(1, 3, stride).unfold(2, 3, stride).permute(0, 1, 2, 4, 5, 3)
         weight.addmm_(grad[some].permute(0, 2, 3, 1).reshape(-1, out).t(), windows.reshape(-1, 9 * channels))

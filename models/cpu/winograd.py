@@ -1,20 +1,14 @@
-"""3 × 3 convolutions of stride 1 with half the multiplications: Winograd's F(4, 3) along the columns of a map.
-
-Four rows of the output take the sum of six convolutions with kernels of one row, 1 × 3, where the direct form takes twelve.
-oneDNN computes these six as fast as any; only additions stand before and after. Rounding differs from the direct form's.
+"""The additions of Winograd's F(4, 3) along the columns of a map; models.cpu.winograd_convolution has the products.
 
 Source: Lavin & Gray, 2016, arXiv:1509.09308 (sections 4.1 and 4.3), here in one dimension. With its matrices Bᵀ, G and Aᵀ the
 rows y of a tile are Aᵀ[(G w) * (Bᵀ x)], where * is the convolution along a row; the gradients are the transposed products.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-
-from models.cpu.operators import PackedConvolution
 
 ROWS = 4  # of the output in a tile
 PARTS = 6  # products that a tile takes
@@ -54,7 +48,7 @@ def chunks(x: Tensor) -> Iterator[slice]:
 
 
 def weight_parts(weight: Tensor) -> Tensor:
-    """G w: weight (O, I, 3, 3) -> (6, O, 1, 3, I)."""
+    """G w: weight (O, I, 3, n) -> (6, O, 1, n, I)."""
     first, second, third = weight.permute(2, 0, 3, 1)
     parts = first.new_empty(PARTS, *first.shape)
     even, odd = first + third, second
@@ -69,9 +63,9 @@ def weight_parts(weight: Tensor) -> Tensor:
 
 
 def weight_from_parts(parts: Tensor) -> Tensor:
-    """Gᵀ p, the gradient of `weight_parts`: (3, 6, O, I), a kernel's columns first -> (O, I, 3, 3) in channels-last memory."""
+    """Gᵀ p, the gradient of `weight_parts`: (n, 6, O, I), a kernel's columns first -> (O, I, 3, n) in channels-last memory."""
     p = parts.unbind(1)
-    weight = parts.new_empty(parts.shape[2], 3, 3, parts.shape[3])
+    weight = parts.new_empty(parts.shape[2], 3, len(parts), parts.shape[3])
     first, second, third = weight.permute(1, 2, 0, 3)
     even, odd, far_even, far_odd = p[1] + p[2], p[1] - p[2], p[3] + p[4], p[3] - p[4]
     torch.add(far_even.mul_(1 / 24), p[0], alpha=1 / 4, out=first).sub_(even.mul_(1 / 6))
@@ -150,71 +144,3 @@ def input_from_parts(e: list[Tensor], cut: Tiles) -> Tensor:
     y[0][:, 1:] += e[5][:, :-1]  # a tile reads the row before its four, and the row after
     y[3][:, :-1].add_(e[0][:, 1:], alpha=4)
     return cut.of_maps(rows, 0)
-
-
-def convolution(x: Tensor, weight: Tensor, alone: bool = False) -> Tensor:
-    """F.conv2d(x, weight, padding=1): x (B, I, H, W), weight (O, I, 3, 3) -> (B, O, H, W) in channels-last memory.
-
-    alone: whether an infinity or a NaN in one map must not reach another.
-    """
-    kernels = _kernels(weight)
-    out = x.new_empty(len(x), *x.shape[2:], len(weight))
-    for some in chunks(x):
-        cut = tiles(len(x[some]), x.shape[2], alone)
-        m = [_apart(F.conv2d, part, kernel) for part, kernel in zip(input_parts(x[some], cut), kernels)]
-        out[some] = output_from_parts(m, cut).flatten(0, 1)
-    return out.permute(0, 3, 1, 2)
-
-
-def input_gradient(grad: Tensor, weight: Tensor) -> Tensor:
-    """Of `convolution`: grad (B, O, H, W), weight (O, I, 3, 3) -> (B, I, H, W) in channels-last memory."""
-    kernels = _kernels(weight)
-    out = grad.new_empty(len(grad), *grad.shape[2:], weight.shape[1])
-    for some in chunks(grad):
-        cut = tiles(len(grad[some]), grad.shape[2])
-        e = [_apart(F.conv_transpose2d, part, kernel) for part, kernel in zip(output_parts(grad[some], cut), kernels)]
-        out[some] = input_from_parts(e, cut).flatten(0, 1)
-    return out.permute(0, 3, 1, 2)
-
-
-def weight_gradient(x: Tensor, grad: Tensor) -> Tensor:
-    """Of `convolution`: x (B, I, H, W), grad (B, O, H, W) -> (O, I, 3, 3) in channels-last memory.
-
-    Matrix products over all places of the maps. Column k of a kernel sees the place k - 1 to the right, which is k - 1 further
-    on in memory: the zero at the end of a row stands for the one before the next row too.
-    """
-    parts = x.new_zeros(3, PARTS, grad.shape[1], x.shape[1])
-    for some in chunks(x):
-        cut = tiles(len(x[some]), x.shape[2])
-        g, v = (make(maps[some], cut, margin=1).flatten(1, 3) for make, maps in ((output_parts, grad), (input_parts, x)))
-        for out, left, right in ((parts[0], g[:, 1:], v[:, :-1]), (parts[1], g, v), (parts[2], g[:, :-1], v[:, 1:])):
-            out.baddbmm_(left.transpose(1, 2), right)
-    return weight_from_parts(parts)
-
-
-def _kernels(weight: Tensor) -> list[Tensor]:
-    """The six kernels (O, I, 1, 3) in channels-last memory."""
-    return [part.permute(0, 3, 1, 2) for part in weight_parts(weight)]
-
-
-def _apart(function: Callable, part: Tensor, kernel: Tensor) -> Tensor:
-    """The convolution of one part, or its transposed one: (groups, tiles, W, channels) before and after."""
-    return function(part.permute(0, 3, 1, 2), kernel, padding=(0, 1)).permute(0, 2, 3, 1)
-
-
-class PackedWinograd:
-    """`models.cpu.operators.PackedConvolution` for weight (O, I, 3, 3), stride 1 and padding 1, computed as above."""
-
-    def __init__(self, weight: Tensor, bias: Tensor, shape: torch.Size):
-        cut = tiles(shape[0], shape[2], alone=True)
-        of_part = torch.Size((cut.groups, shape[1], cut.per_group, shape[3]))
-        biases = [bias if k == 1 else torch.zeros_like(bias) for k in range(PARTS)]  # the second counts once in every row
-        options = [0, 1], [1, 1], [1, 1], 1
-        self.kernels = [PackedConvolution(k, b, options, of_part) for k, b in zip(_kernels(weight), biases)]
-
-    def __call__(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
-        """residual: added; its memory is taken for the result."""
-        cut = tiles(len(x), x.shape[2], alone=True)
-        m = [kernel(part.permute(0, 3, 1, 2)).permute(0, 2, 3, 1) for part, kernel in zip(input_parts(x, cut), self.kernels)]
-        out = output_from_parts(m, cut).flatten(0, 1).permute(0, 3, 1, 2)
-        return out.contiguous(memory_format=torch.channels_last) if residual is None else residual.add_(out)

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from models import folding
-from models.cpu import convolution, winograd
+from models.cpu import convolution, winograd, winograd_convolution
 from models.parts.layers import Conv3x3
 
 SHAPES = [  # images, channels in and out, height, width, stride
@@ -47,8 +47,10 @@ def avx2(monkeypatch):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("chunk", [winograd.CHUNK, 1, 200])  # all at a time, one, and two with a rest
-def test_values_and_gradients_are_those_of_pytorch(monkeypatch, shape, chunk):
+@pytest.mark.parametrize("both", [False, True])
+def test_values_and_gradients_are_those_of_pytorch(monkeypatch, shape, chunk, both):
     monkeypatch.setattr(winograd, "CHUNK", chunk)
+    monkeypatch.setattr(winograd_convolution, "takes_both", lambda maps, others: both)
     x, weight, bias, grad = draw(shape)
     expected = results(direct, x, weight, bias, shape[-1], grad)
     for ours, theirs in zip(results(convolution._Convolution.apply, x, weight, bias, shape[-1], grad), expected):
@@ -56,20 +58,31 @@ def test_values_and_gradients_are_those_of_pytorch(monkeypatch, shape, chunk):
         assert (ours - theirs).abs().max() < 1e-12 * theirs.abs().max()
 
 
-@pytest.mark.parametrize("stride", [1, 2])
-def test_rounding_is_a_small_multiple_of_the_direct_forms(avx2, stride):
+@pytest.mark.parametrize(
+    ("shape", "most"), [((4, 64, 96, 28, 28, 1), 40), ((4, 64, 96, 28, 28, 2), 40), ((9, 160, 128, 14, 14, 1), 60)]
+)
+def test_rounding_is_a_small_multiple_of_the_direct_forms(avx2, shape, most):
     """Relative error against float64 of output and gradients: 2**-24 is what one rounding leaves."""
-    shape = (4, 64, 96, 28, 28, stride)
+    stride = shape[-1]
     x, weight, bias, grad = draw(shape, torch.float32)
     truth = results(direct, x.double(), weight.double(), bias.double(), stride, grad.double())
     ours = results(convolution.convolution, x, weight, bias, stride, grad)
     assert type(convolution.convolution(x.requires_grad_(), weight, bias, stride).grad_fn).__name__ == "_ConvolutionBackward"
     for value, exact in zip(ours, truth):
-        assert (value - exact).norm() < 40 * 2**-24 * exact.norm()
+        assert (value - exact).norm() < most * 2**-24 * exact.norm()
 
 
-def test_same_bits_every_time(avx2):
-    x, weight, bias, grad = draw((6, 64, 64, 14, 14, 1), torch.float32)
+def test_both_directions_for_many_channels_and_images():
+    maps = torch.empty(9, 128, 14, 14)
+    assert winograd_convolution.takes_both(maps, 256)
+    assert not winograd_convolution.takes_both(maps[:8], 256)
+    assert not winograd_convolution.takes_both(maps[:, :64], 256)
+    assert not winograd_convolution.takes_both(maps, 64)
+
+
+@pytest.mark.parametrize("channels", [64, 128])
+def test_same_bits_every_time(avx2, channels):
+    x, weight, bias, grad = draw((9, channels, channels, 14, 14, 1), torch.float32)
     first, again = (results(convolution.convolution, x, weight, bias, 1, grad) for _ in range(2))
     assert all(map(torch.equal, first, again))
 
@@ -117,7 +130,7 @@ def test_constant_weights_with_a_border_and_a_residual(avx2, side):
             expected = conv(norm(x))
             torch.testing.assert_close(folded(x), expected, rtol=1e-4, atol=1e-5)
             torch.testing.assert_close(folded(x, residual.clone()), expected + residual, rtol=1e-4, atol=1e-5)
-    assert isinstance(folded.packed, winograd.PackedWinograd)
+    assert isinstance(folded.packed, winograd_convolution.PackedWinograd)
 
 
 def test_in_evaluation_a_map_that_is_not_finite_spoils_no_other(avx2):
