@@ -63,7 +63,7 @@ class Convolution(nn.Module):
         return out
 
     def _pack(self, shape: torch.Size) -> PackedConvolution | PackedWinograd:
-        if self.options == ([1, 1], [1, 1], [1, 1], 1) and prefers_own(self.weight):
+        if self.options == ([1, 1], [1, 1], [1, 1], 1) and prefers_own(self.weight, stride=1):
             return PackedWinograd(self.weight, self.bias, shape)
         return PackedConvolution(self.weight, self.bias, self.options, shape)
 

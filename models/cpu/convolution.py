@@ -1,8 +1,8 @@
-"""3 × 3 convolutions of a training step: for AVX2 alone in forms faster than oneDNN's, exact up to rounding.
+"""3 × 3 convolutions in forms faster than oneDNN's, exact up to rounding.
 
-What was measured (Zen 5 held to AVX2, one thread) is in docs/performance.md: Winograd's form halves or quarters the
-multiplications where the stride is 1; elsewhere oneDNN's weight gradients are the weak ones, at a third to two thirds of the
-matrix product's rate.
+What was measured (AMD EPYC with AVX-512, and held to AVX2; one thread) is in docs/performance.md: Winograd's form halves or
+quarters the multiplications where the stride is 1; elsewhere oneDNN's weight gradients are the weak ones with AVX2 alone, at a
+third to two thirds of the matrix product's rate.
 """
 
 import torch
@@ -13,20 +13,23 @@ from torch.autograd.function import once_differentiable
 from models.cpu import winograd_convolution as winograd
 from models.cpu.winograd import chunks
 
-LEAST_CHANNELS = 64  # fewer were not measured
+# by instruction set, how many channels it takes: with 64 the additions are the larger part, which AVX-512 hardly speeds up
+LEAST_CHANNELS = {"AVX2": 64, "AVX512": 128}
 
 
-def prefers_own(weight: Tensor) -> bool:
+def prefers_own(weight: Tensor, stride: int) -> bool:
     """Whether a convolution on a CPU with this weight (out, in / groups, k, k) is faster in the forms below than by oneDNN. A
     question of the instruction set in force, not of a measurement: the same bits in every run."""
-    measured = weight.shape[2:] == (3, 3) and min(weight.shape[:2]) >= LEAST_CHANNELS
-    return measured and weight.dtype == torch.float32 and torch.backends.cpu.get_cpu_capability() == "AVX2"
+    level = torch.backends.cpu.get_cpu_capability()
+    if weight.dtype != torch.float32 or weight.shape[2:] != (3, 3) or level not in LEAST_CHANNELS:
+        return False
+    return min(weight.shape[:2]) >= LEAST_CHANNELS[level] and (stride == 1 or level == "AVX2")
 
 
 def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:
     """F.conv2d(x, weight, bias, stride, padding=1): x (B, in, H, W), weight (out, in, 3, 3) -> (B, out, H', W')."""
     exact = x.dtype == torch.float32 and not torch.is_autocast_enabled(x.device.type)
-    if exact and x.device.type == "cpu" and x.numel() and not torch.compiler.is_compiling() and prefers_own(weight):
+    if exact and x.device.type == "cpu" and x.numel() and not torch.compiler.is_compiling() and prefers_own(weight, stride):
         if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
             return _Convolution.apply(x, weight, bias, stride)
         return _forward(x, weight, bias, stride, alone=True)

@@ -88,15 +88,18 @@ def test_same_bits_every_time(avx2, channels):
 
 
 def test_chosen_by_the_instruction_set_in_force_for_what_was_measured(monkeypatch, avx2):
-    weight = torch.zeros(64, 64, 3, 3)
-    assert convolution.prefers_own(weight)
-    assert not convolution.prefers_own(weight.double())
-    assert not convolution.prefers_own(weight.bfloat16())
-    assert not convolution.prefers_own(torch.zeros(64, 3, 3, 3))
-    assert not convolution.prefers_own(torch.zeros(64, 64, 1, 1))
-    for level in ("AVX512", "DEFAULT", "SVE256"):
+    weight, wide = torch.zeros(64, 64, 3, 3), torch.zeros(128, 128, 3, 3)
+    for stride in (1, 2):
+        assert convolution.prefers_own(weight, stride)
+        assert not convolution.prefers_own(weight.double(), stride)
+        assert not convolution.prefers_own(weight.bfloat16(), stride)
+        assert not convolution.prefers_own(torch.zeros(64, 3, 3, 3), stride)
+        assert not convolution.prefers_own(torch.zeros(64, 64, 1, 1), stride)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    assert convolution.prefers_own(wide, 1) and not convolution.prefers_own(wide, 2) and not convolution.prefers_own(weight, 1)
+    for level in ("DEFAULT", "SVE256"):
         monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda level=level: level)
-        assert not convolution.prefers_own(weight)
+        assert not convolution.prefers_own(wide, 1)
 
 
 def test_a_layer_leaves_other_types_and_no_images_to_pytorch(avx2):
