@@ -13,6 +13,11 @@ ROOT = Path(__file__).resolve().parents[2]
 _ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 
+def hear_hangups() -> None:
+    """In a new process: SIGHUP as a terminal's process has it, though the tests may run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Fresh:
     """Starts `python main.py …` as a shell does."""
 
@@ -21,9 +26,9 @@ class Fresh:
         assert not limits
         with open(output, "ab") as out, open(errors, "ab") as err:
             command = [sys.executable, str(ROOT / "main.py"), *argv]
-            popen = subprocess.Popen(
-                command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=_ENVIRONMENT, start_new_session=True
-            )
+            streams = dict(stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+            options = dict(env=_ENVIRONMENT, start_new_session=True, preexec_fn=hear_hangups)
+            popen = subprocess.Popen(command, cwd=cwd, **streams, **options)
         return Process(popen.pid, popen.wait)
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 import engine.commands.train  # noqa: F401, what takes the seconds
 import main
+from tests.faults.processes import hear_hangups
 
 ConstrainedLayoutEngine.execute = lambda engine, figure: None  # as in the tests' own process: half of a plot's time
 
@@ -35,6 +36,7 @@ def become(argv: list[str], cwd: str, output: str, errors: str, limits: dict[str
     for name, most in limits.items():
         resource.setrlimit(getattr(resource, name), (most, most))
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    hear_hangups()
     sys.argv = ["main.py", *argv]
 
 

@@ -15,7 +15,7 @@ import torch
 
 import main
 from data_preprocessing.synthetic.command import write_synthetic
-from tests.faults.processes import Forked
+from tests.faults.processes import Forked, hear_hangups
 
 MAIN = Path(main.__file__)
 SMALL = ["--data", "data", "--model", "deep_emotion", "--epochs", "2", "-b", "4", "--save-every", "3", "-p", "1"]
@@ -25,7 +25,8 @@ SMALL += ["--device", "cpu", "-j", "0"]
 def start(folder: Path, *arguments: str) -> subprocess.Popen:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(MAIN), *map(str, arguments)]
-    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    streams = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=folder, env=environment, preexec_fn=hear_hangups, **streams)
 
 
 def run(folder: Path, *arguments: str) -> tuple[int, str, str]:
