@@ -16,6 +16,7 @@ from pathlib import Path
 from data_preprocessing.common.command_line import OneLineParser, path
 from data_preprocessing.common.errors import one_line, printable
 from data_preprocessing.common.files import MOST_TABLE, read_file, reason
+from engine.compare.comparison import PLACES
 from engine.compare.runs import Run, read_run
 from engine.config.flag import MACHINE
 from engine.config.flags import DEFAULTS, flag_of, of_lifetime
@@ -86,8 +87,9 @@ def _predictions(path: Path) -> bytes:
 def _facts(run: Run) -> dict:
     """args.json of a record: of the run's what holds on any machine."""
     settings = run.settings | {"data": _data_name(run.settings.get("data"))}
-    if os.path.isabs(settings.get("pretrained") or ""):
-        settings["pretrained"] = os.path.basename(settings["pretrained"])
+    for name in PLACES:
+        if os.path.isabs(settings.get(name) or ""):
+            settings[name] = Path(settings[name]).name
     kept = [*_IDENTITY, *sorted(_SETTINGS - set(_IDENTITY)), "seed", "augmentation", "variant", "eval_transform"]
     machine, epochs = run.facts.get("machine") or {}, timing.read_timing(run.folder / timing.NAME)
     return {

@@ -16,6 +16,8 @@ from engine.config.flags import DEFAULTS, configures
 from engine.evaluation.metrics import Metrics, compute_metrics
 from engine.report.statistics import macro_f1_interval
 
+PLACES = ("pretrained", "root", "class_weights")  # settings that may be a path, of which a record has the last name alone
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -126,7 +128,7 @@ def configuration_settings(run: Run) -> dict:
     """The settings that all runs of its configuration share."""
     settings = {name: value for name, value in (DEFAULTS | run.settings).items() if configures(name) and value is not None}
     trained_on = run.facts["fingerprints"].get("train") or (run.facts.get("trained_on") or {}).get("train")
-    settings["pretrained"] = os.path.basename(str(settings.get("pretrained")))  # a record has the folder's name alone
+    settings |= {name: os.path.basename(settings[name]) for name in PLACES if name in settings}
     return settings | {"pictures": trained_on, "tested": bool(run.settings.get("evaluate"))}
 
 

@@ -69,6 +69,7 @@ def full(seed: int) -> dict:
     """Settings as a run has them."""
     flags = get_args_parser().parse_args(["--data", "/private/faces", "--model", "deep_emotion", "--epochs", "2"])
     settings = vars(resolve(vars(flags), {})) | {"seed": seed, "pretrained": "/private/weights"}
+    settings |= {"root": "/private/images", "class_weights": "/private/rare.csv"}
     return {name: value for name, value in settings.items() if name != "split"}  # write_run has its own
 
 
@@ -83,7 +84,8 @@ def test_a_run_is_recorded_without_paths_and_comes_into_the_table(records, tmp_p
     assert "private" not in text and "secret-host" not in text
     assert (
         json.loads(text)["command"]
-        == "python main.py --data FACES --model deep_emotion --epochs 2 --pretrained weights --seed 1"
+        == "python main.py --data FACES --model deep_emotion --class-weights rare.csv --epochs 2 --pretrained weights "
+        "--root images --seed 1"
     )
     assert results_table.main(["--check"]) == 1
     assert "is not that of the records" in capsys.readouterr().err
