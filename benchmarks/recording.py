@@ -87,7 +87,7 @@ def _predictions(path: Path) -> bytes:
 def _facts(run: Run) -> dict:
     """args.json of a record: of the run's what holds on any machine."""
     settings = run.settings | {"data": _data_name(run.settings.get("data"))}
-    for name in PLACES:
+    for name in (*PLACES, "class_weights"):
         if os.path.isabs(settings.get(name) or ""):
             settings[name] = Path(settings[name]).name
     kept = [*_IDENTITY, *sorted(_SETTINGS - set(_IDENTITY)), "seed", "augmentation", "variant", "eval_transform"]

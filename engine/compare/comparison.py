@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from engine.config.flags import DEFAULTS, configures
 from engine.evaluation.metrics import Metrics, compute_metrics
 from engine.report.statistics import macro_f1_interval
 
-PLACES = ("pretrained", "root", "class_weights")  # settings that may be a path, of which a record has the last name alone
+PLACES = ("pretrained", "root")  # folders: elsewhere they may have another path, and a record has the last name alone
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def configuration_settings(run: Run) -> dict:
     """The settings that all runs of its configuration share."""
     settings = {name: value for name, value in (DEFAULTS | run.settings).items() if configures(name) and value is not None}
     trained_on = run.facts["fingerprints"].get("train") or (run.facts.get("trained_on") or {}).get("train")
-    settings |= {name: os.path.basename(settings[name]) for name in PLACES if name in settings}
+    settings |= {name: Path(settings[name]).name for name in PLACES if name in settings}
     return settings | {"pictures": trained_on, "tested": bool(run.settings.get("evaluate"))}
 
 

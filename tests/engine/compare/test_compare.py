@@ -12,6 +12,7 @@ from engine.compare.__main__ import main
 from engine.compare.comparison import compare
 from engine.compare.report import sections, verdicts
 from engine.compare.runs import read_runs
+from tests import command_line
 from tests.engine.compare.compare_runs import CLASSES, answers, change_json, write_run
 from tests.html_pages import Page
 
@@ -28,14 +29,7 @@ def work(tmp_path, monkeypatch):
 
 def refused(capsys, *arguments: str) -> str:
     """The one line that the command ends with."""
-    capsys.readouterr()
-    try:
-        status = main([*arguments])
-    except SystemExit as stop:
-        status = stop.code
-    error = capsys.readouterr().err
-    assert status == 2 and error.startswith("error: ") and error.count("\n") == 1, error
-    return error
+    return command_line.refused(capsys, *arguments, run=lambda *given: main([*given]))
 
 
 def test_two_runs_are_told_apart(work, capsys):

@@ -7,7 +7,7 @@ from tests.fuzz.checkpoint_files import signed
 from tests.models.export.exporting import save
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
     path = save(tmp_path_factory.mktemp("export") / "best.pth")
     content = torch.load(path, weights_only=True)

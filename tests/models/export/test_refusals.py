@@ -9,6 +9,7 @@ import torch
 from models import load_model
 from models.export import formats
 from models.export.source import open_source
+from tests.command_line import refused_untouched
 from tests.models.export.exporting import export
 
 
@@ -22,14 +23,7 @@ def test_a_file_that_computes_something_else_is_an_error_and_leaves_nothing(spoi
 
 
 def refused(capsys, words: str, *arguments: object) -> None:
-    before = set(Path().rglob("*"))
-    try:
-        status = export(*arguments)
-    except SystemExit as stop:
-        status = stop.code
-    error = capsys.readouterr().err
-    assert (status, error.count("\n")) == (2, 1) and error.startswith("error: ") and words in error
-    assert set(Path().rglob("*")) == before
+    assert words in refused_untouched(capsys, *arguments, run=export)
 
 
 @pytest.mark.parametrize(
