@@ -35,7 +35,7 @@ def assign_splits(
         split, notes = _keep_given(records, ratios, seed)
     else:
         split, notes = _divide(records, dict(zip(SPLITS, ratios)), by, seed), (_NOTES[by],)
-    return split, notes + _shared_people(split)
+    return split, notes + _shared_people(split) + _shared_images(split)
 
 
 _NOTES = {
@@ -57,16 +57,22 @@ def _keep_given(
     if "valid" in given:
         missing = "" if "test" in given else "; it gives no test: the result is reported on valid, on which the epoch is chosen"
         return records, ("split as the data set gives it" + missing,)
-    parts = ("train", "valid") if "test" in given else SPLITS
-    shares = {name: ratio / sum(ratios[: len(parts)] or 1) for name, ratio in zip(parts, ratios)}
+    cut = [name for name in SPLITS if name not in given and ratios[SPLITS.index(name)]]
+    shares = {name: ratio for name, ratio in zip(SPLITS, ratios) if name in ["train", *cut]}
+    if not cut or not shares["train"]:
+        raise DataError(
+            f"--ratios {','.join(map(str, ratios))}: the data set gives only {_given(given)}; give train and valid a share above 0"
+        )
     train = tuple(r for r in records if r.split == "train")
     by = "subject" if all(r.subject for r in train) else "random"
-    cut = {r.source: r.split for r in _divide(train, shares, by, seed)}
-    how = "by subject" if by == "subject" else "at random by image"
-    note = (
-        f"the data set gives only {' and '.join(s for s in SPLITS if s in given)}: {' and '.join(parts[1:])} cut out of train"
-    )
-    return tuple(replace(r, split=cut.get(r.source, r.split)) for r in records), (f"{note} {how}",)
+    divided = iter(_divide(train, {name: ratio / sum(shares.values()) for name, ratio in shares.items()}, by, seed))
+    note = f"the data set gives only {_given(given)}: {' and '.join(cut)} cut out of train "
+    note += "by subject" if by == "subject" else "at random by image"
+    return tuple(next(divided) if r.split == "train" else r for r in records), (note,)
+
+
+def _given(splits: set[str]) -> str:
+    return " and ".join(name for name in SPLITS if name in splits)
 
 
 def _divide(records: tuple[Record, ...], shares: dict[str, float], by: str, seed: int) -> tuple[Record, ...]:
@@ -160,6 +166,16 @@ def _shared_people(records: tuple[Record, ...]) -> tuple[str, ...]:
     if not several:
         return ()
     return (f"{several} of {len(splits)} persons are in more than one split: the result is not about new people",)
+
+
+def _shared_images(records: tuple[Record, ...]) -> tuple[str, ...]:
+    splits: dict[str, set[str]] = {}
+    for record in records:
+        splits.setdefault(record.source, set()).add(record.split)
+    several = sum(len(found) > 1 for found in splits.values())
+    if not several:
+        return ()
+    return (f"{several} of {len(splits)} images have faces in more than one split: the result is not about new images",)
 
 
 def _many(records: list[Record]) -> str:

@@ -138,7 +138,7 @@ def _of_width(file: Path, rows: list[Row], width: int) -> Iterator[Row]:
 
 
 def _record(where: str, fields: list[str], columns: Columns, root: Path) -> Record:
-    label = re.sub(r"\.0+$", "", fields[columns.label])  # tables of numbers with gaps have 3.0
+    label = re.sub(r"^(-?\d+)\.0+$", r"\1", fields[columns.label])  # tables of numbers with gaps have 3.0
     if not label:
         raise DataError(f"{where}: no label; fill it in, or remove the row")
     if re.fullmatch(r"-\d+", label):

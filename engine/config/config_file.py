@@ -8,7 +8,9 @@ from pathlib import Path
 
 from engine.config.flag import COMMAND
 from engine.config.flags import DEFAULTS, FLAGS, Settings
+from engine.config.recipes import find_recipe
 from engine.errors import UsageError
+from models import MODELS
 
 _LARGEST = 2**20  # bytes; a file of flags is no data set
 _KNOWN = {item.name for item in fields(Settings)}  # those without a flag, which args.json holds too, among them
@@ -30,6 +32,10 @@ def with_config(flags: dict, parser: argparse.ArgumentParser, augmentation: bool
         found = vars(_Reading.of(parser).parse_args(typed))
     except _Wrong as error:
         raise UsageError(f"--config {path}: {error}") from None
+    if "seed" in flags:
+        found.pop("seeds", None)  # this is a run of the series that the file asks for, or one run is asked for here
+    elif "seeds" in flags:
+        found.pop("seed", None)
     return found | flags
 
 
@@ -80,7 +86,13 @@ def _of_run(path: Path, recorded: dict, augmentation: bool) -> dict:
     of_run = {name: value for name, value in recorded.items() if name in FLAGS and FLAGS[name].lifetime != COMMAND}
     if not augmentation:
         of_run.pop("transform", None)  # it has no effect without augmentation, and cannot be typed there
-    of_run = {name: value for name, value in of_run.items() if value is not None and value != DEFAULTS.get(name)}
+    model = recorded.get("model")
+    other = find_recipe(model, recorded.get("data_type")).more if model in MODELS else {}  # defaults of the recipe's own
+    of_run = {
+        name: value
+        for name, value in of_run.items()
+        if value is not None and (name in other or value != DEFAULTS.get(name))
+    }
     if of_run.get("data_type") == "synthetic" and "data" not in of_run:
         del of_run["data_type"]  # what no --data stands for
     return of_run

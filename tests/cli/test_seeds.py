@@ -103,6 +103,12 @@ def test_a_series_goes_on_where_it_was_and_trains_no_finished_seed_again(in_proc
     assert Path("log/series_seed5/predictions.csv").read_bytes() == predictions
 
 
+def test_a_file_of_flags_may_ask_for_the_series(in_process):
+    Path("c.json").write_text('{"seeds": "0,1", "epochs": 1}', encoding="utf-8")
+    assert run(*(word for word in SMALL if word not in ("--epochs", "2")), "--config", "c.json", "--run", "filed") == 0
+    assert [result(f"filed_seed{k}")["epoch"] for k in (0, 1)] == [1, 1] and len(in_process) == 2
+
+
 def test_without_a_name_the_series_has_the_time_and_the_network_and_one_run_a_seed(in_process):
     assert run(*SMALL, "--epochs", 1, "--seeds", "0,1") == 0
     [series] = [path for path in Path("log").iterdir() if path.name.endswith("_deep_emotion")]

@@ -136,9 +136,36 @@ def test_given_train_alone_gets_valid_and_test():
     assert note == "the data set gives only train: valid and test cut out of train by subject"
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_face_of_test_stays_there_though_another_of_its_image_is_in_train(known):
+    records = [Record(f"{k}.jpg", CLASSES[k % 3], f"s{k}" if known else None, "train") for k in range(30)]
+    records += [Record(f"{k}.jpg", CLASSES[k % 3], f"t{k}" if known else None, "test") for k in range(10)]
+    split, notes = assign_splits(records)
+    assert [r.split for r in split[30:]] == ["test"] * 10 and {r.split for r in split[:30]} == {"train", "valid"}
+    assert notes[1:] == ("10 of 30 images have faces in more than one split: the result is not about new images",)
+
+
+def test_two_persons_of_one_image_are_cut_out_of_train_each_with_all_images_of_theirs():
+    records = [Record(f"{k // 2}.jpg", CLASSES[k % 3], f"s{k % 7}", "train") for k in range(80)]
+    split, notes = assign_splits(records)
+    assert len({(r.subject, r.split) for r in split}) == 7
+    assert "by subject" in notes[0] and not any("persons are in more" in note for note in notes)
+
+
+def test_shares_of_nothing_are_refused_where_they_would_be_cut():
+    records = people(9, split="train")
+    for ratios in ((1, 0, 0), (0, 0.5, 0.5), (0, 0, 1)):
+        with pytest.raises(DataError, match="gives only train; give train and valid a share above 0"):
+            assign_splits(records, ratios=ratios)
+    split, (note,) = assign_splits(records, ratios=(0.9, 0.1, 0))
+    assert {r.split for r in split} == {"train", "valid"} and "only train: valid cut out of train" in note
+    with pytest.raises(DataError, match="gives only train and test; give train and valid a share above 0"):
+        assign_splits(records + people(3, 1, "test", 9), ratios=(0, 0, 1))
+
+
 def test_people_in_several_given_splits_are_counted():
     records = people(5, split="train") + people(3, 1, "valid", 4) + people(1, 2, "test", 9)
-    assert assign_splits(records)[1][-1] == "1 of 8 persons are in more than one split: the result is not about new people"
+    assert assign_splits(records)[1][1] == "1 of 8 persons are in more than one split: the result is not about new people"
 
 
 def test_default_is_given_then_subject_then_random():

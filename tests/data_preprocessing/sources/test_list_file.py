@@ -48,6 +48,11 @@ def test_columns_are_found_by_their_names(place, name, text):
     assert read(text, name) == PLAIN
 
 
+def test_numbers_lose_their_empty_decimals_and_names_nothing(place):
+    assert [row[1] for row in read("path,label\na.png,3.0\nb c.png,1\n")] == ["3", "1"]
+    assert [row[1] for row in read("path,label\na.png,v1.0\nb c.png,v1\n")] == ["v1.0", "v1"]
+
+
 def test_spreadsheets_unicode_text_is_read(place):
     file = write("path\tlabel\na.png\tjoy\nb c.png\tfear\n", encoding="utf-16")
     assert [record.label for record in read_image_list(file).records] == ["joy", "fear"]

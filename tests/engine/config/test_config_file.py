@@ -6,6 +6,7 @@ import pytest
 
 import main
 from engine.config.config_file import with_config
+from engine.config.settings import resolve
 from engine.errors import UsageError
 
 
@@ -29,6 +30,19 @@ def test_the_settings_of_a_run_are_given_back_without_those_of_its_command(tmp_p
     arguments = {"lr": 0.5, "run": "x", "resume": "y", "scale": 64.0, "augmentation": True, "variant": "rafdb", "workers": 0}
     flags = read(tmp_path / "args.json", {"command": ["main.py"], "arguments": arguments})
     assert flags == {"config": str(tmp_path / "args.json"), "lr": 0.5, "workers": 0}
+
+
+def test_a_setting_is_given_back_where_the_recipe_has_another_default_than_the_flag(tmp_path):
+    typed = {"init": "reference", "precision": "fp32", "feature_lr_scale": 1.0}
+    recorded = {"model": "poster_v2", "data_type": "synthetic", "augmentation": True, **typed}
+    flags = read(tmp_path / "args.json", {"command": ["main.py"], "arguments": recorded})
+    for name, value in typed.items():
+        assert flags[name] == value and getattr(resolve({}, {}), name) != value
+
+
+def test_the_seeds_of_a_file_give_way_to_the_one_seed_of_a_run_and_the_other_way_round(tmp_path):
+    assert "seeds" not in read(tmp_path / "c.json", {"seeds": "0,1", "lr": 0.5}, {"seed": 1})
+    assert "seed" not in read(tmp_path / "c.json", {"seed": 4, "lr": 0.5}, {"seeds": "0,1"})
 
 
 @pytest.mark.parametrize(

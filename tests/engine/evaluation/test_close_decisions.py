@@ -32,6 +32,21 @@ def test_close_decisions_are_made_in_float32(shortened):
     assert torch.equal(found[[0, 2]], logits[[0, 2]]) and torch.equal(found[1], logits[1].bfloat16().float())
 
 
+class Centred(Given):
+    """Its logits hang on the whole batch, as AdaFace's do."""
+
+    def forward(self, x, labels=None):
+        return x - x.mean(dim=0)
+
+
+def test_close_decisions_of_a_margin_head_see_their_whole_batch(monkeypatch):
+    monkeypatch.setattr(fast, "optimize_for_inference", lambda model, precision: lambda x, labels: model(x).bfloat16())
+    logits = torch.tensor([[1.0, 1.001, 0.3], [-1.0, -1.001, -0.3], [2.0, -0.5, 0.0], [-2.0, 0.5, 0.0]])  # of mean 0
+    labels = torch.tensor([0, 0, 2, 1])
+    run, reason = fast.fastest(Centred(), logits, labels, torch.bfloat16)
+    assert reason == "" and torch.equal(run(logits, labels)[0], logits[0])
+
+
 def test_a_form_that_disagrees_is_not_used_and_the_reason_is_said(shortened):
     logits = torch.tensor([[2.0, 1.0, 0.0]])
     shortened.error = torch.tensor([0.0, 0.0, 0.5]).bfloat16()
