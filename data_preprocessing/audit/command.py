@@ -34,7 +34,7 @@ from data_preprocessing.common.workers import run_tasks
 from data_preprocessing.sources.folders import read_split
 from data_preprocessing.sources.images import check_image, open_image
 from data_preprocessing.sources.manifest import MANIFEST, Row, parse_manifest
-from data_preprocessing.sources.open_source import is_list, refuse_for_folders
+from data_preprocessing.sources.open_source import is_list, refuse_for_folders, refuse_native
 from data_preprocessing.sources.reading import USUAL, Reading
 from data_preprocessing.sources.records import compile_pattern
 from data_preprocessing.sources.split_folders import find_splits
@@ -74,6 +74,7 @@ def list_images(root: Path, subject_regex: str | None = None, say: Callable[[str
     say: gets one-line texts about the files that are left out.
     """
     paths, splits, labels = [], [], []
+    refuse_native(root, "audit")
     try:
         folders = find_splits(root, say)
     except DataError as error:

@@ -34,7 +34,8 @@ def assign_splits(
     if by == "given":
         split, notes = _keep_given(records, ratios, seed)
     else:
-        split, notes = _divide(records, dict(zip(SPLITS, ratios)), by, seed), (_NOTES[by],)
+        split = _divide(records, dict(zip(SPLITS, ratios)), by, seed)
+        notes = (_NOTES[by], *_lacking(split, [name for name, ratio in zip(SPLITS, ratios) if ratio], by))
     return split, notes + _shared_people(split) + _shared_images(split)
 
 
@@ -43,6 +44,8 @@ _NOTES = {
     "random": "split at random by image: one person's images may be in several splits, so the result on test says "
     "nothing sure about people the network has not seen",
 }
+
+_UNITS = {"subject": "persons", "random": "images"}
 
 
 def _keep_given(
@@ -61,14 +64,21 @@ def _keep_given(
     shares = {name: ratio for name, ratio in zip(SPLITS, ratios) if name in ["train", *cut]}
     if not cut or not shares["train"]:
         raise DataError(
-            f"--ratios {','.join(map(str, ratios))}: the data set gives only {_given(given)}; give train and valid a share above 0"
+            f"--ratios {','.join(map(str, ratios))}: the data set gives only {_given(given)}; give train and valid a share "
+            "above 0"
         )
     train = tuple(r for r in records if r.split == "train")
     by = "subject" if all(r.subject for r in train) else "random"
-    divided = iter(_divide(train, {name: ratio / sum(shares.values()) for name, ratio in shares.items()}, by, seed))
+    divided = _divide(train, {name: ratio / sum(shares.values()) for name, ratio in shares.items()}, by, seed)
     note = f"the data set gives only {_given(given)}: {' and '.join(cut)} cut out of train "
     note += "by subject" if by == "subject" else "at random by image"
-    return tuple(next(divided) if r.split == "train" else r for r in records), (note,)
+    again = iter(divided)
+    return tuple(next(again) if r.split == "train" else r for r in records), (note, *_lacking(divided, cut, by))
+
+
+def _lacking(records: tuple[Record, ...], wanted: list[str], by: str) -> tuple[str, ...]:
+    lacking = [name for name in wanted if not any(r.split == name for r in records)]
+    return (f"no image is left for {' and '.join(lacking)}: too few {_UNITS[by]}",) if lacking else ()
 
 
 def _given(splits: set[str]) -> str:

@@ -1,12 +1,13 @@
-"""Reading a manifest.csv: what `prepare` wrote about each image, or a table of subjects that the user wrote."""
+"""Reading a manifest.csv, which tells of each image what `prepare` or the user wrote, and prepare.json beside it."""
 
 import csv
 import io
+import json
 from pathlib import Path
 from typing import NamedTuple
 
 from data_preprocessing.common.errors import DataError
-from data_preprocessing.common.files import composed
+from data_preprocessing.common.files import MOST_TEXT, composed, read_file
 
 MANIFEST = "manifest.csv"
 PLAN = "prepare.json"  # beside it: how all was prepared
@@ -34,3 +35,12 @@ def parse_manifest(data: bytes, where: Path) -> dict[str, Row]:
         }
     except csv.Error as error:
         raise DataError(f"{where}: no CSV file ({error}); mend it or take it away") from None
+
+
+def read_plan(folder: Path | str) -> dict:
+    """What prepare.json in `folder` says: how `prepare` made the data set; {} for any other folder."""
+    try:
+        plan = json.loads(read_file(Path(folder) / PLAN, MOST_TEXT))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return plan if isinstance(plan, dict) else {}

@@ -15,6 +15,7 @@ from data_preprocessing.readers import affectnet, rafdb
 from data_preprocessing.sources.fer2013 import is_fer2013, read_fer2013
 from data_preprocessing.sources.folders import Split, read_split
 from data_preprocessing.sources.folds import Folds, cut, pool_splits
+from data_preprocessing.sources.kinds import is_image_name
 from data_preprocessing.sources.labels import make_splits, unread_notes
 from data_preprocessing.sources.list_file import ImageList
 from data_preprocessing.sources.list_splits import list_pool, list_splits, open_list
@@ -25,8 +26,7 @@ from data_preprocessing.sources.trees import open_tree
 from data_preprocessing.sources.unprepared import refuse_label_files, say_misplaced
 
 _NATIVE_FORMS = {rafdb: (*rafdb.LISTS, "EmoLabel", "Image/aligned"), affectnet: tuple(affectnet.SETS)}
-
-_OTHER_COUNT = "python -m data_preprocessing.prepare affectnet --num-classes 7 or 8 writes either set of classes"
+_TITLES = {rafdb: "RAF-DB", affectnet: "AffectNet"}
 
 
 def open_source(
@@ -55,7 +55,7 @@ def open_source(
             splits = list_splits(_open_list(path, say, reading), reading.seed, say)
             return {name: partial(_itself, split) for name, split in splits.items()}
         refuse_for_folders(path, reading)
-        return _open(path, say)
+        return _open(path, say, reading)
 
 
 def open_folds(data: Path | str, say: Callable[[str], None], reading: Reading) -> Folds:
@@ -68,7 +68,7 @@ def _open_folds(path: Path, say: Callable[[str], None], reading: Reading) -> Fol
     if is_list(path):
         return cut(list_pool(_open_list(path, say, reading), reading), reading)
     refuse_for_folders(path, reading)
-    splits = [read() for read in _open(path, say).values()]
+    splits = [read() for read in _open(path, say, reading).values()]
     return cut(pool_splits(path, splits, reading.subject_regex, say), reading)
 
 
@@ -103,10 +103,10 @@ def refuse_for_folders(path: Path, reading: Reading) -> None:
             )
 
 
-def _open(path: Path, say: Callable[[str], None]) -> dict[str, Callable[[], Split]]:
+def _open(path: Path, say: Callable[[str], None], reading: Reading) -> dict[str, Callable[[], Split]]:
     if path.suffix.lower() == ".csv" and path.is_file():
         return {name: partial(_itself, split) for name, split in read_fer2013(path, say).items()}
-    splits = _read_native(path, say)
+    splits = _read_native(path, say, reading)
     if splits:
         return {name: partial(_itself, split) for name, split in splits.items()}
     refuse_label_files(path)
@@ -115,20 +115,16 @@ def _open(path: Path, say: Callable[[str], None]) -> dict[str, Callable[[], Spli
     return {name: partial(read_split, name, folder, say) for name, folder in folders.items()}
 
 
-def _read_native(root: Path, say: Callable[[str], None]) -> dict[str, Split]:
+def _read_native(root: Path, say: Callable[[str], None], reading: Reading) -> dict[str, Split]:
     """The splits of a data set in its own layout; empty where `root` is something else."""
-    reader = _likely_reader(root)
+    reader = _native_reader(root)
     if reader is None:
         return {}
-    tree = open_tree(root)
-    names = tree.names()
-    if not (rafdb.find_lists(names) if reader is rafdb else affectnet.fits(names)):
-        return {}
-    title = "RAF-DB" if reader is rafdb else "AffectNet"
+    tree, title = open_tree(root), _TITLES[reader]
     say(f"{root}: {title} in its own layout; reading its labels")
-    listing = reader.read(tree, SimpleNamespace(num_classes=len(affectnet.CLASSES)))
+    listing = reader.read(tree, SimpleNamespace(num_classes=len(affectnet.CLASSES) - (not reading.contempt)))
     if any(record.box or record.split is None for record in listing.records):
-        command = prepare_command("rafdb" if reader is rafdb else "affectnet", root)
+        command = _prepare_native(reader, root)
         raise DataError(f"{root}: its labels give face boxes, or no splits; {command} crops the faces and makes the splits")
     splits = make_splits(listing, reader.CLASSES)
     notes = [*listing.notes, *unread_notes(tree, listing.records)]
@@ -140,13 +136,35 @@ def _read_native(root: Path, say: Callable[[str], None]) -> dict[str, Split]:
     classes = next(iter(splits.values())).classes
     say(f"{root}: {len(classes)} classes in {title}'s label order: {', '.join(classes)}")
     if reader is affectnet:
-        say(f"{root}: its recipe is --data_type AffectNet-{len(classes)}; {_OTHER_COUNT}")
+        other = "leaves contempt out" if reading.contempt else "takes contempt in"
+        say(f"{root}: its recipe is --data_type AffectNet-{len(classes)}; --data_type AffectNet-{15 - len(classes)} {other}")
     return splits
 
 
+def refuse_native(root: Path, what: str) -> None:
+    """Raises DataError where `root` is a data set in its own layout, which `what` does not read, with the command that writes
+    class folders."""
+    reader = _native_reader(root)
+    if reader is not None:
+        layout = f"{_TITLES[reader]} in its own layout, which {what} does not read"
+        raise DataError(f"{root}: {layout}; {_prepare_native(reader, root)} writes class folders to {what}")
+
+
+def _native_reader(root: Path) -> ModuleType | None:
+    """The reader of a data set in its own layout, None where `root` is something else."""
+    reader = _likely_reader(root)
+    if reader is None:
+        return None
+    names = open_tree(root).names()
+    return reader if (rafdb.find_lists(names) if reader is rafdb else affectnet.fits(names)) else None
+
+
+def _prepare_native(reader: ModuleType, root: Path) -> str:
+    return prepare_command("rafdb" if reader is rafdb else "affectnet", root)
+
+
 def _cut_command(root: Path, reader: ModuleType) -> str:
-    name = "rafdb" if reader is rafdb else "affectnet"
-    return f"fetch the list of all images, or {prepare_command(name, root)} cuts valid and test out of train"
+    return f"fetch the list of all images, or {_prepare_native(reader, root)} cuts valid and test out of train"
 
 
 def _likely_reader(root: Path) -> ModuleType | None:
@@ -161,14 +179,19 @@ def _likely_reader(root: Path) -> ModuleType | None:
 
 
 def _is_flat(folder: Path) -> bool:
-    """Whether RAF-DB's images lie directly in a split's folder, and no folder beside them."""
+    """Whether RAF-DB's images lie directly in a split's folder, and no folder of images beside them."""
     with os.scandir(folder) as entries:
         found = False
         for entry in entries:
-            if entry.is_dir() and not is_hidden(entry.name):
+            if entry.is_dir() and not is_hidden(entry.name) and _holds_images(Path(entry.path)):
                 return False
             found = found or rafdb.is_flat_image(entry.name)
         return found
+
+
+def _holds_images(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(is_image_name(entry.name) or entry.is_dir() for entry in entries)
 
 
 def _itself(split: Split) -> Split:

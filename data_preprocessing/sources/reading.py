@@ -11,6 +11,7 @@ class Reading:
 
     seed: of every cut at random. folds: how many parts for cross-validation, or "subjects" for one a person, None for the
     data's own splits; fold: which of them is test, from 1; group: "subject" or "none", None for what the data allow.
+    contempt: whether AffectNet in its own layout has this class, the eighth.
     """
 
     columns: str | None = None
@@ -20,6 +21,7 @@ class Reading:
     folds: str | None = None
     fold: int | None = None
     group: str | None = None
+    contempt: bool = True
 
 
 USUAL = Reading()

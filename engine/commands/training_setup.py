@@ -14,6 +14,7 @@ from engine.arithmetic import choose_arithmetic
 from engine.checkpoints import finetune
 from engine.checkpoints.class_names import output_classes
 from engine.checkpoints.format import Checkpoint
+from engine.config.data_types import about_data_type
 from engine.config.flags import Settings
 from engine.config.wishes import without_effect
 from engine.distributed import SINGLE, Group
@@ -115,6 +116,7 @@ def _prepare(
     objective, weighted = create_objective(settings, splits[0])
     if weighted:
         log.say(weighted)
+    said.append("" if checkpoint else about_data_type(settings, "data_type" in flags, len(classes)))
     copies = find_copies(checks)
     said += [training_warning(copies, splits[2].name), *map(data.absence, {split.name: split for split in splits[1:]}.values())]
     training = model, optimizer, objective, state, scaler, arithmetic, group

@@ -89,9 +89,7 @@ def _of_run(path: Path, recorded: dict, augmentation: bool) -> dict:
     model = recorded.get("model")
     other = find_recipe(model, recorded.get("data_type")).more if model in MODELS else {}  # defaults of the recipe's own
     of_run = {
-        name: value
-        for name, value in of_run.items()
-        if value is not None and (name in other or value != DEFAULTS.get(name))
+        name: value for name, value in of_run.items() if value is not None and (name in other or value != DEFAULTS.get(name))
     }
     if of_run.get("data_type") == "synthetic" and "data" not in of_run:
         del of_run["data_type"]  # what no --data stands for

@@ -22,7 +22,8 @@ class DataFlags:
     data_type: str | None = flag(
         "--data_type",
         "data",
-        f"protocol (default: RAF-DB; FER2013 for its CSV; without --data {SYNTHETIC})",
+        "protocol (default: RAF-DB; FER2013 for its CSV; of a folder that prepare wrote what it was made of; without --data "
+        f"{SYNTHETIC})",
         choices=tuple(DATA_TYPES),
     )
     transform: str | None = by_recipe("--transform", "data", "of training images", choices=TRANSFORMS)

@@ -3,14 +3,14 @@
 import os
 import re
 from dataclasses import asdict
-from pathlib import Path
 
 from data_preprocessing.common.words import only_if
 from data_preprocessing.sources.reading import Reading
+from engine.config.data_types import usual_data_type
 from engine.config.flag import COMMAND
 from engine.config.flags import DEFAULTS, FLAGS, Settings, flag_of, of_lifetime
 from engine.config.folds import OF_THE_DATA, check_folds, is_series
-from engine.config.recipes import DATA_TYPES, SYNTHETIC, find_recipe
+from engine.config.recipes import DATA_TYPES, find_recipe
 from engine.config.wishes import require_backbones, require_loss, require_one_device, require_start
 from engine.errors import UsageError
 from models import HEADS, MODELS
@@ -153,8 +153,7 @@ def resolve(flags: dict, stored: dict) -> Settings:
         stored = {name: value for name, value in stored.items() if name not in OF_THE_DATA}
     chosen = stored | flags
     data = chosen.get("data")
-    fallback = "FER2013" if data and _is_fer2013(data) else "RAF-DB" if data else SYNTHETIC
-    data_type = chosen.get("data_type", fallback)
+    data_type = chosen.get("data_type") or usual_data_type(data)
     recipe = asdict(find_recipe(chosen.get("model", DEFAULTS["model"]), data_type))
     settings = {"data": data, "data_type": data_type, "augmentation": True, "variant": DATA_TYPES[data_type].variant}
     settings |= DEFAULTS | recipe.pop("more") | recipe
@@ -171,14 +170,8 @@ def resolve(flags: dict, stored: dict) -> Settings:
 
 def reading_of(settings: Settings) -> Reading:
     """How the data set is read and cut."""
-    return Reading(seed=settings.split_seed, **{name: getattr(settings, name) for name in OF_THE_DATA})
-
-
-def _is_fer2013(data: str) -> bool:
-    """Whether --data names FER2013's table, and no list of images; one that is not there is known by its ending."""
-    from data_preprocessing.sources.fer2013 import is_fer2013  # only here: it imports numpy, which --help does without
-
-    return data.lower().endswith(".csv") and (not os.path.isfile(data) or is_fer2013(Path(data)))
+    contempt = settings.data_type != "AffectNet-7"
+    return Reading(seed=settings.split_seed, contempt=contempt, **{name: getattr(settings, name) for name in OF_THE_DATA})
 
 
 def check_model(settings: Settings, flags: dict) -> None:

@@ -152,6 +152,12 @@ def test_two_persons_of_one_image_are_cut_out_of_train_each_with_all_images_of_t
     assert "by subject" in notes[0] and not any("persons are in more" in note for note in notes)
 
 
+def test_a_split_that_gets_no_image_is_named():
+    assert assign_splits(people(2))[1][1:] == ("no image is left for test: too few persons",)
+    assert assign_splits(people(1, split="train"))[1][1:] == ("no image is left for valid and test: too few persons",)
+    assert assign_splits(without(people(3)[:2], subject=None))[1][1] == "no image is left for valid and test: too few images"
+
+
 def test_shares_of_nothing_are_refused_where_they_would_be_cut():
     records = people(9, split="train")
     for ratios in ((1, 0, 0), (0, 0.5, 0.5), (0, 0, 1)):

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data_preprocessing.audit.command import audit
 from data_preprocessing.common.errors import DataError
 from data_preprocessing.readers import affectnet, caer_s, rafdb
 from data_preprocessing.sources.folders import check_images, read_split
 from data_preprocessing.sources.open_source import open_source
+from data_preprocessing.sources.reading import Reading
 from engine.config.recipes import DATA_TYPES
 
 ROWS = ["1,0,PrivateTest", "2,0,Training", "3,0,PublicTest"]
@@ -93,7 +95,10 @@ def rafdb_tree(tmp_path, make_image):
     return make
 
 
-@pytest.mark.parametrize(("folder", "place"), [("valid", LIST), ("val", f"EmoLabel/{LIST}"), ("test", f"train/{LIST}")])
+@pytest.mark.parametrize(
+    ("folder", "place"),
+    [("valid", LIST), ("val", f"EmoLabel/{LIST}"), ("test", f"train/{LIST}"), ("valid", f"train/EmoLabel/{LIST}")],
+)
 def test_flat_rafdb_with_its_list_is_read(rafdb_tree, folder, place):
     said = []
     root = rafdb_tree("train", folder, place)
@@ -201,6 +206,16 @@ def test_affectnet_is_read(tmp_path, make_image, with_list, top):
     assert source["train"]().classes == ("neutral", "anger", "contempt")
     assert (source["train"]().labels, source["test"]().labels) == ((0, 1, 2), (2, 1, 0))
     assert "AffectNet" in said[0] and any("validation set" in text for text in said)
+    seven = open_source(tmp_path, said.append, Reading(contempt=False))
+    assert seven["train"]().classes == ("neutral", "anger") and seven["test"]().labels == (1, 0)
+
+
+def test_a_data_set_in_its_own_layout_is_audited_after_its_preparation(rafdb_tree):
+    root = rafdb_tree("train", "valid", LIST)
+    with pytest.raises(DataError) as caught:
+        audit(root)
+    assert str(caught.value).startswith(f"{root}: RAF-DB in its own layout, which audit does not read; python -m data_")
+    assert "prepare rafdb --source" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["train_set/joy/1.jpg", "EmoLabel/notes.txt", "Image/aligned/1.jpg"])
