@@ -139,10 +139,10 @@ def paste(scene: Image.Image, image: Image.Image, matrix: np.ndarray, scale: flo
 
 def main() -> None:
     """`python -m benchmarks.face_scenes`."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--source", type=path, required=True)
-    parser.add_argument("--out", type=path, required=True)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.face_scenes", description=__doc__.split("\n")[0])
+    parser.add_argument("--source", type=path, required=True, help="folder of aligned photographs")
+    parser.add_argument("--out", type=path, required=True, help="folder for the scenes, under the same names")
+    parser.add_argument("--seed", type=int, default=0, help="of backgrounds and places (default: %(default)s)")
     args = parser.parse_args()
     rng, photos = np.random.default_rng(args.seed), photographs()
     for file in sorted(file for file in args.source.rglob("*") if is_image_name(file.name)):

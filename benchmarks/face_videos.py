@@ -90,7 +90,7 @@ def milliseconds(work: Callable[[], object], count: int) -> float:
 
 def main() -> None:
     """`python -m benchmarks.face_videos`."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.face_videos", description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=path, required=True)
     parser.add_argument("--checkpoint", type=path, required=True)
     parser.add_argument("--videos", type=int, default=4)

@@ -113,7 +113,7 @@ def cpu_ms(finder: Finder, image: Image.Image, repeats: int) -> float:
 
 def main() -> None:
     """`python -m benchmarks.faces`."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.faces", description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=path, required=True)
     parser.add_argument("--finders", nargs="+", choices=FINDERS, default=list(FINDERS))
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))

@@ -12,7 +12,7 @@ from data_preprocessing.sources.folders import Split, unreadable
 
 
 def mix_seed(*parts: int) -> int:
-    """One 64-bit seed from several non-negative integers (numpy's SeedSequence)."""
+    """One 64-bit seed from several non-negative integers (numpy's SeedSequence, which takes no notice of zeros at the end)."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0])
 
 

@@ -83,7 +83,9 @@ def get_args_parser() -> argparse.ArgumentParser:
     """The command line of `python -m data_preprocessing.synthetic`."""
     parser = OneLineParser(prog="python -m data_preprocessing.synthetic", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=path, required=True, help="folder to write; made if missing, else must be empty")
-    parser.add_argument("--classes", nargs="+", default=CLASSES, help=f"of {', '.join(EXPRESSIONS)} (default: %(default)s)")
+    parser.add_argument(
+        "--classes", nargs="+", default=CLASSES, help=f"of {', '.join(EXPRESSIONS)} (default: {' '.join(CLASSES)})"
+    )
     for split, count in PEOPLE.items():
         parser.add_argument(f"--{split}-people", type=int, default=count, help="persons in the split (default: %(default)s)")
     parser.add_argument("--views", type=int, default=2, help="images per person and class (default: %(default)s)")

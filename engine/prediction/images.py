@@ -34,7 +34,7 @@ def find_images(
     """The images that files, folders (with all below them) and globs name, each once, and whether a folder is named.
 
     A file that is named itself, or by a glob, counts as an image whatever it is called. say: gets a line about the files of
-    a folder are left out. videos: whether a folder's videos are wanted as well. Raises UsageError for a name that matches
+    a folder that are left out. videos: whether a folder's videos are wanted as well. Raises UsageError for a name that matches
     nothing, a folder without images, or a checkpoint, table or archive; DataError for a folder that cannot be listed.
     """
     paths: dict[str, str] = {}  # absolute -> as named

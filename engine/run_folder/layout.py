@@ -171,7 +171,7 @@ def write_arguments(folder: Path, arguments: dict, **facts) -> None:
 
 
 def write_history(folder: Path, history: list[dict]) -> None:
-    """metrics.csv: a row per epoch; losses are cross-entropies, accuracies fractions."""
+    """metrics.csv: a row per epoch; train_loss is of the objective, valid_loss cross-entropy; accuracies are fractions."""
     with replacing(folder / HISTORY) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="")
         writer.writeheader()
