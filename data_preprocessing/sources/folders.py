@@ -221,6 +221,7 @@ def told(place: str) -> Iterator[None]:
 
 
 def contents(folder: Path, most: int = 3) -> str:
+    """What lies in a folder, for a message: the first `most` names, folders with a slash."""
     names = sorted(p.name + ("/" if p.is_dir() else "") for p in folder.iterdir())
     if not names:
         return "it is empty"

@@ -38,6 +38,7 @@ class ImageList:
 
     @property
     def missing(self) -> bool:
+        """Whether none of its images is there."""
         return not any((self.root / record.source).is_file() for record in self.records)
 
 

@@ -1,0 +1,1 @@
+"""Comparing recorded runs: `python -m engine.compare`."""

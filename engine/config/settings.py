@@ -161,7 +161,7 @@ def resolve(flags: dict, stored: dict) -> Settings:
     settings = Settings(**settings | dict.fromkeys(of_lifetime(COMMAND)) | flags)
     check_model(settings, flags)
     require_backbones(settings, flags)
-    require_loss(settings, flags)
+    require_loss(settings)
     require_start(settings, flags)
     if settings.margin is None:
         settings.margin = HEADS[settings.head]

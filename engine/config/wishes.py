@@ -29,7 +29,7 @@ def require_backbones(settings: Settings, flags: dict) -> None:
         )
 
 
-def require_loss(settings: Settings, flags: dict) -> None:
+def require_loss(settings: Settings) -> None:
     """Raises UsageError for class weights or smoothing that the chosen objective or sampler already has a form of."""
     for name in ("class_weights", "label_smoothing"):
         if settings.loss != "ce" and getattr(settings, name) != DEFAULTS[name]:

@@ -60,6 +60,7 @@ class Storage:
 
     @property
     def nbytes(self) -> int:
+        """Its size in bytes."""
         return self.numel * ITEM_SIZES[self.kind]
 
 
