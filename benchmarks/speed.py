@@ -40,6 +40,7 @@ def random_images(batch: int, device: torch.device) -> tuple[Tensor, Tensor, Ten
 
 
 def plain_network(name: str, device: torch.device) -> torch.nn.Module:
+    """The network of 7 classes without what makes it faster (benchmarks.plain)."""
     seed_everything(0)
     return make_plain(create_model(name, 7)).to(device)
 

@@ -138,6 +138,7 @@ class DeepEmotion(_DeepEmotion):
         return self.fc2(F.relu(self.fc1(self.dropout(x).flatten(1))))
 
     def fold(self) -> None:
+        """For evaluation: BatchNorms go into the convolutions before them."""
         self.conv4, self.norm = folding.followed(self.conv4, self.norm), nn.Identity()
 
     def unwarp(self, maps: Tensor, image: Tensor) -> Tensor:

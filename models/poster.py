@@ -47,6 +47,7 @@ class Poster(nn.Module):
         raise NotImplementedError
 
     def train(self, mode: bool = True) -> "Poster":
+        """As any module's, but the landmark network's BatchNorms stay still where they are frozen."""
         super().train(mode)
         if self.freeze_landmark_bn:
             self.face_landback.eval()
