@@ -68,13 +68,14 @@ def test_the_studys_seven_outputs_for_three_classes_are_evaluated_as_trained(cap
     assert "accuracy 0.00 %" in out and "7 outputs for the data's 3 classes" in out and "counts as wrong" in out
 
 
-def test_published_file_resumes_with_what_it_holds_and_says_what_it_lacks(work, capsys):
+def test_published_file_resumes_with_what_it_holds_and_says_what_it_lacks(short_poster, work, capsys):
+    write_published(work / "short.pth", create_model("poster_v2", 7).state_dict())
     for split in ("train", "test"):
         for k, name in enumerate(("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")):
             source = Path(f"data/{split}/{('anger', 'happiness', 'surprise')[k % 3]}")
             Path(f"seven/{split}/{name}").mkdir(parents=True)
             shutil.copy(min(source.iterdir()), f"seven/{split}/{name}")
-    arguments = ["--resume", "published.pth", "--data", "seven", "--data_type", "RAF-DB", "--epochs", 4, "-b", 8]
+    arguments = ["--resume", "short.pth", "--data", "seven", "--data_type", "RAF-DB", "--epochs", 4, "-b", 8]
     assert run(*arguments, "--rho", 0, "--run", "again") == 0
     out = capsys.readouterr().out
     assert "after epoch 3; it lacks the moments of adam" in out and "the random state" in out and "class names" in out

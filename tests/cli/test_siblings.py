@@ -16,7 +16,7 @@ from tests.command_line import refused, run
 from tests.published import write_published_v1
 from tests.short_poster import short_poster
 
-SMALL = ["--data", "few", "--pretrained", "none", "--epochs", 1, "-b", 3]
+SMALL = ["--data", "few", "--pretrained", "none", "--epochs", 1, "-b", 3, "-j", 0]
 
 
 def rows(name: str, table: str = "predictions") -> list[dict]:
@@ -50,7 +50,7 @@ def in_work(work, monkeypatch):
 
 @pytest.mark.parametrize("model", ["deep_emotion", "deep_emotion_paper"])
 def test_deep_emotion_trains_resumes_and_is_tested_on_grey_images(model, capsys):
-    flags = ["--data", "data", "--model", model, "-b", 4, "--wd", 1e-3]
+    flags = ["--data", "data", "--model", model, "-b", 4, "-j", 0, "--wd", 1e-3]
     assert run(*flags, "--epochs", 2, "--run", model) == 0
     assert run(*flags, "--epochs", 1, "--run", f"{model}-half") == 0
     assert run("--resume", f"checkpoint/{model}-half/last.pth", "--epochs", 2) == 0
@@ -132,13 +132,13 @@ def test_published_v1_files_are_tested_in_the_channel_order_of_their_code(varian
     assert arguments_of(f"v1-{variant}")["variant"] == variant
 
 
-def test_a_published_adaface_file_is_tested_and_resumed(capsys):
+def test_a_published_adaface_file_is_tested_and_resumed(short_poster, capsys):
     own = create_model("poster_v1_small", 3, head="adaface")
     write_published_v1("adaface.pth", own.state_dict(), "poster_v1_small", epoch=5)
     capsys.readouterr()
     assert run("--evaluate", "adaface.pth", "--data", "few", "--run", "fada", "--margin-at-eval", "--margin", 0.75) == 0
     assert arguments_of("fada")["margin"] == 0.75
-    assert run("--resume", "adaface.pth", "--data", "few", "--epochs", 6, "-b", 3, "--rho", 0, "--run", "fada-on") == 0
+    assert run("--resume", "adaface.pth", "--data", "few", "--epochs", 6, "-b", 3, "-j", 0, "--rho", 0, "--run", "fada-on") == 0
     out = capsys.readouterr().out
     assert "after epoch 5; it lacks the moments of adam" in out
     assert load_checkpoint("checkpoint/fada-on/last.pth", "--resume").model_options["head"] == "adaface"
@@ -157,13 +157,14 @@ def test_bare_deep_emotion_weights_are_tested_and_resumed(model, capsys):
     torch.save(state, "bare.pth")
     assert run("--evaluate", "bare.pth", "--data", "data", "--run", f"bare-{model}") == 0
     assert f"{len(state)} tensors loaded" in capsys.readouterr().out
-    assert run("--resume", "bare.pth", "--data", "data", "--epochs", 1, "-b", 4, "--run", f"bare-{model}-on") == 0
+    assert run("--resume", "bare.pth", "--data", "data", "--epochs", 1, "-b", 4, "-j", 0, "--run", f"bare-{model}-on") == 0
     assert arguments_of(f"bare-{model}-on")["model"] == model
 
 
 def test_every_flag_of_a_recipe_overrides_it():
     flags = ["--loss", "2ls+ce", "--sampler", "balanced", "--transform", "flip", "--lr-decay", 0.5, "--optimizer", "sgd"]
-    assert run("--data", "data", "--model", "deep_emotion", "--epochs", 2, "-b", 4, *flags, "--rho", 0.1, "--run", "over") == 0
+    flags += ["--rho", 0.1, "-j", 0]
+    assert run("--data", "data", "--model", "deep_emotion", "--epochs", 2, "-b", 4, *flags, "--run", "over") == 0
     settings = arguments_of("over")
     assert [settings[n] for n in ("loss", "sampler", "transform", "lr_decay", "optimizer", "rho")] == [
         "2ls+ce", "balanced", "flip", 0.5, "sgd", 0.1
@@ -176,7 +177,7 @@ def test_a_run_warns_of_what_an_audit_found_and_keeps_it(capsys):
     shutil.copytree("data", "leaking")
     shutil.copy(next(Path("leaking/train/anger").iterdir()), "leaking/test/anger/copy.png")
     assert audit.main(["leaking", "--subject-regex", "s[0-9]+"]) == 0
-    assert run("--data", "leaking", "--model", "deep_emotion", "--epochs", 1, "-b", 4, "--run", "leaking") == 0
+    assert run("--data", "leaking", "--model", "deep_emotion", "--epochs", 1, "-b", 4, "-j", 0, "--run", "leaking") == 0
     warning = "warning: audit.json: leakage."
     assert warning in capsys.readouterr().out and "leakage" in json.loads(Path("log/leaking/args.json").read_text())["audit"]
     assert run("--data", "leaking", "--evaluate", "checkpoint/leaking/best.pth", "--run", "leaking-test") == 0

@@ -47,7 +47,7 @@ def sam_step(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor,
     return losses
 
 
-def test_a_sam_step_of_poster_v1_is_that_of_two_full_passes():
+def test_a_sam_step_of_poster_v1_is_that_of_two_full_passes(short_poster):
     with exact_arithmetic(torch.float32):
         torch.manual_seed(0)
         model = create_model("poster_v1_small", 3).train()
