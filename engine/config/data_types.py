@@ -12,15 +12,15 @@ USUAL = "RAF-DB"
 _PREPARED = {"rafdb": "RAF-DB", "caer-s": "CAER-S", "aihub": "AI-Hub", "vr": "VR", "fer2013": "FER2013"}
 
 
-def usual_data_type(data: str | None) -> str:
+def usual_data_type(data: str | None, trained: bool) -> str:
     """The data type of --data where --data_type does not say it.
 
     That of FER2013's table by its content, of a folder that `prepare` wrote by what it was made of, RAF-DB for all else; the
-    drawn faces' without data.
+    drawn faces' without data. trained: on other data by somebody else, whose protocol a prepared folder does not know.
     """
     if not data:
         return SYNTHETIC
-    return "FER2013" if _is_fer2013(data) else prepared_data_type(data) or USUAL
+    return "FER2013" if _is_fer2013(data) else (None if trained else prepared_data_type(data)) or USUAL
 
 
 def prepared_data_type(data: str | None) -> str | None:

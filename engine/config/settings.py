@@ -153,7 +153,8 @@ def resolve(flags: dict, stored: dict) -> Settings:
         stored = {name: value for name, value in stored.items() if name not in OF_THE_DATA}
     chosen = stored | flags
     data = chosen.get("data")
-    data_type = chosen.get("data_type") or usual_data_type(data)
+    trained = "finetune" not in flags and bool(stored or "evaluate" in flags)
+    data_type = chosen.get("data_type") or usual_data_type(data, trained)
     recipe = asdict(find_recipe(chosen.get("model", DEFAULTS["model"]), data_type))
     settings = {"data": data, "data_type": data_type, "augmentation": True, "variant": DATA_TYPES[data_type].variant}
     settings |= DEFAULTS | recipe.pop("more") | recipe

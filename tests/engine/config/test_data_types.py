@@ -30,6 +30,15 @@ def test_a_prepared_folder_has_the_protocol_of_what_it_was_made_of(tmp_path, nam
     assert resolve({"data": data}, {"data_type": "RAF-DB"}).data_type == "RAF-DB"  # of a checkpoint
 
 
+def test_a_file_of_others_keeps_the_usual_one_whatever_it_is_tested_on(tmp_path):
+    data = prepared(tmp_path, {"name": "affectnet"})
+    tested = resolve({"data": data, "evaluate": "v1.pth"}, {"model": "poster_v1_small"})
+    assert (tested.data_type, tested.channel_order) == ("RAF-DB", "bgr")  # as POSTER V1's code for RAF-DB reads images
+    assert resolve({"data": data, "resume": "v1.pth"}, {"model": "poster_v1_small"}).data_type == "RAF-DB"
+    assert resolve({"data": data, "finetune": "v1.pth"}, {"model": "poster_v1_small"}).data_type == "AffectNet-7"
+    assert resolve({"data": data, "resume": "auto"}, {}).data_type == "AffectNet-7"
+
+
 def test_affectnet_with_contempt_is_the_one_of_eight_classes(tmp_path):
     data = prepared(tmp_path, {"name": "affectnet"})
     (tmp_path / "train/contempt").mkdir(parents=True)
