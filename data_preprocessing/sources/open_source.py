@@ -136,8 +136,8 @@ def _read_native(root: Path, say: Callable[[str], None], reading: Reading) -> di
     classes = next(iter(splits.values())).classes
     say(f"{root}: {len(classes)} classes in {title}'s label order: {', '.join(classes)}")
     if reader is affectnet:
-        other = "leaves contempt out" if reading.contempt else "takes contempt in"
-        say(f"{root}: its recipe is --data_type AffectNet-{len(classes)}; --data_type AffectNet-{15 - len(classes)} {other}")
+        own, other = ("8", "7 leaves contempt out") if reading.contempt else ("7", "8 takes contempt in")
+        say(f"{root}: its recipe is --data_type AffectNet-{own}; --data_type AffectNet-{other}")
     return splits
 
 
