@@ -208,7 +208,8 @@ def test_affectnet_is_read(tmp_path, make_image, with_list, top):
     assert "AffectNet" in said[0] and any("validation set" in text for text in said)
     seven = open_source(tmp_path, said.append, Reading(contempt=False))
     assert seven["train"]().classes == ("neutral", "anger") and seven["test"]().labels == (1, 0)
-    assert sum("its recipe is --data_type AffectNet-8; --data_type AffectNet-7 leaves contempt out" in text for text in said) == 1
+    both = "its recipe is --data_type AffectNet-8; --data_type AffectNet-7 leaves contempt out"
+    assert sum(both in text for text in said) == 1
 
 
 def test_a_data_set_in_its_own_layout_is_audited_after_its_preparation(rafdb_tree):
