@@ -84,7 +84,8 @@ def restore(
         device = next(model.parameters()).device
         lacks += filter(None, [set_rng_state(checkpoint.rng, device)])
     if checkpoint.is_foreign:
-        lacks += ["class names", "arguments", "its best epoch's weights"] + only_if(not checkpoint.history, "the history")
+        lacks += ["class names", "arguments", "its best epoch's weights"]
+    lacks += only_if(not checkpoint.history and (checkpoint.is_foreign or checkpoint.epoch), "the history")
     progress = None
     if checkpoint.progress:
         progress = Progress.restored(checkpoint.progress)

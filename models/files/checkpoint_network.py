@@ -8,9 +8,11 @@ from models import HEADS, MODELS
 from models.errors import WeightsError
 from models.files.checkpoint_content import FORMAT, VERSION, CheckpointContent
 from models.files.checksum import checksum
+from models.files.exported import exported_content
 from models.files.identify import MOST_OUTPUTS, identify
 from models.files.migrate import migrate
 from models.files.safe_load import read_untrusted
+from models.files.safetensors import read_metadata
 from models.files.stand_ins import stand_ins
 from models.files.weights import require_finite
 from models.files.wording import is_name, readable
@@ -63,7 +65,7 @@ def read_network(path: Path) -> NetworkFile:
     is_ours = isinstance(content.get("format"), str) and content["format"] == FORMAT
     if not is_ours and content.keys() & {"format", "checksum"}:  # no published file has them
         raise WeightsError("damaged checkpoint, or another program's: its format is unknown")
-    network = _ours(content) if is_ours else _published(content)
+    network = _ours(content) if is_ours else _exported(read_metadata(path), content) or _published(content)
     dead = network.dead_keys
     require_finite({key: value for key, value in network.state_dict.items() if not (dead and dead.fullmatch(key))})
     return network
@@ -82,6 +84,16 @@ def _ours(content: dict) -> NetworkFile:
     _check(network)
     network.num_outputs = len(network.classes)
     unwrapped(network.state_dict)  # raises where it is none; its names stay, for a network of ours may hold all in a `net`
+    return network
+
+
+def _exported(metadata: dict, tensors: dict) -> NetworkFile | None:
+    content = exported_content(metadata, tensors) if metadata else None
+    if content is None:
+        return None
+    network = NetworkFile(**vars(content))
+    _check(network)
+    network.num_outputs = len(network.classes)
     return network
 
 

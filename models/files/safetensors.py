@@ -6,6 +6,8 @@ length is what its type and shape come to.
 
 import json
 import math
+import os
+from pathlib import Path
 from typing import BinaryIO
 
 import torch
@@ -45,6 +47,7 @@ def read_safetensors(file: BinaryIO, size: int) -> dict[str, Tensor]:
     if size > _MOST_SIZE:
         raise WeightsError("is larger than 4 GiB, which no network here is")
     header, start = _header(file, size)
+    header.pop(METADATA, None)
     places = [(*_place(name, entry, size - start), name) for name, entry in header.items()]
     places.sort(key=lambda place: place[:2])
     at = 0
@@ -60,8 +63,22 @@ def read_safetensors(file: BinaryIO, size: int) -> dict[str, Tensor]:
     return {name: tensors[name] for name in header}
 
 
+def read_metadata(path: Path) -> dict:
+    """The text by name that a safetensors file holds beside its tensors; {} for none, and for files of other formats.
+
+    Raises WeightsError where the header is none.
+    """
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if not is_safetensors(file.read(16)):
+            return {}
+        metadata = _header(file, size)[0].get(METADATA)
+    return metadata if isinstance(metadata, dict) else {}
+
+
 def _header(file: BinaryIO, size: int) -> tuple[dict, int]:
-    """The entries of the tensors by their names, and where the data begin."""
+    """The entries of the tensors and the metadata by their names, and where the data begin."""
     file.seek(0)
     length = int.from_bytes(file.read(_LENGTH), "little")
     if length > size - _LENGTH:
@@ -69,24 +86,24 @@ def _header(file: BinaryIO, size: int) -> tuple[dict, int]:
     if length > _MOST_HEADER:
         raise WeightsError(f"refused, its header of {length / 1e6:,.0f} MB is longer than any network's here")
     try:
-        header = json.loads(file.read(length), object_pairs_hook=_unlike, parse_constant=_no_constant)
+        header = json.loads(file.read(length), object_pairs_hook=unlike, parse_constant=no_constant)
     except (ValueError, RecursionError):
         raise damaged("its header is no JSON") from None
     if not isinstance(header, dict):
         raise damaged("its header is no table of tensors")
-    header.pop(METADATA, None)
     return header, _LENGTH + length
 
 
-def _unlike(pairs: list[tuple[str, object]]) -> dict:
-    """A JSON object, ValueError where two of its names are one."""
+def unlike(pairs: list[tuple[str, object]]) -> dict:
+    """For json.loads: an object, ValueError where two of its names are one."""
     content = dict(pairs)
     if len(content) < len(pairs):
         raise ValueError("a name comes twice")
     return content
 
 
-def _no_constant(text: str) -> None:
+def no_constant(text: str) -> None:
+    """For json.loads: ValueError for NaN and Infinity."""
     raise ValueError(f"{text} is no JSON")
 
 
