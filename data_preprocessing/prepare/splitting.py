@@ -39,10 +39,13 @@ def assign_splits(
     return split, notes + _shared_people(split) + _shared_images(split)
 
 
+LEAKS = (  # what notes say that take away from the result
+    "one person's images may be in several splits, so the result on test says nothing sure about people the network has not seen",
+    "more than one split: the result is not about new",
+)
 _NOTES = {
     "subject": "split by subject: no person is in two splits",
-    "random": "split at random by image: one person's images may be in several splits, so the result on test says "
-    "nothing sure about people the network has not seen",
+    "random": f"split at random by image: {LEAKS[0]}",
 }
 
 _UNITS = {"subject": "persons", "random": "images"}
@@ -72,6 +75,7 @@ def _keep_given(
     divided = _divide(train, {name: ratio / sum(shares.values()) for name, ratio in shares.items()}, by, seed)
     note = f"the data set gives only {_given(given)}: {' and '.join(cut)} cut out of train "
     note += "by subject" if by == "subject" else "at random by image"
+    note += f": {LEAKS[0]}" if by == "random" and "test" in cut else ""
     again = iter(divided)
     return tuple(next(again) if r.split == "train" else r for r in records), (note, *_lacking(divided, cut, by))
 
@@ -175,7 +179,7 @@ def _shared_people(records: tuple[Record, ...]) -> tuple[str, ...]:
     several = sum(len(found) > 1 for found in splits.values())
     if not several:
         return ()
-    return (f"{several} of {len(splits)} persons are in more than one split: the result is not about new people",)
+    return (f"{several} of {len(splits)} persons are in {LEAKS[1]} people",)
 
 
 def _shared_images(records: tuple[Record, ...]) -> tuple[str, ...]:
@@ -185,7 +189,7 @@ def _shared_images(records: tuple[Record, ...]) -> tuple[str, ...]:
     several = sum(len(found) > 1 for found in splits.values())
     if not several:
         return ()
-    return (f"{several} of {len(splits)} images have faces in more than one split: the result is not about new images",)
+    return (f"{several} of {len(splits)} images have faces in {LEAKS[1]} images",)
 
 
 def _many(records: list[Record]) -> str:

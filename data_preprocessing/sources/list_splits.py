@@ -12,7 +12,7 @@ from data_preprocessing.common.errors import DataError
 from data_preprocessing.common.files import read_file, reason
 from data_preprocessing.common.words import quantity
 from data_preprocessing.prepare.crops import MARGIN, Box, cut_out
-from data_preprocessing.prepare.splitting import RATIOS, SPLITS, assign_splits
+from data_preprocessing.prepare.splitting import LEAKS, RATIOS, SPLITS, assign_splits
 from data_preprocessing.sources.folders import Split
 from data_preprocessing.sources.folds import Pool
 from data_preprocessing.sources.images import check_image
@@ -108,7 +108,7 @@ def list_splits(found: ImageList, seed: int, say: Callable[[str], None]) -> dict
         records, notes = assign_splits(records, seed=seed)
         how = f" ({_shares(given)}, --split-seed {seed})" if given != set(SPLITS) and given != {"train", "valid"} else ""
         for number, note in enumerate(notes):
-            leaks = note.startswith("split at random") or "more than one split" in note
+            leaks = any(words in note for words in LEAKS)
             say(f"{'warning: ' if leaks else ''}{found.file}: {note}{how if number == 0 else ''}")
     names = [name for name in SPLITS if any(record.split == name for record in records)]
     if None in given and len(names) < len(SPLITS):

@@ -134,6 +134,8 @@ def test_given_train_alone_gets_valid_and_test():
     split, (note,) = assign_splits(people(50, split="train"))
     assert {r.split for r in split} == set(SPLITS)
     assert note == "the data set gives only train: valid and test cut out of train by subject"
+    _, (note,) = assign_splits(without(people(50, split="train"), subject=None))
+    assert "valid and test cut out of train at random by image: one person's images may be in several splits" in note
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -54,6 +54,11 @@ def test_without_subjects_the_cut_is_at_random_and_warned_of(listed):
     splits, said = opened(listed(""))
     assert {name: len(split.paths) for name, split in splits.items()} == {"train": 32, "valid": 4, "test": 4}
     assert said[0].startswith("warning: list.csv: split at random by image")
+    splits, said = opened(listed("split", lambda k: "train"))
+    assert list(splits) == ["train", "valid", "test"]
+    assert said[0].startswith("warning: list.csv: the data set gives only train: valid and test cut out of train at random")
+    splits, said = opened(listed("split", lambda k: "test" if k > 30 else "train"))
+    assert said[0].startswith("list.csv: the data set gives only train and test: valid cut out of train at random by image")
 
 
 def test_subjects_are_found_in_the_paths(listed):
