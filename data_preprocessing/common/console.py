@@ -3,6 +3,7 @@
 What is printed then goes nowhere: the files that a command writes, and a run's log, hold the results.
 """
 
+import atexit
 import contextlib
 import errno
 import io
@@ -12,6 +13,13 @@ import sys
 from collections.abc import Iterable
 
 _GONE = (errno.EPIPE, errno.ECONNRESET)
+
+
+class OutputError(OSError):
+    """A standard stream that cannot be written, as where it goes to a file on a full disk."""
+
+    def __str__(self) -> str:
+        return f"the output cannot be written ({self.strerror}); make room, or send it elsewhere"
 
 
 class _Lasting(io.FileIO):
@@ -27,7 +35,8 @@ class _Lasting(io.FileIO):
             return super().write(data)
         except OSError as error:
             if not self._nobody_reads(error):
-                raise
+                self._silence()  # what is buffered would be written again, and fail again, when the program ends
+                raise OutputError(error.errno, error.strerror) from None
             self.gone = error.strerror
             self._silence()
             return memoryview(data).nbytes
@@ -46,7 +55,12 @@ class _Lasting(io.FileIO):
 
 
 def lasting_output() -> None:
-    """From now on printing raises nothing where nobody reads; what an encoding lacks is escaped (\\xNN, \\uNNNN)."""
+    """From now on printing raises nothing where nobody reads; what an encoding lacks is escaped (\\xNN, \\uNNNN).
+
+    A program whose last output cannot be written ends with status 3.
+    """
+    atexit.unregister(_flush)
+    atexit.register(_flush)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # it was closed when the program was started
@@ -55,6 +69,16 @@ def lasting_output() -> None:
             setattr(sys, name, _lasting(stream))
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if not stream.closed:
+                stream.flush()
+        except OutputError as error:
+            print(f"error: {error}", file=sys.stderr, flush=True)
+            os._exit(3)  # an exception here would change no status
 
 
 def progress(items: Iterable, total: int | None, text: str) -> Iterable:

@@ -40,7 +40,8 @@ def assign_splits(
 
 
 LEAKS = (  # what notes say that take away from the result
-    "one person's images may be in several splits, so the result on test says nothing sure about people the network has not seen",
+    "one person's images may be in several splits, so the result on test says nothing sure about people the network has not "
+    "seen",
     "more than one split: the result is not about new",
 )
 _NOTES = {

@@ -73,6 +73,18 @@ def test_a_full_disk_is_still_an_error(tmp_path):
     assert status == 28
 
 
+@pytest.mark.parametrize("printed", [1, 100_000])
+def test_a_full_disk_ends_a_command_with_its_status_and_one_line(tmp_path, printed):
+    """Of little output it is noticed at the end alone."""
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full here")
+    code = f"{PRINTS}import sys\ntry:\n    print('a' * {printed})\nexcept OSError as error:\n"
+    code += "    print(f'error: {error}', file=sys.stderr)\n    sys.exit(3)"
+    with open("/dev/full", "w") as full:
+        status, error = run(["-c", code], tmp_path, full.fileno())
+    assert status == 3 and error.startswith("error: the output cannot be written (No space left") and error.count("\n") == 1
+
+
 def test_closed_from_the_start(tmp_path):
     code = f"{PRINTS}import sys\nprint('a', flush=True)\nprint('b', file=sys.stderr)\nopen('kept', 'w').write('c')"
     command = ["sh", "-c", 'exec "$0" -c "$1" >&- 2>&-', sys.executable, code]
