@@ -80,6 +80,8 @@ def _place(file: Path, header: list[str], role: str, name: str) -> int:
 def _by_name(file: Path, header: list[str], role: str, names: tuple[str, ...], taken: set[int]) -> tuple[int, ...]:
     places = [k for k, column in enumerate(header) if _plain(column) in names and k not in taken]
     if len(places) > 1:
+        if len({_plain(header[k]) for k in places}) == 1:
+            raise DataError(f"{file}: {len(places)} columns are called {header[places[0]]}; rename all but one")
         several = " and ".join(header[k] for k in places)
         raise DataError(
             f"{file}: the columns {several} could all be meant for {role}; choose by --columns {role}={header[places[0]]}"

@@ -80,7 +80,8 @@ def _rows(file: Path) -> list[Row]:
     """The rows that are not blank. Raises DataError where the file is no table or empty."""
     text = _text(file)
     first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = "\t" if file.suffix.lower() == ".tsv" else max("\t;,", key=first.count)
+    named = re.fullmatch(r'"?sep=(.)"?', first.strip())  # for spreadsheets
+    delimiter = named[1] if named else "\t" if file.suffix.lower() == ".tsv" else max("\t;,", key=first.count)
     try:
         if delimiter not in first:
             rows = [(number, _two_fields(line)) for number, line in enumerate(text.splitlines(), 1)]
@@ -89,7 +90,7 @@ def _rows(file: Path) -> list[Row]:
             rows = [(reader.line_num, [field.strip() for field in fields]) for fields in reader]
     except csv.Error as error:
         raise DataError(f"{file}: no table ({error}); is a quote left open?") from None
-    rows = [(number, fields) for number, fields in rows if any(fields)]
+    rows = [(number, fields) for number, fields in rows if any(fields)][1 if named else 0 :]
     if not rows:
         raise DataError(f"{file}: the list is empty; {_EXPECTED}")
     return rows

@@ -98,7 +98,7 @@ class _Run:
         if self.images:
             self.images.close()
         report.write(self.session.folder)
-        for text in (report.about_crops(), report.about_unreadable()):
+        for text in (report.about_crops(), report.about_names(), report.about_unreadable()):
             if text:
                 say(text)
         how = "reading, predicting and drawing" if self.images else "reading and predicting"

@@ -76,7 +76,7 @@ def _nothing_left(done: int, settings: Settings) -> str:
 def _find_run(flags: dict, log: layout.Log, group: Group) -> RunFolder:
     """The main process decides where to begin, and alone locks the run; the others read the same file."""
     if group.is_main:
-        layout.require_writable(layout.LOG_ROOT, layout.START_ELSEWHERE)
+        RunFolder(flags).require_writable()
         run = find_run(flags, log)
         group.share((run.checkpoint and run.checkpoint.path, run.name))
         return run

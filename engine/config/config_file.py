@@ -55,10 +55,20 @@ def _read(path: Path) -> dict:
 
 def _json(path: Path, text: str) -> object:
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=lambda pairs: _table(path, pairs))
+    except UsageError:
+        raise
     except (ValueError, RecursionError) as error:
         where = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else "it nests too deeply"
         raise UsageError(f"--config {path}: is no JSON ({where}); YAML files are called .yaml or .yml") from None
+
+
+def _table(path: Path, pairs: list[tuple[str, object]]) -> dict:
+    names = [name for name, _ in pairs]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UsageError(f"--config {path}: {twice[0][:60]!r} stands there twice")
+    return dict(pairs)
 
 
 def _yaml(path: Path, text: str) -> object:
@@ -102,7 +112,9 @@ def _of_user(path: Path, content: dict) -> dict:
     given = {}
     for key, value in content.items():
         name = spelled.get(str(key).lstrip("-").replace("-", "_"))
-        if name is None or name == "config":
+        if name == "config":
+            raise UsageError(f"--config {path}: a file of flags names no other one; take {str(key)[:60]!r} out")
+        if name is None:
             raise UsageError(f"--config {path}: {_unknown(str(key))}")
         if name in given:
             raise UsageError(f"--config {path}: {FLAGS[name].shown} stands there twice")
@@ -111,7 +123,7 @@ def _of_user(path: Path, content: dict) -> dict:
 
 
 def _unknown(key: str) -> str:
-    spelled = [name.lstrip("-") for one in FLAGS.values() for name in one.names if name.startswith("--")]
+    spelled = [name.lstrip("-") for one in FLAGS.values() for name in one.names if name[:2] == "--" and one.name != "config"]
     near = difflib.get_close_matches(key.lstrip("-"), spelled, 1)
     return f"{key[:60]!r} is no flag" + (f"; did you mean {near[0]}?" if near else "; python main.py --help lists them")
 

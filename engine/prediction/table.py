@@ -66,6 +66,17 @@ class Report:
             f"proportions: {first_of(shown)}; the network knows such crops alone: --faces finds and crops the faces"
         )
 
+    def about_names(self) -> str:
+        """A warning about images whose names are no UTF-8, "" without any."""
+        named = [self.split.paths[one.index] for one in self.given]
+        odd = [path for path in named if path != path.encode("utf-8", "replace").decode("utf-8")]
+        if not odd:
+            return ""
+        return (
+            f"warning: {len(odd)} of {len(named)} images have names that are no UTF-8: {first_of([printable(p) for p in odd])}; "
+            f"{layout.PREDICTIONS} has their bytes: read it by pandas with encoding_errors='surrogateescape', or rename them"
+        )
+
     def about_unreadable(self) -> str:
         """How many images were skipped, and which; "" without any."""
         total, skipped = len(self.split.paths), len(self.unreadable)

@@ -1,5 +1,6 @@
 """The run folder: where a training run reads and writes, and the checkpoint that it goes on from."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,20 +65,34 @@ class RunFolder:
         """Stamps by split of the images that the run has checked before; {} for a new run."""
         return read_manifest(self.path / layout.MANIFEST) if self.name else {}
 
+    def require_writable(self) -> None:
+        """Raises UsageError naming the first place of a run's files that cannot be written to."""
+        layout.require_writable(layout.LOG_ROOT, layout.START_ELSEWHERE)
+        for flag in _FILES:
+            given = self.flags.get(flag)
+            remedy = f"choose another --{flag}" if given else f"{layout.START_ELSEWHERE}, or choose --{flag}"
+            layout.require_writable(Path(given).parent if given else layout.CHECKPOINT_ROOT, remedy)
+
     def create(self, kind: str, wanted: str | None) -> None:
         """Give a run that has no folder yet one, as layout.create_run names it; lock it; make the checkpoints' folders.
 
         Raises UsageError where a file or folder that was named exists, or another process works on the run; OSError where
         they cannot be written.
         """
-        if self.name is None:
+        is_new = self.name is None
+        if is_new:
             for flag in _FILES:
                 if self.flags.get(flag) and Path(self.flags[flag]).exists():
                     raise UsageError(f"--{flag} {self.flags[flag]}: exists; choose another file, or --resume it")
             self.name = layout.create_run(kind, wanted)
         self.lock = self.lock or RunLock(self.path)
-        for file in (self.last, self.best):
-            file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            for file in (self.last, self.best):
+                file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            if is_new:  # the same command may be given again
+                shutil.rmtree(self.path, ignore_errors=True)
+            raise
 
     def holds_best(self, epoch: int) -> bool:
         """Whether the best checkpoint's file is there, whole, and of this epoch."""

@@ -140,6 +140,19 @@ def test_images_that_can_be_no_face_crops_are_told_once(make_image, tmp_path, ca
     assert "frame.png (640×480)" in line and "held.png (480×640)" in line and line.count(".png") == 3 and "and 3 more" in line
 
 
+def test_names_that_are_no_utf_8_are_told_once_and_kept_to_the_byte(make_image, tmp_path, capsys):
+    odd = os.fsencode(tmp_path) + b"/latin\xe9.png"
+    make_image(1, (48, 48)).save(tmp_path / "plain.png")
+    try:
+        os.rename(tmp_path / "plain.png", odd)
+    except OSError:
+        pytest.skip("the file system takes no such name")
+    assert predict("odd", tmp_path) == 0
+    said = capsys.readouterr().out
+    assert said.count("names that are no UTF-8") == 1 and "encoding_errors='surrogateescape'" in said
+    assert b"latin\xe9.png" in Path("log/odd/predictions.csv").read_bytes()
+
+
 def test_a_file_without_class_names_shows_numbers_or_the_names_of_a_data_set(capsys):
     assert predict("numbers", "data/test/joy", checkpoint="bare.pth") == 0
     out = capsys.readouterr().out

@@ -35,6 +35,8 @@ PLAIN = [("a.png", "joy", None, None, None), ("b c.png", "fear", None, None, Non
     [
         ("faces/list.csv", "path,label\na.png,joy\nb c.png,fear\n"),
         ("faces/list.csv", "Nr;Expression;FILE\r\n1;joy;./a.png\r\n2;fear;b c.png\r\n;;\r\n"),
+        ("faces/list.csv", "sep=;\npath;label\na.png;joy\nb c.png;fear\n"),
+        ("faces/list.csv", '"sep=,"\r\npath,label\r\na.png,joy\r\nb c.png,fear\r\n'),
         ("faces/list.tsv", "image\temotion\na.png\tjoy\nb c.png\tfear\n"),
         ("faces/list.txt", "a.png joy\n\nb c.png fear\n"),
         ("faces/list.txt", "a.png\tjoy\nb c.png\tfear\n"),
@@ -105,6 +107,8 @@ def test_missing_images_are_counted(place):
         ("", None, "faces/list.csv: the list is empty"),
         (" \n\n", None, "the list is empty"),
         ("path,label\n", None, "the list is empty: no rows"),
+        ("sep=;\n", None, "faces/list.csv: the list is empty"),
+        ("path,label,Label\na.png,joy,joy\n", None, "2 columns are called label; rename all but one"),
         (
             "name of it,label\na.png,joy\n",
             None,

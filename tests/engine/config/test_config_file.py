@@ -50,7 +50,8 @@ def test_the_seeds_of_a_file_give_way_to_the_one_seed_of_a_run_and_the_other_way
     [
         ({"epoch": 3}, "'epoch' is no flag; did you mean epochs?"),
         ({"zzzz": 3}, "'zzzz' is no flag; python main.py --help lists them"),
-        ({"config": "a.json"}, "'config' is no flag"),
+        ({"config": "a.json"}, "a file of flags names no other one; take 'config' out"),
+        ('{"lr": 1, "epochs": 1, "epochs": 2}', "'epochs' stands there twice"),
         ({"lr": 1, "learning_rate": 2}, "--lr stands there twice"),
         ({"lr": "x"}, "invalid float value"),
         ({"lr": [1, 2]}, "--lr takes one value"),
