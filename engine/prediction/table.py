@@ -72,8 +72,9 @@ class Report:
         odd = [path for path in named if path != path.encode("utf-8", "replace").decode("utf-8")]
         if not odd:
             return ""
+        shown = first_of([printable(path) for path in odd])
         return (
-            f"warning: {len(odd)} of {len(named)} images have names that are no UTF-8: {first_of([printable(p) for p in odd])}; "
+            f"warning: {len(odd)} of {len(named)} images have names that are no UTF-8: {shown}; "
             f"{layout.PREDICTIONS} has their bytes: read it by pandas with encoding_errors='surrogateescape', or rename them"
         )
 
