@@ -60,9 +60,11 @@ def _decided(
         logits = run(images, labels)
         first, second = logits.topk(2, dim=1).values.unbind(dim=1)
         close = first - second <= CLOSE * logits.abs().amax(dim=1)
-        if close.any() and labels is None:
+        if not close.any():
+            return logits
+        if labels is None:
             logits[close] = plain_logits(model, images[close], None, torch.float32)
-        elif close.any():  # AdaFace's margins follow the norms of the whole batch
+        else:  # AdaFace's margins follow the norms of the whole batch
             logits[close] = plain_logits(model, images, labels, torch.float32)[close]
         return logits
 
