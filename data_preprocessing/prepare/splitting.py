@@ -36,7 +36,8 @@ def assign_splits(
     else:
         split = _divide(records, dict(zip(SPLITS, ratios)), by, seed)
         notes = (_NOTES[by], *_lacking(split, [name for name, ratio in zip(SPLITS, ratios) if ratio], by))
-    return split, notes + _shared_people(split) + _shared_images(split)
+    people, images = [(r.subject, r.split) for r in split if r.subject], [(r.source, r.split) for r in split]
+    return split, notes + _shared(people, "persons are in {} people") + _shared(images, "images have faces in {} images")
 
 
 LEAKS = (  # what notes say that take away from the result
@@ -172,25 +173,13 @@ def _added(counts: np.ndarray, have: np.ndarray, wanted: np.ndarray, missing: np
     return growth.sum(-1)
 
 
-def _shared_people(records: tuple[Record, ...]) -> tuple[str, ...]:
+def _shared(places: list[tuple[str, str]], text: str) -> tuple[str, ...]:
+    """A note where some are in several splits. places: who or what, and a split. text: of the note, {} for LEAKS."""
     splits: dict[str, set[str]] = {}
-    for record in records:
-        if record.subject:
-            splits.setdefault(record.subject, set()).add(record.split)
+    for key, split in places:
+        splits.setdefault(key, set()).add(split)
     several = sum(len(found) > 1 for found in splits.values())
-    if not several:
-        return ()
-    return (f"{several} of {len(splits)} persons are in {LEAKS[1]} people",)
-
-
-def _shared_images(records: tuple[Record, ...]) -> tuple[str, ...]:
-    splits: dict[str, set[str]] = {}
-    for record in records:
-        splits.setdefault(record.source, set()).add(record.split)
-    several = sum(len(found) > 1 for found in splits.values())
-    if not several:
-        return ()
-    return (f"{several} of {len(splits)} images have faces in {LEAKS[1]} images",)
+    return (f"{several} of {len(splits)} {text.format(LEAKS[1])}",) if several else ()
 
 
 def _many(records: list[Record]) -> str:

@@ -22,7 +22,7 @@ from data_preprocessing.sources.list_splits import list_pool, list_splits, open_
 from data_preprocessing.sources.reading import ENDINGS, USUAL, Reading
 from data_preprocessing.sources.split_folders import find_splits
 from data_preprocessing.sources.split_names import split_folders
-from data_preprocessing.sources.trees import open_tree
+from data_preprocessing.sources.trees import Tree, open_tree
 from data_preprocessing.sources.unprepared import refuse_label_files, say_misplaced
 
 _NATIVE_FORMS = {rafdb: (*rafdb.LISTS, "EmoLabel", "Image/aligned"), affectnet: tuple(affectnet.SETS)}
@@ -117,10 +117,11 @@ def _open(path: Path, say: Callable[[str], None], reading: Reading) -> dict[str,
 
 def _read_native(root: Path, say: Callable[[str], None], reading: Reading) -> dict[str, Split]:
     """The splits of a data set in its own layout; empty where `root` is something else."""
-    reader = _native_reader(root)
-    if reader is None:
+    found = _native(root)
+    if found is None:
         return {}
-    tree, title = open_tree(root), _TITLES[reader]
+    reader, tree = found
+    title = _TITLES[reader]
     say(f"{root}: {title} in its own layout; reading its labels")
     listing = reader.read(tree, SimpleNamespace(num_classes=len(affectnet.CLASSES) - (not reading.contempt)))
     if any(record.box or record.split is None for record in listing.records):
@@ -144,19 +145,21 @@ def _read_native(root: Path, say: Callable[[str], None], reading: Reading) -> di
 def refuse_native(root: Path, what: str) -> None:
     """Raises DataError where `root` is a data set in its own layout, which `what` does not read, with the command that writes
     class folders."""
-    reader = _native_reader(root)
-    if reader is not None:
+    found = _native(root)
+    if found is not None:
+        reader, _ = found
         layout = f"{_TITLES[reader]} in its own layout, which {what} does not read"
         raise DataError(f"{root}: {layout}; {_prepare_native(reader, root)} writes class folders to {what}")
 
 
-def _native_reader(root: Path) -> ModuleType | None:
-    """The reader of a data set in its own layout, None where `root` is something else."""
+def _native(root: Path) -> tuple[ModuleType, Tree] | None:
+    """The reader of a data set in its own layout, and its files; None where `root` is something else."""
     reader = _likely_reader(root)
     if reader is None:
         return None
-    names = open_tree(root).names()
-    return reader if (rafdb.find_lists(names) if reader is rafdb else affectnet.fits(names)) else None
+    tree = open_tree(root)
+    names = tree.names()
+    return (reader, tree) if (rafdb.find_lists(names) if reader is rafdb else affectnet.fits(names)) else None
 
 
 def _prepare_native(reader: ModuleType, root: Path) -> str:

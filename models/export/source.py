@@ -11,6 +11,7 @@ from data_preprocessing.common.files import file_digest
 from data_preprocessing.common.words import only_if
 from models.export.errors import ExportError
 from models.files.checkpoint_network import NetworkFile
+from models.files.exported import FITS
 from models.files.published_files import LABEL_ORDERS, find_published
 from models.images import Preparation, open_checkpoint, preparation
 
@@ -48,9 +49,8 @@ class Source:
     def metadata(self, output: str, takes_pixels: bool, precision: str) -> dict[str, str]:
         """What is written into the exported file, as text; JSON but for alignment, model, output and precision."""
         kind, network = self.preparation.image, self.network
-        fit = {"plain": "stretch to size × size", "pad": "scale the long side to size, pad with black"}
         steps = {
-            "size": kind.size, "fit": fit.get(self.preparation.fit, self.preparation.fit),
+            "size": kind.size, "fit": FITS.get(self.preparation.fit, self.preparation.fit),
             "resampling": "bilinear, antialiased",
             "channels": "grey" if kind.mode == "L" else self.preparation.channel_order, "scale": 1 / 255,
             "mean": kind.mean, "std": kind.std,

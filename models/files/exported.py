@@ -10,7 +10,7 @@ from models.files.checkpoint_content import CheckpointContent
 from models.files.safetensors import no_constant, unlike
 
 _NAMES = {"model", "model_options", "classes", "preprocessing", "recipe", "checkpoint", "data_fingerprints"}
-_FITS = {"stretch to size × size": "plain", "scale the long side to size, pad with black": "pad"}
+FITS = {"plain": "stretch to size × size", "pad": "scale the long side to size, pad with black"}  # by transform
 _OF_THE_MACHINE = ("cache", "pretrained")  # of a recipe: folders where it was trained
 
 
@@ -27,8 +27,10 @@ def exported_content(metadata: dict, tensors: dict[str, Tensor]) -> CheckpointCo
     if epoch is None and told["classes"] == [str(k) for k in range(len(told["classes"]))]:
         return None
     if not recipe:  # of a published file: what its authors' code does to images
-        order, fit = steps.get("channels"), _FITS.get(steps.get("fit"))
-        recipe = ({"channel_order": order} if order in ("rgb", "bgr") else {}) | ({"eval_transform": fit} if fit else {})
+        order = steps.get("channels")
+        recipe = {"channel_order": order} if order in ("rgb", "bgr") else {}
+        fit = next((name for name, words in FITS.items() if words == steps.get("fit")), None)
+        recipe |= {"eval_transform": fit} if fit else {}
     kept = {name: value for name, value in recipe.items() if name not in _OF_THE_MACHINE}
     return CheckpointContent(
         model=metadata["model"],
